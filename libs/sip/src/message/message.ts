@@ -89,5 +89,9 @@ export type ParseOutcome =
     }
   | { readonly kind: 'drop'; readonly why: string; readonly length: number }
   | { readonly kind: 'more' }
-  | { readonly kind: 'close'; readonly why: string; readonly refusal?: { status: number; reason: string; request: SipRequest } }
+  | {
+      readonly kind: 'close'
+      readonly why: string
+      readonly refusal?: { status: number; reason: string; request: SipRequest }
+    }
   | { readonly kind: 'keep-alive'; readonly ping: boolean; readonly length: number }

@@ -1,0 +1,148 @@
+/**
+ * Typed readers: what the rest of the platform asks of a message. Each reads its field on demand; a field that is
+ * absent or malformed gives undefined (or an empty list). The parser has already refused messages whose mandatory
+ * fields are missing or malformed.
+ */
+import type { CSeq, NameAddr, SipMessage, Via } from './message.ts'
+import { parseHeaderParams, parseNameAddr } from './uri.ts'
+
+/** The elements of a comma-separated field over all its lines, in order. */
+export function elements(message: SipMessage, name: string): string[] {
+  return message.headers.getAll(name).flatMap(splitCommas)
+}
+
+/** Splits at commas outside quotes and angle brackets; empty elements are left out. */
+export function splitCommas(value: string): string[] {
+  if (!value.includes(',')) return value === '' ? [] : [value]
+  const found: string[] = []
+  let start = 0
+  let quoted = false
+  let angle = false
+  for (let i = 0; i <= value.length; i++) {
+    const c = value[i]
+    if (quoted) {
+      if (c === '\\') i++
+      else if (c === '"') quoted = false
+    } else if (c === '"') quoted = true
+    else if (c === '<') angle = true
+    else if (c === '>') angle = false
+    if (i >= value.length || (c === ',' && !quoted && !angle)) {
+      const element = value.slice(start, i).trim()
+      if (element !== '') found.push(element)
+      start = i + 1
+    }
+  }
+  return found
+}
+
+/** Reads one Via element; undefined when malformed. */
+export function parseVia(text: string): Via | undefined {
+  const parts =
+    /^SIP\s*\/\s*2\.0\s*\/\s*([^\s/;,]+)\s+(\[[0-9a-fA-F:.]+\]|[\w.-]+)\s*(?::\s*(\d{1,5}))?\s*(;.*)?$/is.exec(text)
+  if (!parts) return undefined
+  const params = parseHeaderParams(parts[4] ?? '')
+  if (!params) return undefined
+  return {
+    transport: (parts[1] as string).toUpperCase(),
+    host: (parts[2] as string).toLowerCase(),
+    port: parts[3] === undefined ? undefined : Number(parts[3]),
+    params,
+  }
+}
+
+export function topVia(message: SipMessage): Via | undefined {
+  const first = splitCommas(message.headers.get('via') ?? '')[0]
+  return first === undefined ? undefined : parseVia(first)
+}
+
+/** All Via elements, topmost first; malformed ones are left out. */
+export function vias(message: SipMessage): Via[] {
+  return elements(message, 'via')
+    .map(parseVia)
+    .filter((via) => via !== undefined)
+}
+
+export function from(message: SipMessage): NameAddr | undefined {
+  return readNameAddr(message, 'from')
+}
+
+export function to(message: SipMessage): NameAddr | undefined {
+  return readNameAddr(message, 'to')
+}
+
+export function readNameAddr(message: SipMessage, name: string): NameAddr | undefined {
+  const value = message.headers.get(name)
+  return value === undefined ? undefined : parseNameAddr(value)
+}
+
+/** Every address of a comma-separated field (P-Asserted-Identity, Route, Path …); malformed ones are left out. */
+export function nameAddrs(message: SipMessage, name: string): NameAddr[] {
+  return elements(message, name)
+    .map(parseNameAddr)
+    .filter((address) => address !== undefined)
+}
+
+/** The tag of From; undefined when there is none (RFC 2543 peers). */
+export function fromTag(message: SipMessage): string | undefined {
+  return from(message)?.params.get('tag')
+}
+
+/** The tag of To; undefined outside a dialog. */
+export function toTag(message: SipMessage): string | undefined {
+  return to(message)?.params.get('tag')
+}
+
+export function callId(message: SipMessage): string {
+  return message.headers.get('call-id') ?? ''
+}
+
+export function cseq(message: SipMessage): CSeq | undefined {
+  const parts = /^(\d{1,10})\s+(\S+)$/.exec(message.headers.get('cseq') ?? '')
+  return parts ? { sequence: Number(parts[1]), method: parts[2] as string } : undefined
+}
+
+/** `*` for the wildcard of REGISTER (RFC 3261 10.2.2). */
+export function contacts(message: SipMessage): readonly NameAddr[] | '*' {
+  const found = elements(message, 'contact')
+  if (found.length === 1 && found[0] === '*') return '*'
+  return nameAddrs(message, 'contact')
+}
+
+/** The Record-Route of a message as uriTexts in the order received (`record-route`), or its Route (`route`). */
+export function routeSet(message: SipMessage, name: 'record-route' | 'route' = 'record-route'): NameAddr[] {
+  return nameAddrs(message, name)
+}
+
+/** 0 to 255; undefined when absent or malformed. */
+export function maxForwards(message: SipMessage): number | undefined {
+  return readNumber(message, 'max-forwards')
+}
+
+/** Seconds. */
+export function expires(message: SipMessage): number | undefined {
+  return readNumber(message, 'expires')
+}
+
+/** A field that holds a number, perhaps with parameters after it (Session-Expires, Min-SE, Retry-After …). */
+export function readNumber(message: SipMessage, name: string): number | undefined {
+  const digits = /^(\d{1,10})(?=$|[\s;(])/.exec(message.headers.get(name) ?? '')
+  return digits ? Number(digits[1]) : undefined
+}
+
+export interface ContentType {
+  /** Lower case `type/subtype`. */
+  readonly type: string
+  readonly params: ReadonlyMap<string, string>
+}
+
+export function contentType(message: SipMessage): ContentType | undefined {
+  const value = message.headers.get('content-type')
+  const parts = value === undefined ? null : /^([^\s/;]+)\s*\/\s*([^\s/;]+)\s*(;.*)?$/s.exec(value)
+  if (!parts) return undefined
+  return { type: `${parts[1]}/${parts[2]}`.toLowerCase(), params: parseHeaderParams(parts[3] ?? '') ?? new Map() }
+}
+
+/** The tokens of Supported, Require, Proxy-Require, Allow, Unsupported …; as written. */
+export function tokens(message: SipMessage, name: string): string[] {
+  return elements(message, name)
+}
