@@ -1,0 +1,236 @@
+import { createHash } from 'node:crypto'
+import { type Money, readMoney } from '@tandem/money/money.ts'
+import { parse } from 'csv-parse/sync'
+import { buildPrefixTable, type PrefixTable } from './prefix-table.ts'
+import { readInstant } from './zone-time.ts'
+
+/** One price of a deck. Times are epoch ms, [from, to); an absent one is open. */
+export interface DeckRow {
+  /** Digits without +; '' is the catch-all. */
+  prefix: string
+  name: string
+  /** Charged once for an answered call. */
+  connect: Money
+  perMinute: Money
+  from?: number
+  to?: number
+}
+
+/** A rate deck ready for look-ups: rows sorted by prefix, the newest `from` first. */
+export interface Deck {
+  readonly name: string
+  readonly currency: string
+  /** Hash of what was read: a price can be explained by it long after (B16). */
+  readonly version: string
+  readonly size: number
+  /** The row for a number at a time: the longest prefix in effect beats every price. */
+  find(number: string, at: number): DeckRow | undefined
+  rows(): IterableIterator<DeckRow>
+}
+
+export interface RowError {
+  /** Line of the file, from 1. */
+  line: number
+  column: string
+  reason: string
+}
+
+export type DeckReading = { kind: 'deck'; deck: Deck } | { kind: 'invalid'; errors: RowError[] }
+
+export interface DeckSource {
+  name: string
+  currency: string
+  /** IANA zone in which from and to without an offset are read. */
+  timeZone: string
+}
+
+const COLUMNS = ['prefix', 'name', 'connect', 'perMinute', 'from', 'to'] as const
+const REQUIRED = ['prefix', 'perMinute'] as const
+/** Beyond it a price does not fit in 64 bits, and is a mistake anyway. */
+const DEAREST: Money = 900_000_000n * 10_000_000_000n
+const MAX_ERRORS = 100
+
+/** Reads `prefix,name,connect,perMinute,from,to` with a header line (any order, RFC 4180 quoting). All errors come at once. */
+export function readDeck(csv: string, source: DeckSource): DeckReading {
+  const errors: RowError[] = []
+  const lines = splitLines(csv, errors)
+  const header = lines[0]
+  if (header === undefined) return { kind: 'invalid', errors: errors.length > 0 ? errors : [missingHeader()] }
+  const place = readHeader(header.fields, errors)
+  if (errors.length > 0) return { kind: 'invalid', errors }
+
+  const rows: (DeckRow & { line: number })[] = []
+  for (const { line, fields } of lines.slice(1)) {
+    const row = readRow(line, fields, place, source.timeZone, errors)
+    if (row !== undefined) rows.push(row)
+    if (errors.length >= MAX_ERRORS) return { kind: 'invalid', errors }
+  }
+  rows.sort((a, b) => (a.prefix < b.prefix ? -1 : a.prefix > b.prefix ? 1 : (b.from ?? -1e15) - (a.from ?? -1e15)))
+  for (let i = 1; i < rows.length; i += 1) {
+    const [a, b] = [rows[i - 1], rows[i]] as [DeckRow & { line: number }, DeckRow & { line: number }]
+    if (a.prefix === b.prefix && a.from === b.from) {
+      errors.push({
+        line: Math.max(a.line, b.line),
+        column: 'prefix',
+        reason: twice(a.prefix, Math.min(a.line, b.line)),
+      })
+    }
+  }
+  if (errors.length > 0) return { kind: 'invalid', errors: errors.sort((a, b) => a.line - b.line) }
+  const version = createHash('sha256').update(`${source.timeZone}\n${csv}`).digest('hex').slice(0, 16)
+  return { kind: 'deck', deck: packDeck(rows, { ...source, version }) }
+}
+
+/** Makes a deck of rows that are already sorted by prefix, then newest `from` first. */
+function packDeck(rows: readonly DeckRow[], about: { name: string; currency: string; version: string }): Deck {
+  const prefixes: string[] = []
+  const firstRow: number[] = []
+  const names: string[] = new Array(rows.length)
+  const connect = new BigInt64Array(rows.length)
+  const perMinute = new BigInt64Array(rows.length)
+  const from = new Float64Array(rows.length).fill(Number.NEGATIVE_INFINITY)
+  const to = new Float64Array(rows.length).fill(Number.POSITIVE_INFINITY)
+  for (const [i, row] of rows.entries()) {
+    if (prefixes[prefixes.length - 1] !== row.prefix || i === 0) {
+      prefixes.push(row.prefix)
+      firstRow.push(i)
+    }
+    names[i] = row.name
+    connect[i] = row.connect
+    perMinute[i] = row.perMinute
+    if (row.from !== undefined) from[i] = row.from
+    if (row.to !== undefined) to[i] = row.to
+  }
+  firstRow.push(rows.length)
+  const starts = Int32Array.from(firstRow)
+  const table: PrefixTable = buildPrefixTable(prefixes)
+
+  const rowAt = (id: number, i: number): DeckRow => {
+    const row: DeckRow = {
+      prefix: prefixes[id] as string,
+      name: names[i] as string,
+      connect: connect[i] as bigint,
+      perMinute: perMinute[i] as bigint,
+    }
+    if (from[i] !== Number.NEGATIVE_INFINITY) row.from = from[i] as number
+    if (to[i] !== Number.POSITIVE_INFINITY) row.to = to[i] as number
+    return row
+  }
+
+  return {
+    ...about,
+    size: rows.length,
+    find(number, at) {
+      for (let id = table.longest(number); id >= 0; id = table.shorter(id)) {
+        const end = starts[id + 1] as number
+        for (let i = starts[id] as number; i < end; i += 1) {
+          if (at >= (from[i] as number) && at < (to[i] as number)) return rowAt(id, i)
+        }
+      }
+      return undefined
+    },
+    *rows() {
+      for (let id = 0; id < prefixes.length; id += 1) {
+        for (let i = starts[id] as number; i < (starts[id + 1] as number); i += 1) yield rowAt(id, i)
+      }
+    },
+  }
+}
+
+interface Line {
+  line: number
+  fields: string[]
+}
+
+function splitLines(csv: string, errors: RowError[]): Line[] {
+  const text = csv.charCodeAt(0) === 0xfeff ? csv.slice(1) : csv
+  if (!text.includes('"')) {
+    const lines: Line[] = []
+    for (const [i, raw] of text.split('\n').entries()) {
+      const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw
+      if (line.trim() !== '') lines.push({ line: i + 1, fields: line.split(',') })
+    }
+    return lines
+  }
+  try {
+    const records = parse(text, { relax_column_count: true, skip_empty_lines: true, info: true }) as unknown as {
+      record: string[]
+      info: { lines: number }
+    }[]
+    return records.map(({ record, info }) => ({ line: info.lines, fields: record }))
+  } catch (error) {
+    const { message, lines } = error as Error & { lines?: number }
+    errors.push({ line: lines ?? 1, column: 'prefix', reason: message })
+    return []
+  }
+}
+
+type Places = Map<(typeof COLUMNS)[number], number>
+
+function readHeader(fields: readonly string[], errors: RowError[]): Places {
+  const place: Places = new Map()
+  for (const [i, raw] of fields.entries()) {
+    const column = COLUMNS.find((name) => name.toLowerCase() === raw.trim().toLowerCase())
+    if (column === undefined) {
+      errors.push({ line: 1, column: raw.trim(), reason: `unknown column; the columns are ${COLUMNS.join(',')}` })
+    } else place.set(column, i)
+  }
+  for (const column of REQUIRED) {
+    if (!place.has(column)) errors.push({ line: 1, column, reason: 'the header line lacks this column' })
+  }
+  return place
+}
+
+function readRow(line: number, fields: readonly string[], place: Places, zone: string, errors: RowError[]) {
+  const before = errors.length
+  const text = (column: (typeof COLUMNS)[number]) => fields[place.get(column) ?? -1]?.trim() ?? ''
+  const wrong = (column: string, reason: string) => errors.push({ line, column, reason })
+
+  if (fields.length > place.size) wrong('prefix', `${fields.length} fields where the header has ${place.size}`)
+  const written = text('prefix')
+  const prefix = written.startsWith('+') ? written.slice(1) : written
+  if (!/^\d{0,20}$/.test(prefix)) wrong('prefix', `"${written.slice(0, 40)}" is not a prefix of digits`)
+
+  const price = (column: 'connect' | 'perMinute'): Money => {
+    const amount = text(column)
+    if (amount === '' && column === 'connect') return 0n
+    const reading = readMoney(amount)
+    if (reading.kind === 'invalid') wrong(column, reading.reason)
+    else if (reading.money < 0n) wrong(column, `${amount} is negative`)
+    else if (reading.money > DEAREST) wrong(column, `${amount} is beyond any price`)
+    else return reading.money
+    return 0n
+  }
+  const time = (column: 'from' | 'to'): number | undefined => {
+    const date = text(column)
+    if (date === '') return undefined
+    const instant = readInstant(date, zone)
+    if (instant === undefined)
+      wrong(column, `"${date.slice(0, 40)}" is no date; write 2026-01-31 or 2026-01-31T08:00:00Z`)
+    return instant
+  }
+
+  const connect = price('connect')
+  const perMinute = price('perMinute')
+  const from = time('from')
+  const to = time('to')
+  if (from !== undefined && to !== undefined && to <= from) wrong('to', 'ends before it begins')
+  if (errors.length > before) return undefined
+  return {
+    line,
+    prefix,
+    name: text('name'),
+    connect,
+    perMinute,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+  }
+}
+
+function missingHeader(): RowError {
+  return { line: 1, column: 'prefix', reason: `the file is empty; its first line is ${COLUMNS.join(',')}` }
+}
+
+function twice(prefix: string, line: number): string {
+  return `prefix ${prefix === '' ? '(catch-all)' : prefix} with the same from is already on line ${line}`
+}
