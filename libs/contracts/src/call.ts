@@ -1,0 +1,171 @@
+/** What the edge tells of every leg (edge.md E14, billing.md B2–B4). A leg is one SIP dialog of the edge with one peer. */
+import Type, { type Static } from 'typebox'
+import { fact } from './contract.ts'
+import { Count, Decimal, Foreign, Id, Instant, Milliseconds, Name, Party } from './values.ts'
+
+export const LegRole = Type.Union([
+  Type.Literal('caller'),
+  Type.Literal('callee'),
+  /** Simultaneous ring or forwarding of a user's call to the mobile of this user. */
+  Type.Literal('mobile'),
+  Type.Literal('forward'),
+])
+export type LegRole = Static<typeof LegRole>
+
+/** What every fact of a leg says. */
+export const Leg = Type.Object({
+  callId: Id,
+  legId: Id,
+  /** Counts the facts of this leg from 1; (leg, seq) is the message id. */
+  seq: Count,
+  /** The edge node that owns the leg. */
+  edge: Id,
+  at: Instant,
+  role: LegRole,
+  party: Party,
+  /** Whose call it is on this side: the calling user, the called user; with role mobile, the user whose mobile it is. */
+  user: Type.Optional(Name),
+  costCentre: Type.Optional(Name),
+  site: Type.Optional(Name),
+  /** Caller's number, E.164 where known. */
+  from: Foreign,
+  /** As dialled. */
+  dialled: Foreign,
+  /** E.164 after normalisation. */
+  to: Type.Optional(Foreign),
+  /** What this leg's Request-URI carries, after translation. */
+  sent: Type.Optional(Foreign),
+  emergency: Type.Boolean(),
+  /** 1 for the caller's leg and the first INVITE of a branch, 2 after a failover … */
+  attempt: Count,
+  sipCallId: Foreign,
+})
+export type Leg = Static<typeof Leg>
+
+const parties = {
+  toldBy: ['edge-proxy'],
+  heardBy: ['presence', 'console', 'billing', 'location'],
+  key: 'legId',
+} as const
+
+export const CallStarted = fact({ subject: 'call.v1.started', body: Leg, ...parties })
+
+export const CallRinging = fact({
+  subject: 'call.v1.ringing',
+  body: Type.Intersect([Leg, Type.Object({ status: Count, earlyMedia: Type.Boolean() })]),
+  ...parties,
+})
+
+export const CallAnswered = fact({
+  subject: 'call.v1.answered',
+  body: Type.Intersect([
+    Leg,
+    Type.Object({
+      /** From INVITE to 200 on this leg. */
+      setupMs: Milliseconds,
+      codec: Type.Optional(Name),
+    }),
+  ]),
+  ...parties,
+})
+
+/** Packets and bytes as they crossed the wire of one direction, IP and UDP headers counted (28 bytes on IPv4). */
+export const MediaCount = Type.Object({
+  packets: Count,
+  bytes: Count,
+  /** From sequence gaps (received) or the far end's RTCP (sent). */
+  lost: Type.Optional(Count),
+  /** RFC 3550 6.4.1, ms. */
+  jitterMs: Type.Optional(Milliseconds),
+})
+export type MediaCount = Static<typeof MediaCount>
+
+export const LegMedia = Type.Object({
+  /** From the peer to us. */
+  received: MediaCount,
+  /** From us to the peer. */
+  sent: MediaCount,
+  rtcpReceived: Count,
+  rtcpSent: Count,
+})
+export type LegMedia = Static<typeof LegMedia>
+
+/** Every 60 s while the leg is up; three missing ones mean that it is gone (billing.md B5). */
+export const CallInterim = fact({
+  subject: 'call.v1.interim',
+  body: Type.Intersect([Leg, Type.Object({ durationMs: Milliseconds, media: Type.Optional(LegMedia) })]),
+  ...parties,
+})
+
+/** The final record of a leg: what becomes the CDR. Failed attempts have one too, with durationMs 0. */
+export const LegRecord = Type.Intersect([
+  Leg,
+  Type.Object({
+    startedAt: Instant,
+    answeredAt: Type.Optional(Instant),
+    endedAt: Instant,
+    /** Monotonic durations since the INVITE of this leg. */
+    tryingMs: Type.Optional(Milliseconds),
+    /** Post-dial delay: INVITE to the first 18x or 2xx. */
+    ringingMs: Type.Optional(Milliseconds),
+    setupMs: Type.Optional(Milliseconds),
+    /** Answer to BYE; 0 when not answered. */
+    durationMs: Milliseconds,
+    endedBy: Type.Union([
+      Type.Literal('caller'),
+      Type.Literal('callee'),
+      /** Limits, timers, shutdown, an operator. */
+      Type.Literal('tandem'),
+    ]),
+    /** Final status of the INVITE (200 when answered; 487 after CANCEL; 408 for silence). */
+    sipStatus: Count,
+    /** ITU-T Q.850 cause (RFC 3398 8.2.6 mapping, or the peer's own Reason header). */
+    q850: Type.Optional(Count),
+    reason: Type.Optional(Foreign),
+    codec: Type.Optional(Name),
+    media: Type.Optional(LegMedia),
+    /** True when the end was not seen but concluded (B5). */
+    estimated: Type.Boolean(),
+  }),
+])
+export type LegRecord = Static<typeof LegRecord>
+
+export const CallEnded = fact({ subject: 'call.v1.ended', body: LegRecord, ...parties })
+
+/** A late truth about a leg whose record was estimated. */
+export const CallCorrected = fact({ subject: 'call.v1.corrected', body: LegRecord, ...parties })
+
+/** A failover: this attempt is over and the walk goes on. The attempt's own record follows as `ended`. */
+export const CallAttemptFailed = fact({
+  subject: 'call.v1.attempt-failed',
+  body: Type.Intersect([Leg, Type.Object({ sipStatus: Count, why: Foreign, next: Type.Optional(Name) })]),
+  ...parties,
+})
+
+/** One SIP message as it crossed a socket, for the ladder. Credentials are blanked, locations left out. */
+export const CapturedMessage = Type.Object({
+  callId: Id,
+  legId: Id,
+  at: Instant,
+  /** µs since the call's first message, monotonic. */
+  offsetUs: Type.Number({ minimum: 0 }),
+  direction: Type.Union([Type.Literal('received'), Type.Literal('sent')]),
+  /** user:alice, trunk:itsp-a or an address. */
+  peer: Foreign,
+  transport: Type.String({ maxLength: 8 }),
+  local: Type.String({ maxLength: 128 }),
+  remote: Type.String({ maxLength: 128 }),
+  text: Type.String({ maxLength: 16_384 }),
+})
+export type CapturedMessage = Static<typeof CapturedMessage>
+
+/** Gathered over all calls of an edge for some 100 ms: one message on the bus for many on the wire. */
+export const SipCaptured = fact({
+  subject: 'sip.v1.captured',
+  body: Type.Object({ edge: Id, messages: Type.Array(CapturedMessage, { maxItems: 2000 }) }),
+  toldBy: ['edge-proxy'],
+  heardBy: ['console'],
+})
+
+/** Priced in billing; here only because the CDR carries it on. */
+export const Price = Type.Object({ amount: Decimal, currency: Type.String({ pattern: '^[A-Z]{3}$' }) })
