@@ -1,0 +1,92 @@
+/**
+ * What the parts of the edge share. `main.ts` builds one `Edge`; handlers of SIP methods get it as their only dependency.
+ */
+import type { Bus } from '@tandem/bus/bus.ts'
+import type { Configuration } from '@tandem/config/schema.ts'
+import type { Logger } from '@tandem/observability/log.ts'
+import type { NameAddr, SipRequest } from '@tandem/sip/message/message.ts'
+import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
+
+/** Time comes in from outside so that tests can turn it. */
+export interface Clock {
+  /** Monotonic, ms with fraction. */
+  now(): number
+  /** Wall clock, ms since 1970. */
+  wall(): number
+  setTimer(ms: number, run: () => void): Timer
+  clearTimer(timer: Timer): void
+}
+export type Timer = { readonly timer: unique symbol } | object
+
+/** A way to send to one remote address: a UDP address on a listener's socket, or one TCP/TLS connection. */
+export interface Wire {
+  /** TCP and TLS: no retransmissions (RFC 3261 17.1). */
+  readonly reliable: boolean
+  /** UDP, TCP, TLS: as Via spells it. */
+  readonly transport: 'UDP' | 'TCP' | 'TLS'
+  /** Name of the listener in the configuration. */
+  readonly listener: string
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** What we put into Via and Contact: host:port under which the peer reaches us. */
+  readonly localAddress: string
+  readonly localPort: number
+  send(bytes: Uint8Array): void
+}
+
+/** Who sent a request, proven; never taken from a header that a stranger could write. */
+export type Peer =
+  | { readonly kind: 'user'; readonly user: string; readonly site: string | undefined }
+  | { readonly kind: 'trunk'; readonly trunk: string }
+  | { readonly kind: 'unknown'; readonly site: string | undefined }
+
+/** One registered contact of a user and the wire on which it is reached. */
+export interface LiveBinding {
+  readonly bindingId: string
+  readonly user: string
+  readonly contact: NameAddr
+  /** Path (RFC 3327), outermost first. */
+  readonly path: readonly string[]
+  /** Undefined when the flow is gone. */
+  wire(): Wire | undefined
+  readonly source: string
+  readonly site: string | undefined
+  readonly expiresAt: number
+}
+
+/** How an attempt on a trunk leaves the house. */
+export interface TrunkPath {
+  readonly wire: Wire
+  /** host[:port] of the Request-URI. */
+  readonly host: string
+  /** Route header values, if an outbound proxy is set. */
+  readonly routes: readonly string[]
+}
+
+export interface Trunks {
+  /** The addresses of a trunk in the order to try; opens a connection where none is. Rejects with a reason, never hangs beyond 500 ms. */
+  paths(trunk: string): Promise<readonly TrunkPath[]>
+  /** Credentials that answer a 401/407 of this trunk, if it has any. */
+  credentials(trunk: string): { readonly user: string; readonly password: string } | undefined
+  health(trunk: string): 'up' | 'probing' | 'down' | 'drain'
+  /** Calls up on it; the B2BUA tells. */
+  callStarted(trunk: string): void
+  callEnded(trunk: string): void
+}
+
+export interface Edge {
+  /** This node's id: a subject token. */
+  readonly node: string
+  readonly bus: Bus
+  readonly log: Logger
+  readonly clock: Clock
+  config(): Configuration
+  revision(): number
+  readonly transactions: TransactionLayer
+  readonly bindings: { of(user: string): readonly LiveBinding[] }
+  readonly trunks: Trunks
+  /** Proves who sent it; answers 401/407/403 itself and returns undefined when it did. INVITE to an emergency number is let through as `unknown` from a site's network. */
+  authenticate(request: SipRequest, wire: Wire, respond: (status: number, headers?: readonly (readonly [string, string])[]) => void): Peer | undefined
+  /** Ties the messages of a SIP Call-ID to a call for the ladder; `peerName` like user:alice. */
+  capture: { follow(sipCallId: string, callId: string, legId: string, peerName: string): void; forget(sipCallId: string): void }
+}
