@@ -1,0 +1,430 @@
+/**
+ * The configuration as services read it: every default filled in, durations in ms, bandwidths in kbit/s, frozen.
+ * Pure: the same document gives the same configuration everywhere. Named things carry their own name.
+ */
+import type { ConfigurationDocument, SecretReference } from './schema.ts'
+import { parseBandwidth, parseDuration, parseListenUrl, parsePortRange } from './units.ts'
+
+type Written<K extends keyof ConfigurationDocument> = NonNullable<ConfigurationDocument[K]>
+type Each<T> = T extends Record<string, infer V> ? V : never
+export type DigestAlgorithm = 'md5' | 'sha-256' | 'sha-512-256'
+export type CivicAddress = Each<Written<'locations'>>
+export type NumberRule = { match: string; to: string; name?: string }
+
+export interface Listener {
+  name: string
+  url: string
+  transport: 'udp' | 'tcp' | 'tls'
+  /** IP address without brackets */
+  address: string
+  port: number
+  digest: readonly DigestAlgorithm[]
+  certificate: string | null
+  privateKey: string | null
+  /** host or host:port for Via and Contact when it differs from address and port */
+  advertise: string | null
+}
+
+export interface Media {
+  relay: 'embedded' | 'rtpengine'
+  address: string
+  firstPort: number
+  lastPort: number
+  control: readonly string[]
+  inactivityMs: number
+}
+
+export interface Edge {
+  listen: Readonly<Record<string, Listener>>
+  media: Media
+  registration: { minimumS: number; maximumS: number }
+  sessionTimerS: number
+  drainMs: number
+  calls: number
+}
+
+export interface Site {
+  name: string
+  networks: readonly string[]
+  dialPlan: string | null
+  location: string | null
+  bandwidthKbps: number | null
+}
+
+export interface DialRule {
+  name: string
+  match: string
+  to: string
+  internal: boolean
+}
+
+export interface DialPlan {
+  name: string
+  externalPrefix: string
+  rules: readonly DialRule[]
+}
+
+export interface Policy {
+  name: string
+  usages: readonly string[]
+  forward: readonly string[]
+  ring: readonly string[]
+  callerId: 'own' | 'suppress'
+}
+
+export interface RouteWindow {
+  days: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[]
+  from: string
+  to: string
+}
+
+export interface Route {
+  name: string
+  match: string
+  except: readonly string[]
+  usages: readonly string[]
+  trunks: readonly string[]
+  select: 'order' | 'cost'
+  priority: number
+  weight: number
+  when: readonly RouteWindow[]
+}
+
+export interface Trunk {
+  name: string
+  to: readonly string[]
+  from: readonly string[]
+  listener: string
+  translate: {
+    outbound: { called: readonly NumberRule[]; calling: readonly NumberRule[] }
+    inbound: { called: readonly NumberRule[]; calling: readonly NumberRule[] }
+  }
+  options: { intervalMs: number; up: number; down: number; alive: readonly number[] }
+  register: { registrar: string; user: string; password: SecretReference; expiresS: number } | null
+  /** digest for a carrier that challenges; those of `register` when nothing else is given */
+  credentials: { user: string; password: SecretReference } | null
+  /** null = no limit */
+  limits: { calls: number | null; callsPerSecond: number | null; bandwidthKbps: number | null }
+  emergency: boolean
+  cost: string | null
+  retry: readonly number[]
+  timers: { noResponseMs: number; tryingOnlyMs: number }
+  country: string
+  dialPlan: string | null
+  usages: readonly string[]
+  did: 'request-uri' | 'to' | 'p-called-party-id'
+  trusted: boolean
+  media: { srtp: 'off' | 'optional' | 'required' }
+}
+
+export interface User {
+  /** key of the user; the digest user name and the user part of the address of record */
+  name: string
+  displayName: string
+  did: string | null
+  extension: string | null
+  site: string
+  policy: string
+  dialPlan: string | null
+  mobile: string | null
+  simultaneousRing: boolean
+  forward: { always: string | null; busy: string | null; noAnswer: string | null; afterMs: number }
+  location: string | null
+  costCentre: string | null
+  callerId: string | null
+  password: SecretReference
+}
+
+export interface Wire {
+  bssid: string | null
+  chassis: string | null
+  port: string | null
+  subnet: string | null
+  location: string
+}
+
+export interface Emergency {
+  numbers: readonly string[]
+  test: readonly string[]
+  trunks: readonly string[]
+  relayCentre: string | null
+  desk: readonly string[]
+  elins: Readonly<Record<string, readonly string[]>>
+  callbackMs: number
+  timers: { noResponseMs: number; tryingOnlyMs: number }
+}
+
+export type Rounding = 'half-up' | 'half-even' | 'up' | 'down'
+export interface PerMinuteDeck {
+  kind: 'per-minute'
+  name: string
+  currency: string
+  /** path of the CSV, the key of `decks` in the revision */
+  file: string
+  firstIncrementS: number
+  nextIncrementS: number
+  rounding: Rounding
+  decimals: number
+}
+export interface BandwidthDeck {
+  kind: 'bandwidth'
+  name: string
+  currency: string
+  commitKbps: number
+  incrementKbps: number
+  /** decimal text, per Mbit/s and calendar month */
+  price: string
+  percentile: number
+  /** decimal text, per Mbit/s and calendar month above commit; same as price when not given */
+  burst: string
+}
+export type RateDeck = PerMinuteDeck | BandwidthDeck
+
+export interface Configuration {
+  version: 1
+  domain: string
+  country: string
+  timeZone: string
+  edge: Edge
+  sites: Readonly<Record<string, Site>>
+  dialPlans: Readonly<Record<string, DialPlan>>
+  policies: Readonly<Record<string, Policy>>
+  routes: readonly Route[]
+  trunks: Readonly<Record<string, Trunk>>
+  users: Readonly<Record<string, User>>
+  locations: Readonly<Record<string, CivicAddress>>
+  wiremap: readonly Wire[]
+  emergency: Emergency
+  rateDecks: Readonly<Record<string, RateDeck>>
+  /** by cost centre; markup as decimal text in percent, "10" = 10 % */
+  prices: Readonly<Record<string, { deck: string; markup: string }>>
+  tests: Written<'tests'>
+}
+
+/** routing.md R4 */
+export const RETRY_STATUS: readonly number[] = [408, 500, 502, 503, 504]
+export const TIMERS = { noResponseMs: 4_000, tryingOnlyMs: 10_000 } as const
+export const EMERGENCY_TIMERS = { noResponseMs: 2_000, tryingOnlyMs: 5_000 } as const
+
+const ms = (written: string | undefined, otherwise: number) =>
+  written === undefined ? otherwise : parseDuration(written)
+const seconds = (written: string | undefined, otherwise: number) => Math.floor(ms(written, otherwise * 1000) / 1000)
+const kbps = (written: string | undefined) => (written === undefined ? null : parseBandwidth(written))
+
+function each<T, R>(record: Record<string, T> | undefined, build: (name: string, value: T) => R): Record<string, R> {
+  return Object.fromEntries(Object.entries(record ?? {}).map(([name, value]) => [name, build(name, value)]))
+}
+
+function edge(e: Written<'edge'>): Edge {
+  const listen = each(e.listen, (name, l) => ({
+    name,
+    url: l.url,
+    ...parseListenUrl(l.url),
+    digest: l.digest ?? (['sha-256', 'md5'] as DigestAlgorithm[]),
+    certificate: l.certificate ?? null,
+    privateKey: l.privateKey ?? null,
+    advertise: l.advertise ?? null,
+  }))
+  const ports = parsePortRange(e.media.ports ?? '20000-29999')
+  return {
+    listen,
+    media: {
+      relay: e.media.relay,
+      address: e.media.address ?? Object.values(listen)[0]?.address ?? '127.0.0.1',
+      firstPort: ports.first,
+      lastPort: ports.last,
+      control: e.media.control ?? [],
+      inactivityMs: ms(e.media.inactivity, 300_000),
+    },
+    registration: { minimumS: seconds(e.registration?.minimum, 60), maximumS: seconds(e.registration?.maximum, 3600) },
+    sessionTimerS: seconds(e.sessionTimer, 1800),
+    drainMs: ms(e.drain, 30_000),
+    calls: e.calls ?? 10_000,
+  }
+}
+
+function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk {
+  const way = (d: { called?: NumberRule[]; calling?: NumberRule[] } | undefined) => ({
+    called: d?.called ?? [],
+    calling: d?.calling ?? [],
+  })
+  const register = t.register
+    ? {
+        registrar: t.register.registrar,
+        user: t.register.user,
+        password: t.register.password,
+        expiresS: seconds(t.register.expires, 600),
+      }
+    : null
+  return {
+    name,
+    to: t.to,
+    from: t.from ?? [],
+    listener: t.listener,
+    translate: { outbound: way(t.translate?.outbound), inbound: way(t.translate?.inbound) },
+    options: {
+      intervalMs: ms(t.options?.interval, 30_000),
+      up: t.options?.up ?? 1,
+      down: t.options?.down ?? 3,
+      alive: t.options?.alive ?? [],
+    },
+    register,
+    credentials: t.credentials ?? (register && { user: register.user, password: register.password }),
+    limits: {
+      calls: t.limits?.calls ?? null,
+      callsPerSecond: t.limits?.callsPerSecond ?? null,
+      bandwidthKbps: kbps(t.limits?.bandwidth),
+    },
+    emergency: t.emergency ?? false,
+    cost: t.cost ?? null,
+    retry: t.retry ?? RETRY_STATUS,
+    timers: {
+      noResponseMs: ms(t.timers?.noResponse, TIMERS.noResponseMs),
+      tryingOnlyMs: ms(t.timers?.tryingOnly, TIMERS.tryingOnlyMs),
+    },
+    country: t.country ?? country,
+    dialPlan: t.dialPlan ?? null,
+    usages: t.usages ?? [],
+    did: t.did ?? 'request-uri',
+    trusted: t.trusted ?? false,
+    media: { srtp: t.media?.srtp ?? 'off' },
+  }
+}
+
+function user(name: string, u: Each<Written<'users'>>): User {
+  return {
+    name,
+    displayName: u.name ?? name,
+    did: u.did ?? null,
+    extension: u.extension ?? null,
+    site: u.site,
+    policy: u.policy,
+    dialPlan: u.dialPlan ?? null,
+    mobile: u.mobile ?? null,
+    simultaneousRing: u.simultaneousRing ?? false,
+    forward: {
+      always: u.forward?.always ?? null,
+      busy: u.forward?.busy ?? null,
+      noAnswer: u.forward?.noAnswer ?? null,
+      afterMs: ms(u.forward?.after, 20_000),
+    },
+    location: u.location ?? null,
+    costCentre: u.costCentre ?? null,
+    callerId: u.callerId ?? null,
+    password: u.password,
+  }
+}
+
+function rateDeck(name: string, d: Each<Written<'rateDecks'>>): RateDeck {
+  if (d.kind === 'bandwidth') {
+    return {
+      kind: 'bandwidth',
+      name,
+      currency: d.currency,
+      commitKbps: parseBandwidth(d.commit),
+      incrementKbps: parseBandwidth(d.increment ?? '1Mbit/s'),
+      price: d.price,
+      percentile: d.percentile ?? 95,
+      burst: d.burst ?? d.price,
+    }
+  }
+  const [first, next] = (d.increments ?? '60/60').split('/').map(Number) as [number, number]
+  return {
+    kind: 'per-minute',
+    name,
+    currency: d.currency,
+    file: d.file,
+    firstIncrementS: first,
+    nextIncrementS: next,
+    rounding: d.rounding ?? 'half-up',
+    decimals: d.decimals ?? 4,
+  }
+}
+
+function emergency(e: Written<'emergency'>): Emergency {
+  return {
+    numbers: e.numbers,
+    test: e.test ?? [],
+    trunks: e.trunks,
+    relayCentre: e.relayCentre ?? null,
+    desk: e.desk ?? [],
+    elins: e.elins ?? {},
+    callbackMs: ms(e.callback, 30 * 60_000),
+    timers: {
+      noResponseMs: ms(e.timers?.noResponse, EMERGENCY_TIMERS.noResponseMs),
+      tryingOnlyMs: ms(e.timers?.tryingOnly, EMERGENCY_TIMERS.tryingOnlyMs),
+    },
+  }
+}
+
+function route(r: Written<'routes'>[number]): Route {
+  return {
+    name: r.name,
+    match: r.match,
+    except: r.except ?? [],
+    usages: r.usages,
+    trunks: r.trunks,
+    select: r.select ?? 'order',
+    priority: r.priority ?? 0,
+    weight: r.weight ?? 0,
+    when: (r.when ?? []).map((w) => ({
+      days: w.days ?? (['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const),
+      from: w.from ?? '00:00',
+      to: w.to ?? '24:00',
+    })),
+  }
+}
+
+/** Fill in every default. The document has passed the schema; call `checkConfiguration` for what a person wrote. */
+export function resolveConfiguration(d: ConfigurationDocument): Configuration {
+  const country = d.country ?? 'US'
+  return deepFreeze({
+    version: 1,
+    domain: d.domain,
+    country,
+    timeZone: d.timeZone ?? 'UTC',
+    edge: edge(d.edge),
+    sites: each(d.sites, (name, s) => ({
+      name,
+      networks: s.networks ?? [],
+      dialPlan: s.dialPlan ?? null,
+      location: s.location ?? null,
+      bandwidthKbps: kbps(s.bandwidth),
+    })),
+    dialPlans: each(d.dialPlans, (name, p) => ({
+      name,
+      externalPrefix: p.externalPrefix ?? '',
+      rules: p.rules.map((r) => ({ ...r, internal: r.internal ?? false })),
+    })),
+    policies: each(d.policies, (name, p) => ({
+      name,
+      usages: p.usages,
+      forward: p.forward ?? p.usages,
+      ring: p.ring ?? p.usages,
+      callerId: p.callerId ?? 'own',
+    })),
+    routes: (d.routes ?? []).map(route),
+    trunks: each(d.trunks, (name, t) => trunk(name, t, country)),
+    users: each(d.users, user),
+    locations: d.locations ?? {},
+    wiremap: (d.wiremap ?? []).map((w) => ({
+      bssid: w.bssid ?? null,
+      chassis: w.chassis ?? null,
+      port: w.port ?? null,
+      subnet: w.subnet ?? null,
+      location: w.location,
+    })),
+    emergency: emergency(d.emergency),
+    rateDecks: each(d.rateDecks, rateDeck),
+    prices: each(d.prices, (_, p) => ({ deck: p.deck, markup: (p.markup ?? '0%').slice(0, -1) })),
+    tests: d.tests ?? [],
+  })
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const inner of Object.values(value)) deepFreeze(inner)
+  }
+  return value
+}
