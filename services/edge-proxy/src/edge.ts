@@ -4,8 +4,10 @@
 import type { Bus } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
 import type { Logger } from '@tandem/observability/log.ts'
-import type { NameAddr, SipRequest } from '@tandem/sip/message/message.ts'
+import type { NameAddr, SipRequest, SipUri } from '@tandem/sip/message/message.ts'
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
+import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import type { Wire as TransactionWire } from '@tandem/sip/transaction/wire.ts'
 
 /** Time comes in from outside so that tests can turn it. */
 export interface Clock {
@@ -19,7 +21,7 @@ export interface Clock {
 export type Timer = { readonly timer: unique symbol } | object
 
 /** A way to send to one remote address: a UDP address on a listener's socket, or one TCP/TLS connection. */
-export interface Wire {
+export interface Wire extends TransactionWire {
   /** TCP and TLS: no retransmissions (RFC 3261 17.1). */
   readonly reliable: boolean
   /** UDP, TCP, TLS: as Via spells it. */
@@ -31,7 +33,28 @@ export interface Wire {
   /** What we put into Via and Contact: host:port under which the peer reaches us. */
   readonly localAddress: string
   readonly localPort: number
+  /** `localAddress:localPort` as it stands in Via and Contact (IPv6 in brackets, as localAddress is). */
+  readonly sentBy: string
+  /** For logs, like `udp 127.0.0.1:5060 > 127.0.0.2:40112`. */
+  readonly name: string
+  /** Identity of the flow (RFC 5626 4.1): listener + remote address and port (UDP) or one connection. Never reused. */
+  readonly flow: string
+  /** False once a connection is closed; a UDP wire is always alive. */
+  readonly alive: boolean
   send(bytes: Uint8Array): void
+  /** TCP and TLS: not closed for idleness before this monotonic time, ms (a binding or a dialog lives on it). */
+  keepUntil(ms: number): void
+}
+
+/** Opens ways to send: a connection that is there is used again (RFC 5923). */
+export interface Wires {
+  /**
+   * A wire from a listener to an IP address. `transport` other than the listener's own: its twin on the same address.
+   * Rejects when refused or not connected within 500 ms.
+   */
+  to(listener: string, transport: Wire['transport'], address: string, port: number): Promise<Wire>
+  /** Where a sip URI leads (address:port or A/AAAA; SRV later), from this listener. Rejects with a reason. */
+  toUri(listener: string, uri: SipUri): Promise<readonly Wire[]>
 }
 
 /** Who sent a request, proven; never taken from a header that a stranger could write. */
@@ -85,8 +108,32 @@ export interface Edge {
   readonly transactions: TransactionLayer
   readonly bindings: { of(user: string): readonly LiveBinding[] }
   readonly trunks: Trunks
+  readonly wires: Wires
   /** Proves who sent it; answers 401/407/403 itself and returns undefined when it did. INVITE to an emergency number is let through as `unknown` from a site's network. */
-  authenticate(request: SipRequest, wire: Wire, respond: (status: number, headers?: readonly (readonly [string, string])[]) => void): Peer | undefined
+  authenticate(
+    request: SipRequest,
+    wire: Wire,
+    respond: (status: number, headers?: readonly (readonly [string, string])[]) => void,
+  ): Peer | undefined
   /** Ties the messages of a SIP Call-ID to a call for the ladder; `peerName` like user:alice. */
-  capture: { follow(sipCallId: string, callId: string, legId: string, peerName: string): void; forget(sipCallId: string): void }
+  capture: {
+    follow(sipCallId: string, callId: string, legId: string, peerName: string): void
+    forget(sipCallId: string): void
+  }
+}
+
+/**
+ * What the call side gives to the dispatcher: `createCalls(edge): Calls` in `on-invite.ts`. A `ServerTransaction`'s wire
+ * is always a `Wire` of this file.
+ */
+export interface Calls {
+  /** An INVITE outside any dialog, screened and its sender proven. Answers it, now or later. */
+  onInvite(transaction: ServerTransaction, wire: Wire, peer: Peer): void
+  /** A request with a To tag (re-INVITE, BYE, UPDATE, INFO …). False: no dialog of a call, the dispatcher answers. */
+  onInDialog(transaction: ServerTransaction, wire: Wire): boolean
+  /** The ACK of a 2xx. */
+  onAck(ack: SipRequest, wire: Wire): void
+  status(): { readonly calls: number; readonly legs: number; readonly outbox: number }
+  /** Ends every call that is left, flushes the outbox. */
+  close(): Promise<void>
 }

@@ -1,0 +1,141 @@
+/**
+ * TCP and TLS alike: one connection as a wire, with the bounds that a stranger needs (RFC 3261 18, RFC 5626 4.4.1).
+ */
+import type { Socket } from 'node:net'
+import type { Clock, Wire } from '../edge.ts'
+import { type Framed, StreamFramer } from './frame.ts'
+import type { Inward } from './received.ts'
+
+/** Bytes that a slow reader may leave unsent before its connection is closed. */
+const MAX_UNSENT = 1024 * 1024
+/** A message that was begun must be whole after this time, ms (slow loris). */
+const MESSAGE_MS = 10_000
+/** A connection that never said anything of sense, ms. */
+const SILENT_MS = 30_000
+/** A connection that did, without traffic, when nothing lives on it, ms. */
+const IDLE_MS = 600_000
+
+const PONG = Buffer.from('\r\n')
+
+let opened = 0
+
+export interface StreamParts {
+  readonly socket: Socket
+  readonly transport: 'TCP' | 'TLS'
+  readonly listener: string
+  readonly local: { readonly host: string; readonly port: number }
+  readonly clock: Clock
+  readonly inward: Inward
+  readonly onClose: (wire: StreamWire) => void
+}
+
+export class StreamWire implements Wire {
+  readonly reliable = true
+  readonly transport: 'TCP' | 'TLS'
+  readonly listener: string
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+  readonly sentBy: string
+  readonly name: string
+  readonly flow: string
+  readonly #socket: Socket
+  readonly #parts: StreamParts
+  readonly #framer = new StreamFramer()
+  #alive = true
+  #sensible = false
+  #lastMs: number
+  #begunMs: number | undefined
+  #keepMs = 0
+
+  constructor(parts: StreamParts) {
+    this.#parts = parts
+    this.#socket = parts.socket
+    this.transport = parts.transport
+    this.listener = parts.listener
+    this.remoteAddress = plain(parts.socket.remoteAddress ?? '')
+    this.remotePort = parts.socket.remotePort ?? 0
+    this.localAddress = parts.local.host
+    this.localPort = parts.local.port
+    this.sentBy = `${this.localAddress}:${this.localPort}`
+    this.name = `${parts.transport.toLowerCase()} ${this.sentBy} > ${this.remoteAddress}:${this.remotePort}`
+    this.flow = `${parts.listener}/${parts.transport.toLowerCase()}/${this.remoteAddress}/${this.remotePort}/${++opened}`
+    this.#lastMs = parts.clock.now()
+    parts.socket.setNoDelay(true)
+    parts.socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    parts.socket.on('error', () => {})
+    parts.socket.on('end', () => this.close('closed by the peer'))
+    parts.socket.on('close', () => this.close('closed'))
+  }
+
+  get alive(): boolean {
+    return this.#alive
+  }
+
+  send(bytes: Uint8Array): void {
+    if (!this.#alive) {
+      queueMicrotask(() => this.#parts.inward.failed(this, 'the connection is closed'))
+      return
+    }
+    this.#parts.inward.seen?.('sent', bytes, this)
+    this.#lastMs = this.#parts.clock.now()
+    this.#socket.write(bytes)
+    if (this.#socket.writableLength > MAX_UNSENT) this.close('the peer does not read')
+  }
+
+  keepUntil(ms: number): void {
+    this.#keepMs = Math.max(this.#keepMs, ms)
+  }
+
+  close(why: string): void {
+    if (!this.#alive) return
+    this.#alive = false
+    this.#socket.destroy()
+    this.#parts.onClose(this)
+    this.#parts.inward.failed(this, why)
+  }
+
+  /** Called now and then by the listener. */
+  sweep(now: number): void {
+    if (this.#begunMs !== undefined && now - this.#begunMs > MESSAGE_MS) this.close('a message did not come to its end')
+    else if (now < this.#keepMs) return
+    else if (now - this.#lastMs > (this.#sensible ? IDLE_MS : SILENT_MS)) this.close('idle')
+  }
+
+  #read(chunk: Buffer): void {
+    const now = this.#parts.clock.now()
+    this.#lastMs = now
+    const waited = this.#framer.waiting > 0
+    let whole = false
+    const ok = this.#framer.push(chunk, (outcome, bytes) => {
+      whole = true
+      this.#hand(outcome, bytes)
+    })
+    if (!ok) this.close('no SIP')
+    else if (this.#framer.waiting === 0) this.#begunMs = undefined
+    else if (whole || !waited) this.#begunMs = now
+  }
+
+  #hand(outcome: Framed, bytes: Uint8Array): void {
+    const { inward } = this.#parts
+    if (outcome.kind === 'keep-alive') {
+      this.#sensible = true
+      // RFC 5626 4.4.1: a double CRLF is answered with a single one
+      if (outcome.ping && this.#alive) this.#socket.write(PONG)
+      return
+    }
+    if (outcome.kind === 'close') {
+      if (outcome.refusal) inward.received({ kind: 'refuse', ...outcome.refusal, length: bytes.length }, this)
+      return
+    }
+    if (outcome.kind === 'message') this.#sensible = true
+    inward.seen?.('received', bytes, this)
+    inward.received(outcome, this)
+  }
+}
+
+/** An IPv4 peer of a dual-stack socket as it is written everywhere else. */
+function plain(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}

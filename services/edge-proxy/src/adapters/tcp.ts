@@ -1,0 +1,155 @@
+/** A TCP or TLS listener: accepts connections within limits and opens those that we need ourselves. */
+import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net'
+import type { Listener } from '@tandem/config/defaults.ts'
+import type { Clock, Timer, Wire } from '../edge.ts'
+import { advertised, bindProblem, type Inward, type OpenListener } from './received.ts'
+import { StreamWire } from './stream.ts'
+
+/** Connections of one listener, and of one source address on it. */
+const MAX_CONNECTIONS = 20_000
+const MAX_PER_SOURCE = 2_000
+const SWEEP_MS = 2_000
+/** edge.md E1: no connection in 500 ms counts as none. */
+export const CONNECT_MS = 500
+
+export interface StreamListener extends OpenListener {
+  /** The open connection to this address, or a new one within 500 ms. */
+  connect(address: string, port: number): Promise<Wire>
+}
+
+/** How TCP and TLS differ. */
+export interface StreamKind {
+  readonly transport: 'TCP' | 'TLS'
+  serve(accept: (socket: Socket) => void): Server
+  /** Resolves when the connection can carry SIP. */
+  dial(socket: Socket): Promise<Socket>
+}
+
+export const TCP: StreamKind = {
+  transport: 'TCP',
+  serve: (accept) => createServer({ pauseOnConnect: false, noDelay: true }, accept),
+  dial: async (socket) => socket,
+}
+
+export function openTcp(listener: Listener, clock: Clock, inward: Inward): Promise<StreamListener> {
+  return openStream(listener, TCP, clock, inward)
+}
+
+export async function openStream(
+  listener: Listener,
+  kind: StreamKind,
+  clock: Clock,
+  inward: Inward,
+): Promise<StreamListener> {
+  const wires = new Map<string, Set<StreamWire>>()
+  const perSource = new Map<string, number>()
+  const dialling = new Map<string, Promise<Wire>>()
+  let count = 0
+  let local = advertised(listener.advertise, listener.address, listener.port)
+
+  const adopt = (socket: Socket): StreamWire | undefined => {
+    const source = socket.remoteAddress
+    // the peer may be gone before we look
+    if (source === undefined || count >= MAX_CONNECTIONS || (perSource.get(source) ?? 0) >= MAX_PER_SOURCE) {
+      socket.on('error', () => {})
+      socket.destroy()
+      return undefined
+    }
+    const { name } = listener
+    const wire = new StreamWire({ socket, transport: kind.transport, listener: name, local, clock, inward, onClose })
+    count++
+    perSource.set(source, (perSource.get(source) ?? 0) + 1)
+    const key = `${wire.remoteAddress} ${wire.remotePort}`
+    const known = wires.get(key)
+    if (known) known.add(wire)
+    else wires.set(key, new Set([wire]))
+    return wire
+
+    function onClose(gone: StreamWire): void {
+      count--
+      const left = (perSource.get(source as string) ?? 1) - 1
+      if (left > 0) perSource.set(source as string, left)
+      else perSource.delete(source as string)
+      const same = wires.get(key)
+      same?.delete(gone)
+      if (same?.size === 0) wires.delete(key)
+    }
+  }
+  const server = kind.serve((socket) => void adopt(socket))
+  const port = await listen(server, listener)
+  local = advertised(listener.advertise, listener.address, port)
+  server.on('error', () => {})
+
+  let sweeper: Timer
+  const sweep = () => {
+    const now = clock.now()
+    for (const same of wires.values()) for (const wire of same) wire.sweep(now)
+    sweeper = clock.setTimer(SWEEP_MS, sweep)
+  }
+  sweeper = clock.setTimer(SWEEP_MS, sweep)
+
+  const open = async (address: string, remotePort: number): Promise<Wire> => {
+    const socket = await dial(kind, listener.address, address, remotePort)
+    const wire = adopt(socket)
+    if (!wire) throw new Error(`no more connections from listener ${listener.name}`)
+    return wire
+  }
+  return {
+    name: listener.name,
+    transport: kind.transport,
+    address: listener.address,
+    port,
+    url: listener.url.replace(/:0$/, `:${port}`),
+    connections: () => count,
+    connect(address, remotePort) {
+      const key = `${address} ${remotePort}`
+      // RFC 3261 18: a connection that is there SHOULD be used again
+      for (const wire of wires.get(key) ?? []) if (wire.alive) return Promise.resolve(wire)
+      const running = dialling.get(key)
+      if (running) return running
+      const fresh = open(address, remotePort).finally(() => dialling.delete(key))
+      dialling.set(key, fresh)
+      return fresh
+    },
+    async close() {
+      clock.clearTimer(sweeper)
+      const closed = new Promise<void>((done) => server.close(() => done()))
+      for (const same of [...wires.values()]) for (const wire of [...same]) wire.close('the edge is stopping')
+      await closed
+    },
+  }
+}
+
+function listen(server: Server, listener: Listener): Promise<number> {
+  return new Promise((done, fail) => {
+    const refused = (error: NodeJS.ErrnoException) => fail(bindProblem(listener.name, listener.url, error))
+    server.once('error', refused)
+    server.listen({ host: listener.address, port: listener.port, exclusive: true, backlog: 1024 }, () => {
+      server.off('error', refused)
+      const bound = server.address()
+      done(typeof bound === 'object' && bound !== null ? bound.port : listener.port)
+    })
+  })
+}
+
+function dial(kind: StreamKind, localAddress: string, host: string, port: number): Promise<Socket> {
+  return new Promise((done, fail) => {
+    const wild = localAddress === '0.0.0.0' || localAddress === '::'
+    const socket = connectTcp({ host, port, ...(wild ? {} : { localAddress }) })
+    const giveUp = (why: string) => {
+      clearTimeout(limit)
+      socket.destroy()
+      fail(new Error(`${kind.transport} ${host}:${port}: ${why}`))
+    }
+    const limit = setTimeout(() => giveUp(`no connection in ${CONNECT_MS} ms`), CONNECT_MS)
+    const failed = (error: Error) => giveUp(error.message)
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      kind.dial(socket).then((ready) => {
+        clearTimeout(limit)
+        socket.off('error', failed)
+        done(ready)
+      }, failed)
+    })
+  })
+}
