@@ -12,7 +12,20 @@ const validate = ajv.compile(JSON.parse(JSON.stringify(ConfigurationSchema)))
 
 export function schemaProblems(source: Source): Problem[] {
   if (validate(source.value)) return []
-  return (validate.errors ?? []).flatMap((error) => describe(error, source))
+  const errors = validate.errors ?? []
+  const misspelt = new Set(errors.map(meantKey))
+  return errors.flatMap((error) => (misspelt.has(missingKey(error)) ? [] : describe(error, source)))
+}
+
+/** A key that is missing because it is misspelt is said once, at the misspelling. */
+function missingKey(error: ErrorObject): string {
+  const { missingProperty } = error.params as { missingProperty?: string }
+  return missingProperty === undefined ? 'none' : `${error.instancePath}/${missingProperty}`
+}
+function meantKey(error: ErrorObject): string | null {
+  const { additionalProperty } = error.params as { additionalProperty?: string }
+  const known = Object.keys((error.parentSchema as Fragment | undefined)?.properties ?? {})
+  return additionalProperty === undefined ? null : `${error.instancePath}/${nearest(additionalProperty, known)}`
 }
 
 interface Fragment {
