@@ -1,0 +1,78 @@
+/** A KV bucket: small, consistent, watched. */
+import { Kvm } from '@nats-io/kv'
+import type { NatsConnection } from '@nats-io/nats-core'
+
+export interface Entry {
+  readonly key: string
+  readonly value: Uint8Array
+  readonly revision: number
+}
+
+export interface Bucket {
+  get(key: string): Promise<Entry | undefined>
+  /** Writes whatever is there; the new revision. */
+  put(key: string, value: Uint8Array | string): Promise<number>
+  /** Writes only if the key is still at this revision (0: does not exist); undefined when it is not. */
+  update(key: string, value: Uint8Array | string, revision: number): Promise<number | undefined>
+  remove(key: string): Promise<void>
+  keys(filter?: string): Promise<string[]>
+  /** Calls back with the present value (undefined when there is none) and then with every change; survives reconnects. */
+  watch(key: string, changed: (entry: Entry | undefined) => void): () => Promise<void>
+}
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
+
+export async function openBucket(
+  nc: NatsConnection,
+  name: string,
+  own: (stop: () => Promise<void>) => () => Promise<void>,
+  trouble: (what: string, detail: string) => void,
+): Promise<Bucket> {
+  // checkAPI would ask for more permissions than a reader has
+  const kv = await new Kvm(nc).open(name, { allow_direct: false })
+  const entry = (
+    e: { key: string; value: Uint8Array; revision: number; operation: string } | null,
+  ): Entry | undefined =>
+    e && e.operation === 'PUT' ? { key: e.key, value: e.value, revision: e.revision } : undefined
+  return {
+    get: async (key) => entry(await kv.get(key)),
+    put: async (key, value) => await kv.put(key, value),
+    update: async (key, value, revision) => {
+      try {
+        return revision === 0 ? await kv.create(key, value) : await kv.update(key, value, revision)
+      } catch (error) {
+        if (String(error).includes('wrong last sequence')) return undefined
+        throw error
+      }
+    },
+    remove: async (key) => await kv.purge(key),
+    keys: async (filter) => {
+      const keys: string[] = []
+      for await (const k of await kv.keys(filter)) keys.push(k)
+      return keys
+    },
+    watch: (key, changed) => {
+      let stopped = false
+      let iterator: Awaited<ReturnType<typeof kv.watch>> | undefined
+      const run = (async () => {
+        while (!stopped && !nc.isClosed()) {
+          try {
+            iterator = await kv.watch({ key })
+            if (stopped) break
+            const present = await kv.get(key)
+            if (!present) changed(undefined)
+            for await (const e of iterator) changed(entry(e))
+          } catch (error) {
+            if (!stopped && !nc.isClosed()) trouble('watch restarts', `${name}.${key}: ${String(error)}`)
+          }
+          if (!stopped) await pause(250)
+        }
+      })()
+      return own(async () => {
+        stopped = true
+        iterator?.stop()
+        await Promise.race([run, pause(1000)])
+      })
+    },
+  }
+}

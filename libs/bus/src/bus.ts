@@ -1,0 +1,455 @@
+/**
+ * The bus as services see it: ask, answer, tell, record, hear, consume. Deadlines, trace context, schema checks and
+ * metrics are done here once, not in handlers.
+ */
+import { readFile } from 'node:fs/promises'
+import {
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+} from '@nats-io/jetstream'
+import {
+  credsAuthenticator,
+  type Msg,
+  type NatsConnection,
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+  type Subscription,
+  TimeoutError,
+} from '@nats-io/nats-core'
+import { connect } from '@nats-io/transport-node'
+import type { Context } from '@opentelemetry/api'
+import type { FactContract, RequestContract, ServiceName } from '@tandem/contracts/contract.ts'
+import { subjectOf, subjectPattern } from '@tandem/contracts/contract.ts'
+import { inboxPrefix } from '@tandem/contracts/permissions.ts'
+import type { Static, TSchema } from 'typebox'
+import { type Bucket, openBucket } from './bucket.ts'
+import { startConsumer } from './consumer.ts'
+import { answered, askSeconds, denied, heard, told } from './metrics.ts'
+import { type Asked, BusAway, type Delivered, type Recorded } from './outcome.ts'
+import { carry, context, failed, incoming, incomingSpan, outgoing, SpanKind } from './trace.ts'
+import { validator } from './validate.ts'
+
+export interface BusSettings {
+  readonly service: ServiceName
+  /** nats://host:port, several separated by commas. */
+  readonly url: string
+  readonly user?: string | undefined
+  readonly password?: string | undefined
+  /** Folder with `<service>.creds`. */
+  readonly credsDir?: string | undefined
+  /** Told of everything that is nobody's answer: permission violations, lost connections, faults of handlers. */
+  readonly onTrouble?: (trouble: { what: string; detail: string }) => void
+  readonly onConnected?: (connected: boolean) => void
+}
+
+export interface AskOptions {
+  readonly emergency?: boolean
+  /** Instead of the contract's, ms. */
+  readonly timeoutMs?: number
+  readonly context?: Context
+}
+
+export interface AnswerContext {
+  /** Wall clock ms after which nobody waits any more. */
+  readonly deadline: number
+  readonly context: Context
+}
+
+/** What a handler gives: undefined means that this replica does not answer. */
+export type Reply<A> = A | undefined | Promise<A | undefined>
+
+export type Stop = () => Promise<void>
+
+/** Hosts' clocks differ a little; work is dropped only when it is late beyond doubt, ms. */
+const clockTolerance = 1000
+const deadlineHeader = 'Tandem-Deadline'
+const versionHeader = 'Tandem-Version'
+const errorHeader = 'Tandem-Error'
+
+export class Bus {
+  readonly #nc: NatsConnection
+  readonly #settings: BusSettings
+  readonly #stops = new Set<Stop>()
+  #connected = true
+  #js: JetStreamClient | undefined
+  #jsm: JetStreamManager | undefined
+
+  constructor(nc: NatsConnection, settings: BusSettings) {
+    this.#nc = nc
+    this.#settings = settings
+    void this.#watchConnection()
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.#nc.isClosed()
+  }
+
+  get service(): ServiceName {
+    return this.#settings.service
+  }
+
+  /** One question, one outcome: never throws, never hangs beyond its time. */
+  async ask<Q extends TSchema, A extends TSchema>(
+    contract: RequestContract<Q, A>,
+    question: Static<Q>,
+    options: AskOptions = {},
+  ): Promise<Asked<Static<A>>> {
+    const timeout =
+      options.timeoutMs ?? (options.emergency ? contract.emergencyTimeoutMs : undefined) ?? contract.timeoutMs
+    if (!this.connected) return { kind: 'nobody' }
+    const { span, headers } = outgoing(SpanKind.CLIENT, contract.subject, options.context ?? context.active())
+    headers.set(deadlineHeader, String(Date.now() + timeout))
+    headers.set(versionHeader, String(contract.version))
+    const end = askSeconds.startTimer({ subject: contract.subject })
+    const outcome = await this.#request(contract, question, headers, timeout)
+    end({ outcome: outcome.kind })
+    if (outcome.kind !== 'answer') failed(span, outcome.kind)
+    span.end()
+    return outcome
+  }
+
+  async #request<Q extends TSchema, A extends TSchema>(
+    contract: RequestContract<Q, A>,
+    question: Static<Q>,
+    headers: ReturnType<typeof carry>,
+    timeout: number,
+  ): Promise<Asked<Static<A>>> {
+    try {
+      const reply = await this.#nc.request(contract.subject, JSON.stringify(question), { timeout, headers })
+      return this.#readAnswer(contract, reply)
+    } catch (error) {
+      return requestFailure(error)
+    }
+  }
+
+  #readAnswer<Q extends TSchema, A extends TSchema>(contract: RequestContract<Q, A>, reply: Msg): Asked<Static<A>> {
+    const refusal = reply.headers?.get(errorHeader)
+    if (refusal) return { kind: 'refused', why: refusal }
+    const checked = validator(contract.answer)(parseJson(reply.data))
+    return checked.ok
+      ? { kind: 'answer', answer: checked.value as Static<A> }
+      : { kind: 'refused', why: `bad answer: ${checked.why}` }
+  }
+
+  /** Asks every replica and gathers what comes within `waitMs`. */
+  async askAll<Q extends TSchema, A extends TSchema>(
+    contract: RequestContract<Q, A>,
+    question: Static<Q>,
+    waitMs = 300,
+  ): Promise<Static<A>[]> {
+    if (!this.connected) return []
+    const answers: Static<A>[] = []
+    try {
+      const replies = await this.#nc.requestMany(contract.subject, JSON.stringify(question), {
+        strategy: 'timer',
+        maxWait: waitMs,
+      })
+      for await (const reply of replies) {
+        const read = this.#readAnswer(contract, reply)
+        if (read.kind === 'answer') answers.push(read.answer)
+      }
+    } catch (error) {
+      if (!(error instanceof NoRespondersError) && !(error instanceof RequestError)) throw error
+    }
+    return answers
+  }
+
+  /**
+   * Answers a question. Replicas share the work (a queue group) unless `everyReplica`. A handler's exception becomes a
+   * refusal for the asker and a trouble for the log; a late question is dropped.
+   */
+  answer<Q extends TSchema, A extends TSchema>(
+    contract: RequestContract<Q, A>,
+    handler: (question: Static<Q>, asked: AnswerContext) => Reply<Static<A>>,
+    options: { everyReplica?: boolean } = {},
+  ): Stop {
+    const check = validator(contract.question)
+    const serve = async (message: Msg): Promise<void> => {
+      const deadline = Number(message.headers?.get(deadlineHeader) || Number.POSITIVE_INFINITY)
+      if (Date.now() > deadline + clockTolerance) {
+        answered.inc({ subject: contract.subject, outcome: 'late' })
+        return
+      }
+      const checked = check(parseJson(message.data))
+      if (!checked.ok) {
+        answered.inc({ subject: contract.subject, outcome: 'refused' })
+        refuse(message, `bad question: ${checked.why}`)
+        return
+      }
+      const { span, context: inside } = incomingSpan(SpanKind.SERVER, contract.subject, incoming(message.headers))
+      try {
+        const reply = await context.with(inside, () =>
+          handler(checked.value as Static<Q>, { deadline, context: inside }),
+        )
+        if (reply !== undefined) message.respond(JSON.stringify(reply))
+        answered.inc({ subject: contract.subject, outcome: 'answered' })
+      } catch (error) {
+        failed(span, String(error))
+        answered.inc({ subject: contract.subject, outcome: 'failed' })
+        this.#trouble(
+          'handler failed',
+          `${contract.subject}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        )
+        refuse(message, 'internal error')
+      } finally {
+        span.end()
+      }
+    }
+    return this.#subscribe(
+      contract.subject,
+      options.everyReplica ? undefined : this.#settings.service,
+      (m) => void serve(m),
+    )
+  }
+
+  /** Fire and forget: progress that is worth nothing when it is late. A stream keeps it if one listens to its subject. */
+  tell<B extends TSchema>(contract: FactContract<B>, body: Static<B>, options: { context?: Context } = {}): void {
+    if (this.#nc.isClosed() || !this.#connected) return
+    const headers = carry(options.context ?? context.active())
+    headers.set(versionHeader, String(contract.version))
+    this.#nc.publish(subjectOf(contract, body), JSON.stringify(body), { headers })
+    told.inc({ subject: contract.subject })
+  }
+
+  /**
+   * Records a fact in its stream and waits for the ack. `duplicate`: the stream has it already. Throws `BusAway` when
+   * the stream did not answer: keep the fact and try again.
+   */
+  async record<B extends TSchema>(
+    contract: FactContract<B>,
+    body: Static<B>,
+    options: { messageId: string; context?: Context },
+  ): Promise<Recorded> {
+    if (!this.connected) throw new BusAway('not connected')
+    const headers = carry(options.context ?? context.active())
+    headers.set(versionHeader, String(contract.version))
+    return await this.recordEncoded(
+      contract,
+      subjectOf(contract, body),
+      JSON.stringify(body),
+      headers,
+      options.messageId,
+    )
+  }
+
+  /** The same for a body that was encoded before, with the trace context it had then. */
+  async recordText<B extends TSchema>(
+    contract: FactContract<B>,
+    key: string,
+    text: string,
+    options: { messageId: string; traceparent?: string | undefined },
+  ): Promise<Recorded> {
+    if (!this.connected) throw new BusAway('not connected')
+    const headers = carry(context.active())
+    if (options.traceparent) headers.set('traceparent', options.traceparent)
+    headers.set(versionHeader, String(contract.version))
+    const subject = subjectOf(contract, { [contract.key as string]: key } as Static<B>)
+    return await this.recordEncoded(contract, subject, text, headers, options.messageId)
+  }
+
+  private async recordEncoded(
+    contract: FactContract,
+    subject: string,
+    text: string,
+    headers: ReturnType<typeof carry>,
+    messageId: string,
+  ): Promise<Recorded> {
+    this.#js ??= jetstream(this.#nc)
+    try {
+      const ack = await this.#js.publish(subject, text, { msgID: messageId, headers, timeout: 5000 })
+      told.inc({ subject: contract.subject })
+      return ack.duplicate ? 'duplicate' : 'stored'
+    } catch (error) {
+      // discard_new_per_subject: the subject holds its one record already
+      if (error instanceof JetStreamApiError && error.code === maximumPerSubject) return 'duplicate'
+      throw new BusAway(`${subject}: ${String(error)}`, { cause: error })
+    }
+  }
+
+  /** Hears facts as they are told; what was told while away is not made up for (use `consume` or `replay`). */
+  hear<B extends TSchema>(
+    contract: FactContract<B>,
+    handler: (body: Static<B>, got: { context: Context }) => void | Promise<void>,
+    options: { queue?: boolean; key?: string } = {},
+  ): Stop {
+    const check = validator(contract.body)
+    const subject =
+      options.key === undefined
+        ? subjectPattern(contract)
+        : subjectOf(contract, { [contract.key as string]: options.key } as Static<B>)
+    const take = async (message: Msg): Promise<void> => {
+      const checked = check(parseJson(message.data))
+      heard.inc({ subject: contract.subject, outcome: checked.ok ? 'heard' : 'refused' })
+      if (!checked.ok) return this.#trouble('fact refused', `${message.subject}: ${checked.why}`)
+      try {
+        await handler(checked.value as Static<B>, { context: incoming(message.headers) })
+      } catch (error) {
+        this.#trouble(
+          'handler failed',
+          `${message.subject}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        )
+      }
+    }
+    return this.#subscribe(subject, options.queue ? this.#settings.service : undefined, (m) => void take(m))
+  }
+
+  /**
+   * Reads facts durably, in batches, each acked only after the handler's promise. A handler that rejects gets the batch
+   * again, later and later. Messages that do not match their contract arrive as `poison`: put them aside, they are acked.
+   */
+  consume<B extends TSchema>(
+    contract: FactContract<B>,
+    options: { durable: string; batch?: number; gatherMs?: number; ackWaitMs?: number },
+    handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
+  ): Stop {
+    const consumer = startConsumer(this.#nc, contract, options, handler, (what, detail) => this.#trouble(what, detail))
+    return this.#own(consumer)
+  }
+
+  /**
+   * Reads a stream's facts from the beginning (or `sinceMs` ago) and goes on with what comes: for an index in memory
+   * that is rebuilt at each start. In order, without acks.
+   */
+  replay<B extends TSchema>(
+    contract: FactContract<B>,
+    options: { sinceMs?: number },
+    handler: (body: Static<B>, got: { sequence: number; live: boolean }) => void,
+  ): Stop {
+    const consumer = startConsumer(
+      this.#nc,
+      contract,
+      { ordered: true, ...options },
+      async (batch) => {
+        for (const d of batch)
+          if (d.kind === 'fact') handler(d.body, { sequence: d.sequence, live: d.deliveries === 0 })
+      },
+      (what, detail) => this.#trouble(what, detail),
+    )
+    return this.#own(consumer)
+  }
+
+  /** One stored fact by its stream sequence, or undefined when it has gone. */
+  async stored<B extends TSchema>(
+    contract: FactContract<B>,
+    stream: string,
+    sequence: number,
+  ): Promise<Static<B> | undefined> {
+    this.#jsm ??= await jetstreamManager(this.#nc, { checkAPI: false })
+    const message = await this.#jsm.streams.getMessage(stream, { seq: sequence })
+    if (!message) return undefined
+    const checked = validator(contract.body)(parseJson(message.data))
+    return checked.ok ? (checked.value as Static<B>) : undefined
+  }
+
+  async bucket(name: string): Promise<Bucket> {
+    return await openBucket(
+      this.#nc,
+      name,
+      (stop) => this.#own(stop),
+      (what, detail) => this.#trouble(what, detail),
+    )
+  }
+
+  /** For console: makes streams and buckets (libs/bus/src/streams.ts). */
+  get connection(): NatsConnection {
+    return this.#nc
+  }
+
+  async flush(): Promise<void> {
+    await this.#nc.flush()
+  }
+
+  /** Stops listening, lets running handlers' replies out, closes. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#stops].map((stop) => stop()))
+    if (this.#nc.isClosed()) return
+    const drained = this.connected ? this.#nc.drain() : this.#nc.close()
+    await Promise.race([drained, new Promise((done) => setTimeout(done, 2000).unref())])
+    await this.#nc.close()
+  }
+
+  #subscribe(subject: string, queue: string | undefined, take: (m: Msg) => void): Stop {
+    const subscription: Subscription = this.#nc.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, message) => {
+        if (error) this.#trouble('subscription failed', `${subject}: ${error.message}`)
+        else take(message)
+      },
+    })
+    return this.#own(async () => subscription.unsubscribe())
+  }
+
+  #own(stop: Stop): Stop {
+    const owned: Stop = async () => {
+      if (this.#stops.delete(owned)) await stop()
+    }
+    this.#stops.add(owned)
+    return owned
+  }
+
+  #trouble(what: string, detail: string): void {
+    this.#settings.onTrouble?.({ what, detail })
+  }
+
+  async #watchConnection(): Promise<void> {
+    for await (const s of this.#nc.status()) {
+      if (s.type === 'disconnect' || s.type === 'reconnect') {
+        this.#connected = s.type === 'reconnect'
+        this.#settings.onConnected?.(this.#connected)
+      } else if (s.type === 'error') {
+        if (s.error instanceof PermissionViolationError) denied.inc({ operation: s.error.operation })
+        this.#trouble('bus error', s.error.message)
+      }
+    }
+  }
+}
+
+/** JSApi error of a stream with discard_new_per_subject whose subject is full. */
+const maximumPerSubject = 10077
+
+function refuse(message: Msg, why: string): void {
+  const headers = carry(context.active())
+  headers.set(errorHeader, why.slice(0, 512).replace(/[\r\n]/g, ' '))
+  message.respond('', { headers })
+}
+
+export function parseJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function requestFailure(error: unknown): { kind: 'nobody' } | { kind: 'late' } | { kind: 'refused'; why: string } {
+  if (error instanceof NoRespondersError) return { kind: 'nobody' }
+  if (error instanceof RequestError && error.isNoResponders()) return { kind: 'nobody' }
+  if (error instanceof TimeoutError) return { kind: 'late' }
+  if (error instanceof Error && error.cause instanceof TimeoutError) return { kind: 'late' }
+  if (error instanceof PermissionViolationError) return { kind: 'refused', why: error.message }
+  return { kind: 'nobody' }
+}
+
+/** Connects and keeps the connection: reconnects for ever, waits for the first one too. */
+export async function connectBus(settings: BusSettings): Promise<Bus> {
+  const creds = settings.credsDir ? await readFile(`${settings.credsDir}/${settings.service}.creds`) : undefined
+  const nc = await connect({
+    servers: settings.url.split(','),
+    name: settings.service,
+    inboxPrefix: inboxPrefix(settings.service),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    waitOnFirstConnect: true,
+    pingInterval: 5000,
+    maxPingOut: 2,
+    ignoreClusterUpdates: false,
+    ...(creds ? { authenticator: credsAuthenticator(creds) } : {}),
+    ...(settings.user === undefined ? {} : { user: settings.user, pass: settings.password ?? '' }),
+  })
+  return new Bus(nc, settings)
+}

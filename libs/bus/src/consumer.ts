@@ -1,0 +1,171 @@
+/** One JetStream reader: durable and acked, or ordered and replaying. Restarts itself until it is stopped. */
+
+import {
+  AckPolicy,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  ReplayPolicy,
+} from '@nats-io/jetstream'
+import { type NatsConnection, nanos } from '@nats-io/nats-core'
+import type { FactContract } from '@tandem/contracts/contract.ts'
+import { subjectPattern } from '@tandem/contracts/contract.ts'
+import { streams } from '@tandem/contracts/streams.ts'
+import type { Static, TSchema } from 'typebox'
+import { heard } from './metrics.ts'
+import type { Delivered } from './outcome.ts'
+import { validator } from './validate.ts'
+
+export interface ReaderOptions {
+  readonly durable?: string
+  readonly ordered?: boolean
+  readonly sinceMs?: number
+  /** At most so many messages per batch (default 500). */
+  readonly batch?: number
+  /** Gather this long after the first message, ms (default 10). */
+  readonly gatherMs?: number
+  readonly ackWaitMs?: number
+}
+
+type Trouble = (what: string, detail: string) => void
+
+export function streamOf(contract: FactContract): string {
+  const plan = streams.find((s) => s.facts.includes(contract))
+  if (!plan) throw new Error(`${contract.subject} is in no stream`)
+  return plan.name
+}
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
+
+export function startConsumer<B extends TSchema>(
+  nc: NatsConnection,
+  contract: FactContract<B>,
+  options: ReaderOptions,
+  handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
+  trouble: Trouble,
+): () => Promise<void> {
+  let stopped = false
+  let messages: ConsumerMessages | undefined
+  const run = (async () => {
+    while (!stopped && !nc.isClosed()) {
+      try {
+        messages = await open(nc, contract, options)
+        if (stopped) break
+        await read(messages, contract, options, handler, trouble)
+      } catch (error) {
+        if (!stopped && !nc.isClosed()) trouble('consumer restarts', `${contract.subject}: ${String(error)}`)
+      }
+      if (!stopped) await pause(250)
+    }
+  })()
+  return async () => {
+    stopped = true
+    messages?.stop()
+    await Promise.race([run, pause(2000)])
+  }
+}
+
+async function open(nc: NatsConnection, contract: FactContract, options: ReaderOptions): Promise<ConsumerMessages> {
+  const stream = streamOf(contract)
+  const filter = subjectPattern(contract)
+  const js = jetstream(nc)
+  if (options.ordered) {
+    const consumer = await js.consumers.get(stream, {
+      filter_subjects: [filter],
+      ...(options.sinceMs === undefined
+        ? { deliver_policy: DeliverPolicy.All }
+        : {
+            deliver_policy: DeliverPolicy.StartTime,
+            opt_start_time: new Date(Date.now() - options.sinceMs).toISOString(),
+          }),
+    })
+    return await consumer.consume({ max_messages: options.batch ?? 500 })
+  }
+  const durable = options.durable as string
+  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  await jsm.consumers.add(stream, {
+    durable_name: durable,
+    filter_subject: filter,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    replay_policy: ReplayPolicy.Instant,
+    ack_wait: nanos(options.ackWaitMs ?? 30_000),
+    max_ack_pending: 10_000,
+    max_deliver: -1,
+  })
+  const consumer = await js.consumers.get(stream, durable)
+  return await consumer.consume({ max_messages: (options.batch ?? 500) * 2 })
+}
+
+async function read<B extends TSchema>(
+  messages: ConsumerMessages,
+  contract: FactContract<B>,
+  options: ReaderOptions,
+  handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
+  trouble: Trouble,
+): Promise<void> {
+  const limit = options.batch ?? 500
+  let gathered: JsMsg[] = []
+  let timer: NodeJS.Timeout | undefined
+  let working: Promise<void> = Promise.resolve()
+  const flush = (): void => {
+    if (timer) clearTimeout(timer)
+    timer = undefined
+    if (gathered.length === 0) return
+    const batch = gathered
+    gathered = []
+    working = working.then(() => deliver(batch, contract, options, handler, trouble))
+  }
+  try {
+    for await (const m of messages) {
+      gathered.push(m)
+      if (gathered.length >= limit) {
+        flush()
+        await working
+      } else timer ??= setTimeout(flush, options.gatherMs ?? 10)
+    }
+  } finally {
+    flush()
+    await working
+  }
+}
+
+async function deliver<B extends TSchema>(
+  batch: readonly JsMsg[],
+  contract: FactContract<B>,
+  options: ReaderOptions,
+  handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
+  trouble: Trouble,
+): Promise<void> {
+  try {
+    await handler(batch.map((m) => delivered(m, contract)))
+    if (!options.ordered) for (const m of batch) m.ack()
+  } catch (error) {
+    trouble('batch failed', `${contract.subject}: ${error instanceof Error ? error.message : String(error)}`)
+    // later and later: 0.25 s, 0.5 s … 30 s
+    if (!options.ordered) for (const m of batch) m.nak(Math.min(30_000, 125 * 2 ** Math.min(m.info.deliveryCount, 10)))
+  }
+}
+
+function delivered<B extends TSchema>(m: JsMsg, contract: FactContract<B>): Delivered<Static<B>> {
+  const common = {
+    subject: m.subject,
+    sequence: m.seq,
+    deliveries: m.info.deliveryCount,
+    traceparent: m.headers?.get('traceparent') || undefined,
+  }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(m.string())
+  } catch {
+    heard.inc({ subject: contract.subject, outcome: 'refused' })
+    return { kind: 'poison', raw: m.data, why: 'not JSON', ...common }
+  }
+  const checked = validator(contract.body)(parsed)
+  heard.inc({ subject: contract.subject, outcome: checked.ok ? 'heard' : 'refused' })
+  return checked.ok
+    ? { kind: 'fact', body: checked.value as Static<B>, ...common }
+    : { kind: 'poison', raw: m.data, why: checked.why, ...common }
+}
