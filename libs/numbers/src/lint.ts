@@ -1,0 +1,167 @@
+import { type CountryCode, getExampleNumber, isSupportedCountry } from 'libphonenumber-js/max'
+import examples from 'libphonenumber-js/mobile/examples'
+import type { WrittenDialPlan, WrittenDialRule } from './dial-plan.ts'
+import { isE164, isPlausible, toE164 } from './e164.ts'
+import { type CompiledPattern, compilePattern, compileTemplate, type Pattern, substitute } from './pattern.ts'
+import { isCovered } from './pattern-language.ts'
+import { samples } from './pattern-sample.ts'
+import type { PatternTree } from './pattern-tree.ts'
+import type { WrittenRule } from './translate.ts'
+
+export type Finding = {
+  /** An error means that the rule cannot work at all. */
+  readonly severity: 'error' | 'warning'
+  readonly code: 'unsupported' | 'no-such-group' | 'unanchored' | 'not-e164' | 'shadowed' | 'prefix'
+  /** Index of the rule in its list; -1 is about the list itself. */
+  readonly index: number
+  readonly rule: string
+  readonly message: string
+  /** What to write instead. */
+  readonly hint?: string
+}
+
+type Named = { readonly name: string; readonly index: number; readonly rule: WrittenRule; readonly pattern: Pattern }
+
+/** What is wrong with a dial plan; `country` is where its national numbers are. */
+export function lintDialPlan(plan: WrittenDialPlan, options: { readonly country: string }): Finding[] {
+  const findings: Finding[] = []
+  if (!/^[#*0-9]{0,4}$/.test(plan.externalPrefix)) {
+    const message = `the external prefix "${plan.externalPrefix}" is not at most four of #, * and digits`
+    findings.push({ severity: 'error', code: 'prefix', index: -1, rule: '', message })
+  }
+  const usable = compile(plan.rules, findings)
+  for (const named of usable) {
+    if (!(named.rule as WrittenDialRule).internal) checkResult(named, options.country, findings)
+  }
+  // Internal rules are walked before the others, in a pass of their own.
+  const inside = usable.filter(({ rule }) => (rule as WrittenDialRule).internal)
+  const outside = usable.filter(({ rule }) => !(rule as WrittenDialRule).internal)
+  for (const pass of [inside, outside]) checkShadows(pass, findings)
+  return findings.sort((a, b) => a.index - b.index)
+}
+
+/** What is wrong with one list of trunk translations. */
+export function lintTranslations(rules: readonly WrittenRule[]): Finding[] {
+  const findings: Finding[] = []
+  checkShadows(compile(rules, findings), findings)
+  return findings.sort((a, b) => a.index - b.index)
+}
+
+/** What is wrong with the patterns of one route: `match` has index 0, `except` follow. */
+export function lintRoute(route: { name: string; match: string; except?: readonly string[] }): Finding[] {
+  const findings: Finding[] = []
+  for (const [index, source] of [route.match, ...(route.except ?? [])].entries()) {
+    const compiled = compilePattern(source)
+    if (compiled.kind === 'unsupported') findings.push(unsupported(compiled, index, route.name))
+    else if (!source.startsWith('^')) {
+      const message = `"${source}" matches anywhere inside a number`
+      findings.push({
+        severity: 'warning',
+        code: 'unanchored',
+        index,
+        rule: route.name,
+        message,
+        hint: `write '^${source}'`,
+      })
+    }
+  }
+  return findings
+}
+
+const unsupported = (compiled: CompiledPattern & { kind: 'unsupported' }, index: number, rule: string): Finding => ({
+  severity: 'error',
+  code: 'unsupported',
+  index,
+  rule,
+  message: compiled.message,
+  hint: compiled.hint,
+})
+
+function compile(rules: readonly WrittenRule[], findings: Finding[]): Named[] {
+  const usable: Named[] = []
+  for (const [index, rule] of rules.entries()) {
+    const name = rule.name ?? rule.match
+    const compiled = compilePattern(rule.match)
+    if (compiled.kind === 'unsupported') {
+      findings.push(unsupported(compiled, index, name))
+      continue
+    }
+    const { pattern } = compiled
+    usable.push({ name, index, rule, pattern })
+    checkGroups(usable.at(-1) as Named, findings)
+    checkAnchors(usable.at(-1) as Named, findings)
+  }
+  return usable
+}
+
+function checkGroups({ name, index, rule, pattern }: Named, findings: Finding[]): void {
+  const { highestGroup } = compileTemplate(rule.to)
+  if (highestGroup <= pattern.groups) return
+  const message = `"${rule.to}" uses $${highestGroup}, but "${rule.match}" has ${pattern.groups === 1 ? 'one group' : `${pattern.groups} groups`}`
+  findings.push({
+    severity: 'error',
+    code: 'no-such-group',
+    index,
+    rule: name,
+    message,
+    hint: 'put ( ) around the digits to keep',
+  })
+}
+
+function checkAnchors({ name, index, rule }: Named, findings: Finding[]): void {
+  const start = rule.match.startsWith('^')
+  const end = /(?:^|[^\\])(?:\\\\)*\$$/.test(rule.match)
+  if (start && end) return
+  const missing = start ? 'the end ($)' : end ? 'the beginning (^)' : 'the beginning (^) and the end ($)'
+  const message = `"${rule.match}" is not tied to ${missing} of the number: it also takes longer numbers and changes only a part of them`
+  const hint = `write '${start ? '' : '^'}${rule.match}${end ? '' : '$'}'`
+  findings.push({ severity: 'warning', code: 'unanchored', index, rule: name, message, hint })
+}
+
+/** A number of this country with its country code, as digits. */
+function homeNumber(country: string): string {
+  const own = isSupportedCountry(country) ? getExampleNumber(country as CountryCode, examples)?.number : undefined
+  return (own ?? '+12015550123').slice(1)
+}
+const abroad = ['442079460000', '12015550123', '4930123456']
+
+/** Dials real numbers and looks at what the rule makes of them: one good result is enough. */
+function checkResult({ name, index, rule, pattern }: Named, country: string, findings: Finding[]): void {
+  if (pattern.tree === undefined) return
+  const template = compileTemplate(rule.to)
+  let first: string | undefined
+  for (const dialled of samples(pattern.tree, homeNumber(country), abroad)) {
+    const match = pattern.exec(dialled)
+    if (match === null) continue
+    const result = substitute(dialled, match, template)
+    // What is a full number as it is dialled must stay that number; a country code is easily lost.
+    const meant = match.groups.some((group) => group.length >= 7) ? toE164(dialled, { country }) : undefined
+    if (meant === undefined ? isE164(result) && isPlausible(result) : result === meant) return
+    first ??= `${dialled} becomes ${result}${meant === undefined || !isE164(result) ? '' : `, not ${meant}`}`
+  }
+  if (first === undefined) return
+  const message = `the result is not the E.164 number that was dialled: ${first}`
+  const hint = 'a result is "+", the country code and the national number; is the country code inside the group?'
+  findings.push({ severity: 'warning', code: 'not-e164', index, rule: name, message, hint })
+}
+
+function checkShadows(rules: readonly Named[], findings: Finding[]): void {
+  const above: { name: string; source: string; tree: PatternTree | undefined }[] = []
+  for (const { name, index, pattern } of rules) {
+    const { tree, source } = pattern
+    const one = above.find((other) => other.source === source || (tree && other.tree && isCovered(tree, [other.tree])))
+    const trees = above.flatMap((other) => (other.tree ? [other.tree] : []))
+    if (one !== undefined || (tree && isCovered(tree, trees))) {
+      const message = `never used: every number that it matches is taken by ${one ? `"${one.name}"` : 'the rules'} above`
+      findings.push({
+        severity: 'warning',
+        code: 'shadowed',
+        index,
+        rule: name,
+        message,
+        hint: 'move it up or take it out',
+      })
+    }
+    above.push({ name, source, tree })
+  }
+}
