@@ -4,6 +4,8 @@
  * Lookup is case-insensitive and knows the compact forms (RFC 3261 7.3.3: `v` is Via, `i` is Call-ID …). Unknown
  * header fields are written back byte for byte.
  */
+import { fieldNumber } from './field-names.ts'
+
 export interface HeaderList {
   /** Value of the first field of that name, unfolded, trimmed; undefined when absent. */
   get(name: string): string | undefined
@@ -22,117 +24,119 @@ export interface HeaderList {
   clone(): HeaderList
 }
 
-/** RFC 3261 7.3.3 and the registry of compact forms: the lower-case name of every field as it may be written. */
-const COMPACT: Readonly<Record<string, string>> = {
-  a: 'accept-contact',
-  b: 'referred-by',
-  c: 'content-type',
-  d: 'request-disposition',
-  e: 'content-encoding',
-  f: 'from',
-  i: 'call-id',
-  j: 'reject-contact',
-  k: 'supported',
-  l: 'content-length',
-  m: 'contact',
-  n: 'identity-info',
-  o: 'event',
-  r: 'refer-to',
-  s: 'subject',
-  t: 'to',
-  u: 'allow-events',
-  v: 'via',
-  x: 'session-expires',
-  y: 'identity',
-}
+/**
+ * The one implementation. Four columns of equal length; the parser fills them directly, everybody else goes through
+ * the methods, which keep line ends out of values.
+ */
+export class Fields implements HeaderList {
+  readonly names: string[]
+  /** `fieldNumber` of each name. */
+  readonly numbers: number[]
+  readonly values: string[]
+  /** For folded fields the value as received, for the writer; undefined as long as none is folded. */
+  raw: (string | undefined)[] | undefined
 
-/** Names seen as written -> key. Bounded: names come from the network. */
-const keys = new Map<string, string>()
-const MAX_INTERNED = 512
-
-/** The key by which a field is found: lower case, long form. */
-export function headerKey(name: string): string {
-  const known = keys.get(name)
-  if (known !== undefined) return known
-  const lower = name.toLowerCase()
-  const key = (lower.length === 1 ? COMPACT[lower] : undefined) ?? lower
-  if (keys.size < MAX_INTERNED && name.length <= 40) keys.set(name, key)
-  return key
-}
-
-class Fields implements HeaderList {
-  readonly #names: string[]
-  readonly #keys: string[]
-  readonly #values: string[]
-
-  constructor(names: string[], keys: string[], values: string[]) {
-    this.#names = names
-    this.#keys = keys
-    this.#values = values
+  constructor(names: string[], numbers: number[], values: string[], raw?: (string | undefined)[]) {
+    this.names = names
+    this.numbers = numbers
+    this.values = values
+    this.raw = raw
   }
 
   get(name: string): string | undefined {
-    const at = this.#keys.indexOf(headerKey(name))
-    return at < 0 ? undefined : this.#values[at]
+    const at = this.#find(name, 0)
+    return at < 0 ? undefined : this.values[at]
+  }
+
+  /** The first value of the field with this number (not 0). */
+  first(number: number): string | undefined {
+    const at = this.numbers.indexOf(number)
+    return at < 0 ? undefined : this.values[at]
   }
 
   getAll(name: string): readonly string[] {
-    const key = headerKey(name)
     const found: string[] = []
-    for (let at = this.#keys.indexOf(key); at >= 0; at = this.#keys.indexOf(key, at + 1)) {
-      found.push(this.#values[at] as string)
-    }
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 1)) found.push(this.values[at] as string)
     return found
   }
 
   has(name: string): boolean {
-    return this.#keys.includes(headerKey(name))
+    return this.#find(name, 0) >= 0
   }
 
   set(name: string, value: string): void {
-    const key = headerKey(name)
-    const first = this.#keys.indexOf(key)
+    const first = this.#find(name, 0)
     if (first < 0) {
       this.append(name, value)
       return
     }
-    this.#names[first] = name
-    this.#values[first] = value
-    for (let at = this.#keys.lastIndexOf(key); at > first; at = this.#keys.lastIndexOf(key)) this.#cut(at)
+    for (let at = this.#find(name, first + 1); at >= 0; at = this.#find(name, at)) this.#cut(at)
+    this.names[first] = name
+    this.values[first] = oneLine(value)
+    if (this.raw) this.raw[first] = undefined
   }
 
   append(name: string, value: string): void {
-    this.#names.push(name)
-    this.#keys.push(headerKey(name))
-    this.#values.push(value)
+    this.names.push(name)
+    this.numbers.push(fieldNumber(name))
+    this.values.push(oneLine(value))
+    this.raw?.push(undefined)
   }
 
   prepend(name: string, value: string): void {
-    const key = headerKey(name)
-    const at = Math.max(this.#keys.indexOf(key), 0)
-    this.#names.splice(at, 0, name)
-    this.#keys.splice(at, 0, key)
-    this.#values.splice(at, 0, value)
+    const at = Math.max(this.#find(name, 0), 0)
+    this.names.splice(at, 0, name)
+    this.numbers.splice(at, 0, fieldNumber(name))
+    this.values.splice(at, 0, oneLine(value))
+    this.raw?.splice(at, 0, undefined)
   }
 
   remove(name: string): void {
-    const key = headerKey(name)
-    for (let at = this.#keys.indexOf(key); at >= 0; at = this.#keys.indexOf(key)) this.#cut(at)
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at)) this.#cut(at)
+  }
+
+  /** Appends the fields of that number from another list under one name; values are trusted to be single lines. */
+  copy(from: Fields, name: string, number: number, all: boolean): void {
+    for (let at = from.numbers.indexOf(number); at >= 0; at = from.numbers.indexOf(number, at + 1)) {
+      this.names.push(name)
+      this.numbers.push(number)
+      this.values.push(from.values[at] as string)
+      if (!all) return
+    }
   }
 
   *entries(): Iterable<readonly [name: string, value: string]> {
-    for (let i = 0; i < this.#names.length; i++) yield [this.#names[i] as string, this.#values[i] as string]
+    for (let i = 0; i < this.names.length; i++) yield [this.names[i] as string, this.values[i] as string]
   }
 
   clone(): HeaderList {
-    return new Fields(this.#names.slice(), this.#keys.slice(), this.#values.slice())
+    return new Fields(this.names.slice(), this.numbers.slice(), this.values.slice(), this.raw?.slice())
+  }
+
+  #find(name: string, from: number): number {
+    const number = fieldNumber(name)
+    if (number > 0) return this.numbers.indexOf(number, from)
+    for (let at = this.numbers.indexOf(0, from); at >= 0; at = this.numbers.indexOf(0, at + 1)) {
+      if (sameName(this.names[at] as string, name)) return at
+    }
+    return -1
   }
 
   #cut(at: number): void {
-    this.#names.splice(at, 1)
-    this.#keys.splice(at, 1)
-    this.#values.splice(at, 1)
+    this.names.splice(at, 1)
+    this.numbers.splice(at, 1)
+    this.values.splice(at, 1)
+    this.raw?.splice(at, 1)
   }
+}
+
+function sameName(a: string, b: string): boolean {
+  return a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase())
+}
+
+/** No value of ours may end its line and begin another field. */
+function oneLine(value: string): string {
+  return /[\r\n]/.test(value) ? value.replace(/[\r\n]+[ \t]*/g, ' ').trim() : value
 }
 
 /** A new list of these fields in this order. */
@@ -140,4 +144,9 @@ export function headerList(entries: Iterable<readonly [name: string, value: stri
   const list = new Fields([], [], [])
   for (const [name, value] of entries) list.append(name, value)
   return list
+}
+
+/** The implementation behind a list. */
+export function fieldsOf(headers: HeaderList): Fields {
+  return headers instanceof Fields ? headers : (headerList(headers.entries()) as Fields)
 }

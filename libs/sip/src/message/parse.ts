@@ -1,72 +1,283 @@
-/** Bytes from the network as messages (RFC 3261 7, 18.3, 25; RFC 4475). Never throws. */
-import { headerList } from './header-list.ts'
-import type { ParseOutcome, SipMessage, SipRequest } from './message.ts'
-import { cseq } from './read.ts'
+/**
+ * Bytes from the network as messages (RFC 3261 7, 18.3, 25; RFC 4475). Never throws, and takes time in proportion to
+ * the bytes given.
+ *
+ * Here is framing: start line, header fields, body. `grammar.ts` holds what each field must look like.
+ */
+import { CONTENT_LENGTH, fieldNumber, usualName, VIA } from './field-names.ts'
+import { fieldFault, KNOWN_METHODS, uriFault, WRONG_METHOD } from './grammar.ts'
+import { Fields } from './header-list.ts'
+import type { ParseOutcome, SipRequest, SipResponse } from './message.ts'
+import { isToken, skipToken } from './scan.ts'
+import { decodeText } from './text.ts'
+
+/** A UDP datagram cannot be larger. */
+export const MAX_DATAGRAM_BYTES = 65_535
+/** Start line and header fields. The longest of RFC 4475 has 3.5 kB. */
+export const MAX_HEAD_BYTES = 32_768
+export const MAX_FIELDS = 256
+/** One header field with its name. */
+export const MAX_FIELD_BYTES = 8_192
+/** Body of a message on a stream: SDP, PIDF-LO and a certificate fit many times. */
+export const MAX_BODY_BYTES = 262_144
 
 const EMPTY = new Uint8Array(0)
+const CR = 13
+const LF = 10
 
+/** One datagram. What follows the body is noise (RFC 3261 18.3); a body that is cut short is refused. */
 export function parseDatagram(bytes: Uint8Array): ParseOutcome {
   return parse(bytes, false)
 }
 
+/** The first message at the start of what a stream has given so far; call again with the rest after `length` bytes. */
 export function parseStream(bytes: Uint8Array): ParseOutcome {
   return parse(bytes, true)
 }
 
 function parse(bytes: Uint8Array, stream: boolean): ParseOutcome {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  if (buffer.length >= 2 && buffer[0] === 13 && buffer[1] === 10) {
-    const ping = buffer.length >= 4 && buffer[2] === 13 && buffer[3] === 10
-    if (stream || buffer.length <= 4) return { kind: 'keep-alive', ping, length: ping ? 4 : 2 }
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (buffer.length === 0) return stream ? { kind: 'more' } : { kind: 'drop', why: 'empty', length: 0 }
+  if (buffer[0] === CR || buffer[0] === LF) return keepAlive(buffer, stream)
+  if (!stream && buffer.length > MAX_DATAGRAM_BYTES) return { kind: 'drop', why: 'too large', length: buffer.length }
+  const head = readHead(buffer)
+  if (head.end < 0 && stream) {
+    return buffer.length > MAX_HEAD_BYTES ? { kind: 'close', why: 'header fields without end' } : { kind: 'more' }
   }
-  const end = buffer.indexOf('\r\n\r\n')
-  if (end < 0)
-    return stream
-      ? bytes.length > 65535
-        ? { kind: 'close', why: 'head too large' }
-        : { kind: 'more' }
-      : { kind: 'drop', why: 'no end of headers', length: bytes.length }
-  const lines = buffer
-    .toString('utf8', 0, end)
-    .replace(/\r\n[ \t]+/g, ' ')
-    .split('\r\n')
-  const start = lines.shift() ?? ''
-  const headers = headerList()
-  let bad: string | undefined
-  for (const line of lines) {
-    const colon = line.indexOf(':')
-    if (colon < 1) bad ??= 'malformed header field'
-    else headers.append(line.slice(0, colon).trim(), line.slice(colon + 1).trim())
+  return frame(buffer, head, stream)
+}
+
+// RFC 5626 3.5.1 and 4.4.1: a double CRLF is a ping, a single one its answer. RFC 3261 7.5: on a stream any CRLF
+// before the start line MUST be ignored; a lone one reads as an answer to a ping, which nobody minds.
+function keepAlive(buffer: Buffer, stream: boolean): ParseOutcome {
+  if (buffer[0] === CR && buffer.length === 1 && stream) return { kind: 'more' }
+  if (buffer[0] !== CR || buffer[1] !== LF) return lost('no SIP', buffer, stream)
+  if (buffer.length === 3 && buffer[2] === CR && stream) return { kind: 'more' }
+  const ping = buffer[2] === CR && buffer[3] === LF
+  return { kind: 'keep-alive', ping, length: stream ? (ping ? 4 : 2) : buffer.length }
+}
+
+function lost(why: string, buffer: Buffer, stream: boolean): ParseOutcome {
+  return stream ? { kind: 'close', why } : { kind: 'drop', why, length: buffer.length }
+}
+
+interface Head {
+  readonly start: string
+  readonly headers: Fields
+  /** Bytes up to and with the empty line; -1 when there is none. */
+  readonly end: number
+  /** The first thing wrong, undefined when nothing is. */
+  readonly fault: string | undefined
+}
+
+/** Up to here the whole datagram is made one string at once, which is quicker than looking for the end first. */
+const SMALL = 4_096
+
+function readHead(buffer: Buffer): Head {
+  if (buffer.length <= SMALL) {
+    const text = buffer.utf8Slice(0, buffer.length)
+    // As many characters as bytes and none replaced: ASCII, so places in the text are places in the bytes.
+    if (text.length === buffer.length && !text.includes('\ufffd')) return readLines(text)
   }
-  const lengthText = headers.get('content-length')
-  const room = buffer.length - end - 4
+  const found = buffer.subarray(0, MAX_HEAD_BYTES + 4).indexOf('\r\n\r\n')
+  const size = found < 0 ? Math.min(buffer.length, MAX_HEAD_BYTES) : found + 4
+  const head = readLines(decodeText(buffer.subarray(0, size)))
+  return { ...head, end: found < 0 ? -1 : size }
+}
+
+/** Header fields being read; a fault does not end the reading: a refusal needs the fields after it. */
+function readLines(text: string): Head {
+  let i = 0
+  let fault: string | undefined
+  while (i < text.length && text.charCodeAt(i) !== CR && text.charCodeAt(i) !== LF) i++
+  const start = text.slice(0, i)
+  const names: string[] = []
+  const numbers: number[] = []
+  const values: string[] = []
+  let raw: (string | undefined)[] | undefined
+  const size = text.length
+  for (;;) {
+    if (text.charCodeAt(i) !== CR || text.charCodeAt(i + 1) !== LF) {
+      // Only after the start line: it ended in a bare CR or LF, or with the bytes.
+      return { start, headers: new Fields(names, numbers, values, raw), end: -1, fault: fault ?? 'Bare CR or LF' }
+    }
+    i += 2
+    if (i + 1 < size && text.charCodeAt(i) === CR && text.charCodeAt(i + 1) === LF) {
+      return { start, headers: new Fields(names, numbers, values, raw), end: i + 2, fault }
+    }
+    if (i >= size) {
+      return { start, headers: new Fields(names, numbers, values, raw), end: -1, fault: fault ?? NO_END }
+    }
+    const line = i
+    const nameEnd = skipToken(text, i)
+    let colon = nameEnd
+    while (colon < size && (text.charCodeAt(colon) === 32 || text.charCodeAt(colon) === 9)) colon++
+    const named = nameEnd > line && text.charCodeAt(colon) === 58
+    let valueStart = named ? colon + 1 : line
+    while (valueStart < size && (text.charCodeAt(valueStart) === 32 || text.charCodeAt(valueStart) === 9)) valueStart++
+    let folded = false
+    for (i = valueStart; i < size; i++) {
+      const code = text.charCodeAt(i)
+      if (code >= 32 || (code !== CR && code !== LF)) continue
+      const next = i + 2 < size ? text.charCodeAt(i + 2) : 0
+      if (code === LF || text.charCodeAt(i + 1) !== LF) fault ??= 'Bare CR or LF'
+      else if (next === 32 || next === 9) {
+        folded = true
+        i += 2
+      } else break
+    }
+    if (i >= size) fault ??= NO_END
+    let valueEnd = i
+    while (valueEnd > valueStart && (text.charCodeAt(valueEnd - 1) === 32 || text.charCodeAt(valueEnd - 1) === 9))
+      valueEnd--
+    if (!named) fault ??= 'Malformed header field'
+    else if (i - line > MAX_FIELD_BYTES) fault ??= 'Header field too long'
+    else if (names.length >= MAX_FIELDS) fault ??= 'Too many header fields'
+    else {
+      const known = usualName(text, line, nameEnd)
+      const name = known === undefined ? text.slice(line, nameEnd) : known.name
+      const value = text.slice(valueStart, valueEnd)
+      if (folded) {
+        raw ??= values.map(() => undefined)
+        raw.push(value)
+      } else raw?.push(undefined)
+      names.push(name)
+      numbers.push(known === undefined ? fieldNumber(name) : known.number)
+      // RFC 3261 7.3.1: a fold reads as a single space.
+      values.push(folded ? value.replace(/\r\n[ \t]+/g, ' ').trim() : value)
+    }
+    if (i >= size) return { start, headers: new Fields(names, numbers, values, raw), end: -1, fault }
+  }
+}
+
+const NO_END = 'No empty line after the header fields'
+
+/** Finds the body, then tells request from response. */
+function frame(buffer: Buffer, head: Head, stream: boolean): ParseOutcome {
+  const { headers } = head
+  const bodyStart = head.end < 0 ? buffer.length : head.end
+  const room = buffer.length - bodyStart
+  let fault = head.fault
   let size = room
-  if (lengthText !== undefined) {
-    if (!/^\d{1,9}$/.test(lengthText)) bad ??= 'malformed Content-Length'
-    else size = Number(lengthText)
-  } else if (stream) size = 0
+  let framed = true
+  const text = headers.first(CONTENT_LENGTH)
+  const twice =
+    text !== undefined && headers.numbers.indexOf(CONTENT_LENGTH) !== headers.numbers.lastIndexOf(CONTENT_LENGTH)
+  if (text === undefined) framed = !stream
+  else if (twice) {
+    // RFC 4475 3.3.9: from a framing perspective, several are the same as none.
+    framed = false
+    fault ??= 'Several Content-Length'
+  } else {
+    size = contentLength(text)
+    if (size < 0) {
+      framed = false
+      fault ??= 'Malformed Content-Length'
+    }
+  }
+  if (!framed) fault ??= 'No Content-Length'
+  if (stream && (!framed || size > MAX_BODY_BYTES)) {
+    const status = framed ? 413 : 400
+    return close(
+      readStart(head.start, headers, EMPTY, fault, 0),
+      status,
+      status === 413 ? 'Request Entity Too Large' : fault,
+    )
+  }
   if (size > room) {
     if (stream) return { kind: 'more' }
-    bad ??= 'Content-Length larger than the datagram'
+    // RFC 3261 18.3: a datagram that ends before its body does MUST be refused with 400.
+    fault ??= 'Content-Length larger than the datagram'
     size = room
   }
-  const length = stream ? end + 4 + size : buffer.length
-  const body = size === 0 ? EMPTY : buffer.subarray(end + 4, end + 4 + size)
-  const status = /^SIP\/2\.0 (\d{3}) (.*)$/s.exec(start)
-  let message: SipMessage
-  if (status) message = { kind: 'response', status: Number(status[1]), reason: status[2] as string, headers, body }
-  else {
-    const request = /^(\S+) (\S+) SIP\/(\S+)$/.exec(start)
-    if (!request) return { kind: 'drop', why: 'no SIP start line', length }
-    const made: SipRequest = { kind: 'request', method: request[1] as string, uri: request[2] as string, headers, body }
-    if (request[3] !== '2.0')
-      return { kind: 'refuse', status: 505, reason: 'Version Not Supported', request: made, length }
-    message = made
+  const kept = framed ? size : room
+  const body = kept === 0 ? EMPTY : buffer.subarray(bodyStart, bodyStart + kept)
+  return readStart(head.start, headers, body, fault, stream ? bodyStart + size : buffer.length)
+}
+
+/** -1 when it is no number. More digits than a body can have are as good as a number too large. */
+function contentLength(text: string): number {
+  let size = 0
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return -1
+    size = Math.min(size * 10 + digit, Number.MAX_SAFE_INTEGER / 16)
   }
-  for (const name of ['via', 'from', 'to', 'call-id', 'cseq']) if (!headers.has(name)) bad ??= `missing ${name}`
-  const sequence = cseq(message)
-  if (!sequence || (message.kind === 'request' && sequence.method !== message.method)) bad ??= 'bad CSeq'
-  if (bad === undefined) return { kind: 'message', message, length }
-  if (message.kind === 'response' || message.method === 'ACK') return { kind: 'drop', why: bad, length }
-  return { kind: 'refuse', status: 400, reason: bad, request: message, length }
+  return text === '' ? -1 : size
+}
+
+/** Framing of a stream is lost: what could be read may be answered, then the connection goes. */
+function close(outcome: ParseOutcome, status: number, why = 'framing lost'): ParseOutcome {
+  if (outcome.kind === 'refuse')
+    return { kind: 'close', why, refusal: { status, reason: why, request: outcome.request } }
+  if (outcome.kind === 'message' && outcome.message.kind === 'request' && outcome.message.method !== 'ACK') {
+    return { kind: 'close', why, refusal: { status, reason: why, request: outcome.message } }
+  }
+  return { kind: 'close', why }
+}
+
+function readStart(
+  start: string,
+  headers: Fields,
+  body: Uint8Array,
+  fault: string | undefined,
+  length: number,
+): ParseOutcome {
+  // RFC 3261 7.1: SIP-Version is case-insensitive. No method can hold a slash.
+  if (start.slice(0, 8).toUpperCase() === 'SIP/2.0 ') return readStatusLine(start, headers, body, fault, length)
+  return readRequestLine(start, headers, body, fault, length)
+}
+
+// RFC 3261 7.2. RFC 4475 3.1.2.5 and 3.1.2.19: a response that is wrong is simply dropped.
+function readStatusLine(
+  start: string,
+  headers: Fields,
+  body: Uint8Array,
+  fault: string | undefined,
+  length: number,
+): ParseOutcome {
+  const status = contentLength(start.slice(8, 11))
+  // The space before an empty reason is required; without it the line is clear all the same (RFC 4475 3.1.1.13).
+  const spaced = start.length === 11 || start.charCodeAt(11) === 32
+  if (status < 100 || status > 699 || !spaced) return { kind: 'drop', why: 'Malformed status line', length }
+  const response: SipResponse = { kind: 'response', status, reason: start.slice(12), headers, body }
+  const why = fault ?? fieldFault(headers, undefined)
+  return why === undefined ? { kind: 'message', message: response, length } : { kind: 'drop', why, length }
+}
+
+// RFC 3261 7.1: Method SP Request-URI SP SIP-Version CRLF, a single SP each.
+function readRequestLine(
+  start: string,
+  headers: Fields,
+  body: Uint8Array,
+  headFault: string | undefined,
+  length: number,
+): ParseOutcome {
+  const line = start.trimEnd()
+  const space = line.indexOf(' ')
+  const last = line.lastIndexOf(' ')
+  const method = line.slice(0, Math.max(space, 0))
+  const version = line.slice(last + 1)
+  if (!isToken(method) || last === space || !/^SIP\/\d{1,9}\.\d{1,9}$/i.test(version)) {
+    return { kind: 'drop', why: 'no SIP start line', length }
+  }
+  const uri = line.slice(space + 1, last)
+  const request: SipRequest = { kind: 'request', method, uri: uri.trim(), headers, body }
+  if (headers.first(VIA) === undefined) return { kind: 'drop', why: 'no Via to answer to', length }
+  if (version.length !== 7 || !version.endsWith('/2.0')) {
+    return refuse(request, 505, 'Version Not Supported', length)
+  }
+  let fault = headFault
+  if (line.length !== start.length) fault ??= 'Space at the end of the request line'
+  fault ??= uriFault(uri) ?? fieldFault(headers, method)
+  if (fault === undefined) return { kind: 'message', message: request, length }
+  // RFC 4475 3.1.2.18: 501 for a method that we do not know anyway "has better future-proof characteristics".
+  if (fault === WRONG_METHOD && !KNOWN_METHODS.has(method)) return refuse(request, 501, 'Not Implemented', length)
+  return refuse(request, 400, fault, length)
+}
+
+/** RFC 3261 17.1.1.3: an ACK is never answered. */
+function refuse(request: SipRequest, status: number, reason: string, length: number): ParseOutcome {
+  if (request.method === 'ACK') return { kind: 'drop', why: reason, length }
+  return { kind: 'refuse', status, reason, request, length }
 }

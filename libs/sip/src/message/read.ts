@@ -3,7 +3,11 @@
  * absent or malformed gives undefined (or an empty list). The parser has already refused messages whose mandatory
  * fields are missing or malformed.
  */
+import { readCSeq } from './cseq.ts'
+import { CSEQ, VIA } from './field-names.ts'
+import { fieldsOf } from './header-list.ts'
 import type { CSeq, NameAddr, SipMessage, Via } from './message.ts'
+import { hop, scanParams, scanVia } from './scan.ts'
 import { parseHeaderParams, parseNameAddr } from './uri.ts'
 
 /** The elements of a comma-separated field over all its lines, in order. */
@@ -37,22 +41,21 @@ export function splitCommas(value: string): string[] {
 
 /** Reads one Via element; undefined when malformed. */
 export function parseVia(text: string): Via | undefined {
-  const parts =
-    /^SIP\s*\/\s*2\.0\s*\/\s*([^\s/;,]+)\s+(\[[0-9a-fA-F:.]+\]|[\w.-]+)\s*(?::\s*(\d{1,5}))?\s*(;.*)?$/is.exec(text)
-  if (!parts) return undefined
-  const params = parseHeaderParams(parts[4] ?? '')
-  if (!params) return undefined
-  return {
-    transport: (parts[1] as string).toUpperCase(),
-    host: (parts[2] as string).toLowerCase(),
-    port: parts[3] === undefined ? undefined : Number(parts[3]),
-    params,
-  }
+  return scanVia(text, 0) === text.length ? viaScanned(text) : undefined
+}
+
+function viaScanned(text: string): Via {
+  const { port, portEnd, params, end } = hop
+  const transport = text.slice(hop.transport, hop.transportEnd).toUpperCase()
+  const host = text.slice(hop.host, hop.hostEnd).toLowerCase()
+  const found = new Map<string, string>()
+  if (params < end) scanParams(text, params, found)
+  return { transport, host, port: port < 0 ? undefined : Number(text.slice(port, portEnd)), params: found }
 }
 
 export function topVia(message: SipMessage): Via | undefined {
-  const first = splitCommas(message.headers.get('via') ?? '')[0]
-  return first === undefined ? undefined : parseVia(first)
+  const value = fieldsOf(message.headers).first(VIA)
+  return value !== undefined && scanVia(value, 0) > 0 ? viaScanned(value) : undefined
 }
 
 /** All Via elements, topmost first; malformed ones are left out. */
@@ -97,8 +100,8 @@ export function callId(message: SipMessage): string {
 }
 
 export function cseq(message: SipMessage): CSeq | undefined {
-  const parts = /^(\d{1,10})\s+(\S+)$/.exec(message.headers.get('cseq') ?? '')
-  return parts ? { sequence: Number(parts[1]), method: parts[2] as string } : undefined
+  const value = fieldsOf(message.headers).first(CSEQ)
+  return value === undefined ? undefined : readCSeq(value)
 }
 
 /** `*` for the wildcard of REGISTER (RFC 3261 10.2.2). */

@@ -3,69 +3,112 @@
  * gives undefined, nothing throws.
  */
 import type { NameAddr, SipUri } from './message.ts'
+import { address, scanAddress, scanParams, skipHost, skipPort, unquote } from './scan.ts'
 
 const NO_PARAMS: ReadonlyMap<string, string> = new Map()
 
 /** Reads a URI; undefined when it is malformed. */
 export function parseUri(text: string): SipUri | undefined {
+  if (text.startsWith('sip:')) return parseSip(text, 'sip', 4)
+  if (text.startsWith('sips:')) return parseSip(text, 'sips', 5)
   const colon = text.indexOf(':')
-  if (colon < 1) return undefined
+  if (colon < 1 || colon + 1 === text.length || !isPlain(text, colon + 1, text.length)) return undefined
   const scheme = text.slice(0, colon).toLowerCase()
   if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) return undefined
-  const rest = text.slice(colon + 1)
-  if (/[\s<>"]/.test(rest) || rest === '') return undefined
-  if (scheme === 'tel') {
-    const [user = '', ...params] = rest.split(';')
-    return uri(scheme, { user, params: readParams(params) })
-  }
-  if (scheme !== 'sip' && scheme !== 'sips') return uri(scheme, { opaque: rest })
-  const at = rest.indexOf('@')
-  let userinfo = at < 0 ? undefined : rest.slice(0, at)
+  if (scheme === 'sip' || scheme === 'sips') return parseSip(text, scheme, colon + 1)
+  if (scheme === 'tel') return parseTel(text, colon + 1)
+  return uri(scheme, undefined, undefined, '', undefined, NO_PARAMS, undefined, text.slice(colon + 1))
+}
+
+function parseSip(text: string, scheme: string, start: number): SipUri | undefined {
+  const at = text.indexOf('@', start)
+  let user: string | undefined
   let password: string | undefined
-  if (userinfo !== undefined) {
-    const sep = userinfo.indexOf(':')
-    if (sep >= 0) {
-      password = userinfo.slice(sep + 1)
-      userinfo = userinfo.slice(0, sep)
-    }
-    if (userinfo === '') return undefined
+  let host = start
+  if (at >= 0) {
+    const colon = text.indexOf(':', start)
+    const userEnd = colon >= 0 && colon < at ? colon : at
+    user = text.slice(start, userEnd)
+    if (userEnd < at) password = text.slice(userEnd + 1, at)
+    if (user === '' || !isPlain(text, start, at) || !goodEscapes(text, start, at)) return undefined
+    host = at + 1
   }
-  const question = rest.indexOf('?', at + 1)
-  const [hostport = '', ...params] = rest.slice(at + 1, question < 0 ? undefined : question).split(';')
-  const parts = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::(\d{1,5}))?$/.exec(hostport)
-  if (!parts) return undefined
-  const port = parts[2] === undefined ? undefined : Number(parts[2])
-  if (port !== undefined && port > 65535) return undefined
-  return uri(scheme, {
-    user: userinfo,
-    password,
-    host: (parts[1] as string).toLowerCase(),
-    port,
-    params: readParams(params),
-    headers: question < 0 ? undefined : rest.slice(question + 1),
-  })
+  const hostEnd = skipHost(text, host)
+  if (hostEnd < 0) return undefined
+  let i = hostEnd
+  let port: number | undefined
+  if (i < text.length && text.charCodeAt(i) === 0x3a) {
+    i = skipPort(text, hostEnd + 1)
+    if (i < 0) return undefined
+    port = Number(text.slice(hostEnd + 1, i))
+  }
+  const name = text.slice(host, hostEnd).toLowerCase()
+  if (i === text.length) return uri(scheme, user, password, name, port, NO_PARAMS, undefined, undefined)
+  if (!isPlain(text, i, text.length) || !goodEscapes(text, i, text.length)) return undefined
+  const question = text.indexOf('?', i)
+  const end = question < 0 ? text.length : question
+  if (i < end && text.charCodeAt(i) !== 0x3b) return undefined
+  const headers = question < 0 ? undefined : text.slice(question + 1)
+  if (headers === '' || headers?.includes('@')) return undefined
+  return uri(scheme, user, password, name, port, uriParams(text, i, end), headers, undefined)
 }
 
-function uri(scheme: string, parts: { [K in keyof SipUri]?: SipUri[K] | undefined }): SipUri {
-  return {
-    scheme,
-    user: parts.user,
-    password: parts.password,
-    host: parts.host ?? '',
-    port: parts.port,
-    params: parts.params ?? NO_PARAMS,
-    headers: parts.headers,
-    opaque: parts.opaque,
-  }
+function parseTel(text: string, start: number): SipUri | undefined {
+  const semicolon = text.indexOf(';', start)
+  const end = semicolon < 0 ? text.length : semicolon
+  // RFC 3966 3: digits with visual separators; a local number may hold * # and hex digits.
+  if (!/^\+?[0-9A-Fa-f*#().-]+$/.test(text.slice(start, end))) return undefined
+  const params = uriParams(text, end, text.length)
+  return uri('tel', text.slice(start, end), undefined, '', undefined, params, undefined, undefined)
 }
 
-function readParams(params: string[]): ReadonlyMap<string, string> {
-  if (params.length === 0) return NO_PARAMS
+/** Every URI has the same hidden class. */
+function uri(
+  scheme: string,
+  user: string | undefined,
+  password: string | undefined,
+  host: string,
+  port: number | undefined,
+  params: ReadonlyMap<string, string>,
+  headers: string | undefined,
+  opaque: string | undefined,
+): SipUri {
+  return { scheme, user, password, host, port, params, headers, opaque }
+}
+
+/** No white space, control characters, angle brackets, quotes or further @. */
+function isPlain(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i)
+    if (code <= 0x20 || code === 0x22 || code === 0x3c || code === 0x3e || code === 0x40 || code === 0x7f) return false
+  }
+  return true
+}
+
+/** RFC 3261 25.1: escaped = "%" HEXDIG HEXDIG. */
+function goodEscapes(text: string, start: number, end: number): boolean {
+  for (let i = text.indexOf('%', start); i >= 0 && i < end; i = text.indexOf('%', i + 1)) {
+    if (i + 2 >= end || !isHex(text.charCodeAt(i + 1)) || !isHex(text.charCodeAt(i + 2))) return false
+  }
+  return true
+}
+
+function isHex(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x66)
+}
+
+/** `;a=b;c` from `start`; empty parameters are passed over, the first of one name wins. */
+function uriParams(text: string, start: number, end: number): ReadonlyMap<string, string> {
+  if (start >= end) return NO_PARAMS
   const map = new Map<string, string>()
-  for (const param of params) {
-    const eq = param.indexOf('=')
-    const name = (eq < 0 ? param : param.slice(0, eq)).toLowerCase()
-    if (!map.has(name)) map.set(name, eq < 0 ? '' : param.slice(eq + 1))
+  for (let i = start; i < end; ) {
+    const next = text.indexOf(';', i + 1)
+    const stop = next < 0 || next > end ? end : next
+    const equals = text.indexOf('=', i + 1)
+    const nameEnd = equals < 0 || equals > stop ? stop : equals
+    const name = text.slice(i + 1, nameEnd).toLowerCase()
+    if (name !== '' && !map.has(name)) map.set(name, nameEnd < stop ? text.slice(nameEnd + 1, stop) : '')
+    i = stop
   }
   return map
 }
@@ -85,73 +128,80 @@ export function writeUri(uri: SipUri): string {
   return text
 }
 
-/** The user part with its escapes resolved, for comparing; an escape that is none stays as it is. */
+/**
+ * The user part with its escapes resolved once (RFC 4475 3.1.1.3), for comparing and looking up; `%00` becomes a
+ * character and cuts nothing off (3.1.1.4). What is no escape stays as it is.
+ */
 export function unescapeUser(user: string): string {
   if (!user.includes('%')) return user
   return user.replace(/(?:%[0-9a-fA-F]{2})+/g, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'))
 }
 
+/** RFC 3261 19.1.4: in one of the two only, these never match; any other parameter is ignored then. */
+const MUST_MATCH = ['user', 'ttl', 'method', 'maddr', 'transport']
+
 /** RFC 3261 19.1.4. */
 export function sameUri(a: SipUri, b: SipUri): boolean {
-  if (a.scheme !== b.scheme || a.opaque !== b.opaque) return false
-  if (unescapeUser(a.user ?? '') !== unescapeUser(b.user ?? '') || (a.user === undefined) !== (b.user === undefined)) {
-    return false
-  }
-  if (a.password !== b.password || a.host !== b.host || a.port !== b.port) return false
+  if (a.scheme !== b.scheme || a.opaque !== b.opaque || a.host !== b.host || a.port !== b.port) return false
+  if ((a.user === undefined) !== (b.user === undefined)) return false
+  if (unescapeUser(a.user ?? '') !== unescapeUser(b.user ?? '')) return false
+  if (unescapeUser(a.password ?? '') !== unescapeUser(b.password ?? '')) return false
+  for (const name of MUST_MATCH) if (a.params.has(name) !== b.params.has(name)) return false
   for (const [name, value] of a.params) {
     const other = b.params.get(name)
-    if (other === undefined ? MUST_MATCH.has(name) : other.toLowerCase() !== value.toLowerCase()) return false
+    if (other === undefined || other === value) continue
+    if (unescapeUser(other).toLowerCase() !== unescapeUser(value).toLowerCase()) return false
   }
-  for (const name of b.params.keys()) if (MUST_MATCH.has(name) && !a.params.has(name)) return false
-  return (a.headers ?? '') === (b.headers ?? '')
+  return sameHeaders(a.headers, b.headers)
 }
 
-/** RFC 3261 19.1.4: in one of the two only, these never match; any other parameter is ignored then. */
-const MUST_MATCH = new Set(['user', 'ttl', 'method', 'maddr', 'transport'])
+/** URI headers are never ignored; their order does not matter. */
+function sameHeaders(a: string | undefined, b: string | undefined): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined) return false
+  return unescapeUser(a.split('&').sort().join('&')) === unescapeUser(b.split('&').sort().join('&'))
+}
 
-/** Reads name-addr or addr-spec with its header parameters; undefined when malformed. */
+/** Reads one name-addr or addr-spec with its header parameters; undefined when malformed. */
 export function parseNameAddr(text: string): NameAddr | undefined {
-  let displayName: string | undefined
-  let at = 0
-  const value = text.trim()
-  if (value.startsWith('"')) {
-    const quoted = /^"((?:[^"\\]|\\.)*)"\s*(?=<)/s.exec(value)
-    if (!quoted) return undefined
-    displayName = (quoted[1] as string).replace(/\\(.)/gs, '$1')
-    at = quoted[0].length
-  }
-  const open = value.indexOf('<', at)
-  let uriText: string
-  let rest: string
-  if (open >= 0) {
-    if (displayName === undefined) displayName = value.slice(0, open).trim() || undefined
-    const close = value.indexOf('>', open)
-    if (close < 0) return undefined
-    uriText = value.slice(open + 1, close)
-    rest = value.slice(close + 1)
-  } else {
-    // RFC 3261 20.10: without angle brackets every parameter belongs to the header, not to the URI.
-    const semi = value.indexOf(';')
-    uriText = (semi < 0 ? value : value.slice(0, semi)).trim()
-    rest = semi < 0 ? '' : value.slice(semi)
-  }
-  const uri = parseUri(uriText)
-  const params = parseHeaderParams(rest)
-  return uri && params ? { displayName, uri, uriText, params } : undefined
+  return scanAddress(text, 0) === text.length ? addressScanned(text) : undefined
 }
 
-/** `;a=b;c="d"` -> map; undefined when malformed. */
-export function parseHeaderParams(text: string): ReadonlyMap<string, string> | undefined {
-  if (text.trim() === '') return NO_PARAMS
-  const map = new Map<string, string>()
-  const param = /\s*;\s*([^\s;="<>,]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;"]+))?\s*/gsy
-  while (param.lastIndex < text.length) {
-    const found = param.exec(text)
-    if (!found) return undefined
-    const raw = found[2] ?? ''
-    map.set((found[1] as string).toLowerCase(), raw.startsWith('"') ? raw.slice(1, -1).replace(/\\(.)/gs, '$1') : raw)
+/** All elements of a comma-separated field value; undefined when any is malformed. */
+export function parseNameAddrs(value: string): NameAddr[] | undefined {
+  const found: NameAddr[] = []
+  for (let i = -1; i < value.length; ) {
+    i = scanAddress(value, i + 1)
+    const one = i < 0 ? undefined : addressScanned(value)
+    if (!one) return undefined
+    found.push(one)
   }
+  return found
+}
+
+/** What `scanAddress` has just found. */
+function addressScanned(text: string): NameAddr | undefined {
+  const { name, nameEnd, quoted, params } = address
+  const uriText = text.slice(address.uri, address.uriEnd)
+  const uri = parseUri(uriText)
+  if (!uri) return undefined
+  let displayName: string | undefined
+  if (name >= 0) displayName = quoted ? unquote(text, name, nameEnd) : text.slice(name, nameEnd).trim() || undefined
+  return { displayName, uri, uriText, params: headerParams(text, params) }
+}
+
+function headerParams(text: string, start: number): ReadonlyMap<string, string> {
+  if (start >= text.length || text.charCodeAt(start) === 0x2c) return NO_PARAMS
+  const map = new Map<string, string>()
+  scanParams(text, start, map)
   return map
+}
+
+/** `;a=b;c="d"` -> map, values without quotes; undefined when malformed. */
+export function parseHeaderParams(text: string): ReadonlyMap<string, string> | undefined {
+  if (text === '') return NO_PARAMS
+  const map = new Map<string, string>()
+  return scanParams(text, 0, map) === text.length ? map : undefined
 }
 
 /** Writes a name-addr; always with angle brackets, the display name quoted. */

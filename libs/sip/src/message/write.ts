@@ -1,23 +1,46 @@
 /** Messages as bytes (RFC 3261 7). Content-Length is always written, from the body. */
-
-import { headerKey } from './header-list.ts'
+import { CONTENT_LENGTH } from './field-names.ts'
+import { fieldsOf } from './header-list.ts'
 import type { SipMessage } from './message.ts'
+import { encodeText } from './text.ts'
+
+/** Heads are put together here first; longer ones take another way. */
+const scratch = Buffer.allocUnsafeSlow(16_384)
 
 export function writeMessage(message: SipMessage): Buffer {
-  let head =
-    message.kind === 'request'
-      ? `${message.method} ${message.uri} SIP/2.0\r\n`
-      : `SIP/2.0 ${message.status} ${message.reason}\r\n`
-  let length = false
-  for (const [name, value] of message.headers.entries()) {
-    if (headerKey(name) === 'content-length') {
-      if (length) continue
-      length = true
-      head += `${name}: ${message.body.length}\r\n`
-    } else head += `${name}: ${value}\r\n`
+  const head = writeHead(message)
+  const { body } = message
+  if (head.length * 3 <= scratch.length) {
+    const size = scratch.utf8Write(head, 0)
+    // As many bytes as characters: ASCII, so nothing of it was odd.
+    if (size === head.length) {
+      const bytes = Buffer.allocUnsafe(size + body.length)
+      scratch.copy(bytes, 0, 0, size)
+      if (body.length > 0) bytes.set(body, size)
+      return bytes
+    }
   }
-  if (!length) head += `Content-Length: ${message.body.length}\r\n`
-  head += '\r\n'
-  if (message.body.length === 0) return Buffer.from(head, 'utf8')
-  return Buffer.concat([Buffer.from(head, 'utf8'), message.body])
+  return Buffer.concat([encodeText(head), body])
+}
+
+function writeHead(message: SipMessage): string {
+  const { names, numbers, values, raw } = fieldsOf(message.headers)
+  let head = startLine(message)
+  let measured = false
+  for (let i = 0; i < names.length; i++) {
+    if (numbers[i] !== CONTENT_LENGTH) head += `${names[i]}: ${raw?.[i] ?? values[i]}\r\n`
+    else if (!measured) {
+      measured = true
+      head += `${names[i]}: ${message.body.length}\r\n`
+    }
+  }
+  return measured ? `${head}\r\n` : `${head}Content-Length: ${message.body.length}\r\n\r\n`
+}
+
+function startLine(message: SipMessage): string {
+  const line =
+    message.kind === 'request'
+      ? `${message.method} ${message.uri} SIP/2.0`
+      : `SIP/2.0 ${message.status} ${message.reason}`
+  return `${/[\r\n]/.test(line) ? line.replace(/[\r\n]+/g, ' ') : line}\r\n`
 }
