@@ -105,7 +105,7 @@ test('a non-INVITE server ends in bounded time after any inputs once the user ha
   fc.assert(
     fc.property(clocks, serverInputs, status, (clock, inputs, last) => {
       const machine = bench<server.NonInviteServerState<typeof payload>, never>(
-        server.start(),
+        server.start<typeof payload>(),
         server.step as never,
         clock,
       )
