@@ -1,4 +1,6 @@
 /** What a person wrote → the configuration that services read, or every problem with its place and its remedy. */
+
+import { deckProblems } from './deck-check.ts'
 import { type Configuration, resolveConfiguration } from './defaults.ts'
 import { referenceProblems } from './references.ts'
 import type { ConfigurationDocument } from './schema.ts'
@@ -12,18 +14,27 @@ export type Checked =
   | { kind: 'ok'; configuration: Configuration; warnings: readonly Problem[] }
   | { kind: 'bad'; problems: readonly Problem[]; warnings: readonly Problem[] }
 
+export interface Sources {
+  files: readonly SourceFile[]
+  /** CSV text by the `file` written in the configuration */
+  decks?: Readonly<Record<string, string>>
+}
+
 /**
  * Check one file, or the files of a folder merged in the order given (maps are merged key by key, lists one after the
  * other, a value said twice is a problem). Never throws. At most LIMITS.problems problems, in the order of the text.
+ * With `decks` the rate decks that it names are looked at too.
  */
-export function checkConfiguration({ files }: { files: readonly SourceFile[] }): Checked {
+export function checkConfiguration({ files, decks }: Sources): Checked {
   const outsize = files.find((f) => f.text.length > LIMITS.fileBytes)
   if (files.length === 0 || files.length > LIMITS.files || outsize) return refuse(files, outsize)
   const source = readSource(files)
   if (source.problems.length > 0) return bad(source.problems, files)
   const wrong = schemaProblems(source)
   if (wrong.length > 0) return bad(wrong, files)
-  const { problems, warnings } = referenceProblems(source.value as unknown as ConfigurationDocument, source)
+  const found = referenceProblems(source.value as unknown as ConfigurationDocument, source)
+  if (decks) deckProblems(source.value as unknown as ConfigurationDocument, decks, found)
+  const { problems, warnings } = found
   if (problems.length > 0) return bad(problems, files, warnings)
   const configuration = resolveConfiguration(source.value as unknown as ConfigurationDocument)
   return { kind: 'ok', configuration, warnings: inOrder(warnings, files) }

@@ -378,3 +378,17 @@ test('nothing a person may write makes the check throw', () => {
   }
   assert.equal(checkConfiguration({ files: [] }).kind, 'bad')
 })
+
+test('a rate deck that is missing or wrong is said, with the line of the CSV', () => {
+  const files = [{ path: 'tandem.yaml', text: acme }]
+  const missing = checkConfiguration({ files, decks: {} })
+  assert.ok(missing.kind === 'bad' && /there is no file rates\/itsp-a\.csv/.test(missing.problems[0]?.message ?? ''))
+  const csv = 'prefix,name,connect,perMinute,from,to\n1,US,0,0.01,,\n44,UK,0,"0,02",,\n'
+  const wrongPrice = checkConfiguration({ files, decks: { 'rates/itsp-a.csv': csv } })
+  assert.ok(wrongPrice.kind === 'bad')
+  const { file, line, message } = wrongPrice.problems[0] as Problem
+  assert.deepEqual([file, line], ['rates/itsp-a.csv', 3])
+  assert.match(message, /"0,02" is not a price/)
+  const real = readFileSync(new URL('../../../examples/acme/rates/itsp-a.csv', import.meta.url), 'utf8')
+  assert.equal(checkConfiguration({ files, decks: { 'rates/itsp-a.csv': real } }).kind, 'ok')
+})
