@@ -20,8 +20,9 @@ import {
   VIA,
 } from './field-names.ts'
 import type { Fields } from './header-list.ts'
-import { hop, scanVia, skipToken } from './scan.ts'
+import { readNumeral, scanVia } from './scan.ts'
 import { parseNameAddr, parseNameAddrs, parseUri } from './uri.ts'
+import { viaScanned } from './via.ts'
 
 export const WRONG_METHOD = 'CSeq method does not match'
 
@@ -81,7 +82,7 @@ export function fieldFault(headers: Fields, method: string | undefined): string 
     const mask = 1 << number
     if (seen & mask & SINGLE) return `Several ${LABELS[number]}`
     const checked = method !== undefined || (mask & IN_RESPONSE) !== 0
-    const fault = checked ? valueFault(number, values[i] as string, method, (seen & mask) === 0) : undefined
+    const fault = checked ? valueFault(headers, number, values[i] as string, method, (seen & mask) === 0) : undefined
     if (fault !== undefined) return fault
     seen |= mask
   }
@@ -90,23 +91,33 @@ export function fieldFault(headers: Fields, method: string | undefined): string 
   return missing === 0 ? undefined : `Missing ${LABELS[31 - Math.clz32(missing & -missing)]}`
 }
 
-function valueFault(number: number, value: string, method: string | undefined, first: boolean): string | undefined {
+function valueFault(
+  headers: Fields,
+  number: number,
+  value: string,
+  method: string | undefined,
+  first: boolean,
+): string | undefined {
   switch (number) {
     case VIA:
-      return viaFault(value, first && method !== undefined)
+      return first ? topViaFault(headers, value, method !== undefined) : restFault(value, scanVia(value, 0))
     case FROM:
-      return parseNameAddr(value) ? undefined : 'Malformed From'
+      headers.fromText = value
+      headers.from = parseNameAddr(value)
+      return headers.from ? undefined : 'Malformed From'
     case TO:
-      return parseNameAddr(value) ? undefined : 'Malformed To'
+      headers.toText = value
+      headers.to = parseNameAddr(value)
+      return headers.to ? undefined : 'Malformed To'
     case CALL_ID:
       return /^[^\s,;]+$/.test(value) ? undefined : 'Malformed Call-ID'
     case CSEQ:
       return cseqFault(value, method)
     case MAX_FORWARDS:
       // RFC 3261 20.22: 0 to 255; leading zeros pass (RFC 4475 3.1.1.1).
-      return /^\d{1,10}$/.test(value) && Number(value) <= 255 ? undefined : 'Malformed Max-Forwards'
+      return readNumeral(value, 255) < 0 ? 'Malformed Max-Forwards' : undefined
     case CONTACT:
-      return value === '*' || parseNameAddrs(value) ? undefined : 'Malformed Contact'
+      return contactFault(headers, value, first)
     case ROUTE:
       return parseNameAddrs(value) ? undefined : 'Malformed Route'
     case RECORD_ROUTE:
@@ -122,19 +133,31 @@ function valueFault(number: number, value: string, method: string | undefined, f
 const SIP_DATE =
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$/i
 
+function contactFault(headers: Fields, value: string, first: boolean): string | undefined {
+  const found = value === '*' ? [] : parseNameAddrs(value)
+  if (first) {
+    headers.contactText = value
+    headers.contact = found
+  }
+  return found ? undefined : 'Malformed Contact'
+}
+
 const COOKIE = 'z9hG4bK'
 
-function viaFault(value: string, top: boolean): string | undefined {
-  let next = scanVia(value, 0)
-  if (top && next > 0) {
-    // RFC 4475 3.2.1: the cookie alone identifies nothing, and two such requests must not become one transaction.
-    const cookie = value.indexOf(COOKIE, hop.params)
-    if (cookie > 0 && cookie < next) {
-      const id = cookie + COOKIE.length
-      if (skipToken(value, id) === id) return 'Branch without identifier'
-    }
-  }
-  while (next > 0 && next < value.length) next = scanVia(value, next + 1)
+function topViaFault(headers: Fields, value: string, request: boolean): string | undefined {
+  const next = scanVia(value, 0)
+  if (next < 0) return 'Malformed Via'
+  headers.viaText = value
+  headers.via = viaScanned(value)
+  // RFC 4475 3.2.1: the cookie alone identifies nothing, and two such requests must not become one transaction.
+  if (request && headers.via.params.get('branch') === COOKIE) return 'Branch without identifier'
+  return restFault(value, next)
+}
+
+/** The elements after a comma, as many as there are. */
+function restFault(value: string, from: number): string | undefined {
+  let next = from
+  while (next >= 0 && next < value.length) next = scanVia(value, next + 1)
   return next < 0 ? 'Malformed Via' : undefined
 }
 

@@ -5,6 +5,7 @@
  * header fields are written back byte for byte.
  */
 import { fieldNumber } from './field-names.ts'
+import type { NameAddr, Via } from './message.ts'
 
 export interface HeaderList {
   /** Value of the first field of that name, unfolded, trimmed; undefined when absent. */
@@ -36,11 +37,33 @@ export class Fields implements HeaderList {
   /** For folded fields the value as received, for the writer; undefined as long as none is folded. */
   raw: (string | undefined)[] | undefined
 
+  // What has been read of the fields that every message is asked for, each beside the text it was read from: a value
+  // that is set anew is read anew.
+  viaText: string | undefined
+  via: Via | undefined
+  fromText: string | undefined
+  from: NameAddr | undefined
+  toText: string | undefined
+  to: NameAddr | undefined
+  contactText: string | undefined
+  contact: readonly NameAddr[] | undefined
+
   constructor(names: string[], numbers: number[], values: string[], raw?: (string | undefined)[]) {
     this.names = names
     this.numbers = numbers
     this.values = values
     this.raw = raw
+    this.viaText = this.fromText = this.toText = this.contactText = undefined
+    this.via = this.from = this.to = this.contact = undefined
+  }
+
+  /** For the parser: `value` is a single line; `raw` is given when it was folded. */
+  add(name: string, number: number, value: string, raw: string | undefined): void {
+    if (raw !== undefined) this.raw ??= this.names.map(() => undefined)
+    this.names.push(name)
+    this.numbers.push(number)
+    this.values.push(value)
+    this.raw?.push(raw)
   }
 
   get(name: string): string | undefined {

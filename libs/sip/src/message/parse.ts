@@ -85,71 +85,69 @@ function readHead(buffer: Buffer): Head {
   return { ...head, end: found < 0 ? -1 : size }
 }
 
-/** Header fields being read; a fault does not end the reading: a refusal needs the fields after it. */
+/** A fault does not end the reading: a refusal needs the fields after it. */
 function readLines(text: string): Head {
-  let i = 0
-  let fault: string | undefined
-  while (i < text.length && text.charCodeAt(i) !== CR && text.charCodeAt(i) !== LF) i++
-  const start = text.slice(0, i)
-  const names: string[] = []
-  const numbers: number[] = []
-  const values: string[] = []
-  let raw: (string | undefined)[] | undefined
-  const size = text.length
-  for (;;) {
-    if (text.charCodeAt(i) !== CR || text.charCodeAt(i + 1) !== LF) {
-      // Only after the start line: it ended in a bare CR or LF, or with the bytes.
-      return { start, headers: new Fields(names, numbers, values, raw), end: -1, fault: fault ?? 'Bare CR or LF' }
-    }
-    i += 2
-    if (i + 1 < size && text.charCodeAt(i) === CR && text.charCodeAt(i + 1) === LF) {
-      return { start, headers: new Fields(names, numbers, values, raw), end: i + 2, fault }
-    }
-    if (i >= size) {
-      return { start, headers: new Fields(names, numbers, values, raw), end: -1, fault: fault ?? NO_END }
-    }
-    const line = i
-    const nameEnd = skipToken(text, i)
-    let colon = nameEnd
-    while (colon < size && (text.charCodeAt(colon) === 32 || text.charCodeAt(colon) === 9)) colon++
-    const named = nameEnd > line && text.charCodeAt(colon) === 58
-    let valueStart = named ? colon + 1 : line
-    while (valueStart < size && (text.charCodeAt(valueStart) === 32 || text.charCodeAt(valueStart) === 9)) valueStart++
+  const headers = new Fields([], [], [])
+  const startEnd = text.indexOf('\n')
+  if (startEnd < 0) return { start: text, headers, end: -1, fault: NO_END }
+  const start = text.slice(0, text.charCodeAt(startEnd - 1) === CR ? startEnd - 1 : startEnd)
+  let fault = isLine(text, 0, startEnd) ? undefined : BARE
+  for (let line = startEnd + 1; ; ) {
+    let end = text.indexOf('\n', line)
+    if (end < 0) return { start, headers, end: -1, fault: fault ?? NO_END }
+    if (!isLine(text, line, end)) fault ??= BARE
+    else if (end === line + 1) return { start, headers, end: end + 1, fault }
     let folded = false
-    for (i = valueStart; i < size; i++) {
-      const code = text.charCodeAt(i)
-      if (code >= 32 || (code !== CR && code !== LF)) continue
-      const next = i + 2 < size ? text.charCodeAt(i + 2) : 0
-      if (code === LF || text.charCodeAt(i + 1) !== LF) fault ??= 'Bare CR or LF'
-      else if (next === 32 || next === 9) {
-        folded = true
-        i += 2
-      } else break
+    while (isSpace(text, end + 1)) {
+      folded = true
+      const next = text.indexOf('\n', end + 1)
+      if (next < 0) return { start, headers, end: -1, fault: fault ?? NO_END }
+      if (!isLine(text, end + 1, next)) fault ??= BARE
+      end = next
     }
-    if (i >= size) fault ??= NO_END
-    let valueEnd = i
-    while (valueEnd > valueStart && (text.charCodeAt(valueEnd - 1) === 32 || text.charCodeAt(valueEnd - 1) === 9))
-      valueEnd--
-    if (!named) fault ??= 'Malformed header field'
-    else if (i - line > MAX_FIELD_BYTES) fault ??= 'Header field too long'
-    else if (names.length >= MAX_FIELDS) fault ??= 'Too many header fields'
-    else {
-      const known = usualName(text, line, nameEnd)
-      const name = known === undefined ? text.slice(line, nameEnd) : known.name
-      const value = text.slice(valueStart, valueEnd)
-      if (folded) {
-        raw ??= values.map(() => undefined)
-        raw.push(value)
-      } else raw?.push(undefined)
-      names.push(name)
-      numbers.push(known === undefined ? fieldNumber(name) : known.number)
-      // RFC 3261 7.3.1: a fold reads as a single space.
-      values.push(folded ? value.replace(/\r\n[ \t]+/g, ' ').trim() : value)
-    }
-    if (i >= size) return { start, headers: new Fields(names, numbers, values, raw), end: -1, fault }
+    const wrong = readField(headers, text, line, end, folded)
+    fault ??= wrong
+    line = end + 1
   }
 }
 
+/** One header field from `line` to its LF at `lf`; returns what is wrong with it. */
+function readField(headers: Fields, text: string, line: number, lf: number, folded: boolean): string | undefined {
+  let end = text.charCodeAt(lf - 1) === CR ? lf - 1 : lf
+  const colon = text.indexOf(':', line)
+  if (colon < 0 || colon > end) return 'Malformed header field'
+  if (end - line > MAX_FIELD_BYTES) return 'Header field too long'
+  if (headers.names.length >= MAX_FIELDS) return 'Too many header fields'
+  let start = colon + 1
+  while (isSpace(text, start)) start++
+  while (end > start && isSpace(text, end - 1)) end--
+  if (start > end) start = end
+  const value = text.slice(start, end)
+  // RFC 3261 7.3.1: a fold reads as a single space.
+  const read = folded ? value.replace(/\r?\n[ \t]+/g, ' ').trim() : value
+  const known = usualName(text, line, colon)
+  if (known !== undefined) headers.add(known.name, known.number, read, folded ? value : undefined)
+  else {
+    let nameEnd = colon
+    while (isSpace(text, nameEnd - 1)) nameEnd--
+    if (nameEnd <= line || skipToken(text, line) !== nameEnd) return 'Malformed header field'
+    const name = text.slice(line, nameEnd)
+    headers.add(name, fieldNumber(name), read, folded ? value : undefined)
+  }
+  return undefined
+}
+
+/** RFC 3261 7: a line ends in CRLF, and neither stands alone elsewhere. */
+function isLine(text: string, start: number, lf: number): boolean {
+  return lf > start && text.indexOf('\r', start) === lf - 1
+}
+
+function isSpace(text: string, i: number): boolean {
+  const code = i < text.length ? text.charCodeAt(i) : 0
+  return code === 32 || code === 9
+}
+
+const BARE = 'Bare CR or LF'
 const NO_END = 'No empty line after the header fields'
 
 /** Finds the body, then tells request from response. */

@@ -4,11 +4,14 @@
  * fields are missing or malformed.
  */
 import { readCSeq } from './cseq.ts'
-import { CSEQ, VIA } from './field-names.ts'
+import { CONTACT, CSEQ, FROM, TO, VIA } from './field-names.ts'
 import { fieldsOf } from './header-list.ts'
 import type { CSeq, NameAddr, SipMessage, Via } from './message.ts'
-import { hop, scanParams, scanVia } from './scan.ts'
+import { scanVia } from './scan.ts'
 import { parseHeaderParams, parseNameAddr } from './uri.ts'
+import { parseVia, viaScanned } from './via.ts'
+
+export { parseVia } from './via.ts'
 
 /** The elements of a comma-separated field over all its lines, in order. */
 export function elements(message: SipMessage, name: string): string[] {
@@ -39,23 +42,15 @@ export function splitCommas(value: string): string[] {
   return found
 }
 
-/** Reads one Via element; undefined when malformed. */
-export function parseVia(text: string): Via | undefined {
-  return scanVia(text, 0) === text.length ? viaScanned(text) : undefined
-}
-
-function viaScanned(text: string): Via {
-  const { port, portEnd, params, end } = hop
-  const transport = text.slice(hop.transport, hop.transportEnd).toUpperCase()
-  const host = text.slice(hop.host, hop.hostEnd).toLowerCase()
-  const found = new Map<string, string>()
-  if (params < end) scanParams(text, params, found)
-  return { transport, host, port: port < 0 ? undefined : Number(text.slice(port, portEnd)), params: found }
-}
-
 export function topVia(message: SipMessage): Via | undefined {
-  const value = fieldsOf(message.headers).first(VIA)
-  return value !== undefined && scanVia(value, 0) > 0 ? viaScanned(value) : undefined
+  const fields = fieldsOf(message.headers)
+  const value = fields.first(VIA)
+  if (value === undefined) return undefined
+  if (value !== fields.viaText) {
+    fields.viaText = value
+    fields.via = scanVia(value, 0) > 0 ? viaScanned(value) : undefined
+  }
+  return fields.via
 }
 
 /** All Via elements, topmost first; malformed ones are left out. */
@@ -66,11 +61,25 @@ export function vias(message: SipMessage): Via[] {
 }
 
 export function from(message: SipMessage): NameAddr | undefined {
-  return readNameAddr(message, 'from')
+  const fields = fieldsOf(message.headers)
+  const value = fields.first(FROM)
+  if (value === undefined) return undefined
+  if (value !== fields.fromText) {
+    fields.fromText = value
+    fields.from = parseNameAddr(value)
+  }
+  return fields.from
 }
 
 export function to(message: SipMessage): NameAddr | undefined {
-  return readNameAddr(message, 'to')
+  const fields = fieldsOf(message.headers)
+  const value = fields.first(TO)
+  if (value === undefined) return undefined
+  if (value !== fields.toText) {
+    fields.toText = value
+    fields.to = parseNameAddr(value)
+  }
+  return fields.to
 }
 
 export function readNameAddr(message: SipMessage, name: string): NameAddr | undefined {
@@ -104,11 +113,15 @@ export function cseq(message: SipMessage): CSeq | undefined {
   return value === undefined ? undefined : readCSeq(value)
 }
 
-/** `*` for the wildcard of REGISTER (RFC 3261 10.2.2). */
+/** `*` for the wildcard of REGISTER (RFC 3261 10.2.2). Malformed ones are left out. */
 export function contacts(message: SipMessage): readonly NameAddr[] | '*' {
-  const found = elements(message, 'contact')
-  if (found.length === 1 && found[0] === '*') return '*'
-  return nameAddrs(message, 'contact')
+  const fields = fieldsOf(message.headers)
+  const first = fields.numbers.indexOf(CONTACT)
+  if (first < 0) return []
+  const value = fields.values[first] as string
+  if (fields.numbers.indexOf(CONTACT, first + 1) >= 0) return nameAddrs(message, 'contact')
+  if (value === '*') return '*'
+  return value === fields.contactText && fields.contact ? fields.contact : nameAddrs(message, 'contact')
 }
 
 /** The Record-Route of a message as uriTexts in the order received (`record-route`), or its Route (`route`). */

@@ -9,6 +9,7 @@ const SPACE = 2
 const VALUE = 4
 const HOST = 8
 const HEX = 16
+const PLAIN = 32
 
 const classes = new Uint8Array(256)
 mark(TOKEN, "-.!%*_+`'~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -19,6 +20,9 @@ mark(HEX, '0123456789ABCDEFabcdef')
 // taken for the end of the value.
 for (let code = 0x21; code < 0x100; code++) if (!';,"<>\x7f'.includes(String.fromCharCode(code))) set(code, VALUE)
 
+// What may stand in a URI: more than the grammar lets in, but nothing that could end it, and no second @.
+for (let code = 0x21; code < 0x100; code++) if (!'"<>@%\x7f'.includes(String.fromCharCode(code))) set(code, PLAIN)
+
 function mark(bit: number, characters: string): void {
   for (const character of characters) set(character.charCodeAt(0), bit)
 }
@@ -28,6 +32,7 @@ function set(code: number, bit: number): void {
 }
 
 const QUOTE = 0x22
+const PERCENT = 0x25
 const COMMA = 0x2c
 const SLASH = 0x2f
 const COLON = 0x3a
@@ -45,6 +50,22 @@ function skip(text: string, from: number, bit: number): number {
     if (code > 255 || ((classes[code] as number) & bit) === 0) break
   }
   return i
+}
+
+/** Whether all from `start` to `end` may stand in a URI; each % must begin an escape (RFC 3261 25.1). */
+export function isPlain(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 255 || ((classes[code] as number) & PLAIN) !== 0) continue
+    if (code !== PERCENT || i + 2 >= end || !isHex(text, i + 1) || !isHex(text, i + 2)) return false
+    i += 2
+  }
+  return true
+}
+
+function isHex(text: string, i: number): boolean {
+  const code = text.charCodeAt(i)
+  return code < 256 && ((classes[code] as number) & HEX) !== 0
 }
 
 function codeAt(text: string, i: number): number {
@@ -91,7 +112,7 @@ export function skipHost(text: string, from: number): number {
   for (; i < text.length; i++) {
     const code = text.charCodeAt(i)
     // IPv6 with an IPv4 tail: hex digits, colons, dots.
-    if (code !== COLON && code !== 0x2e && (code > 255 || ((classes[code] as number) & HEX) === 0)) break
+    if (code !== COLON && code !== 0x2e && !isHex(text, i)) break
   }
   return codeAt(text, i) === 0x5d && i >= from + 3 ? i + 1 : -1
 }
@@ -240,4 +261,16 @@ function skipProtocol(text: string, from: number): number {
   if (!text.startsWith('2.0', i)) return -1
   i = skipSpace(text, i + 3)
   return codeAt(text, i) === SLASH ? i + 1 : -1
+}
+
+/** 1*DIGIT up to `most`, leading zeros allowed; -1 for anything else. */
+export function readNumeral(text: string, most: number): number {
+  let value = 0
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
+    if (value > most) return -1
+  }
+  return text === '' ? -1 : value
 }

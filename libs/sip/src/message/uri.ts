@@ -3,7 +3,7 @@
  * gives undefined, nothing throws.
  */
 import type { NameAddr, SipUri } from './message.ts'
-import { address, scanAddress, scanParams, skipHost, skipPort, unquote } from './scan.ts'
+import { address, isPlain, scanAddress, scanParams, skipHost, skipPort, unquote } from './scan.ts'
 
 const NO_PARAMS: ReadonlyMap<string, string> = new Map()
 
@@ -30,7 +30,7 @@ function parseSip(text: string, scheme: string, start: number): SipUri | undefin
     const userEnd = colon >= 0 && colon < at ? colon : at
     user = text.slice(start, userEnd)
     if (userEnd < at) password = text.slice(userEnd + 1, at)
-    if (user === '' || !isPlain(text, start, at) || !goodEscapes(text, start, at)) return undefined
+    if (user === '' || !isPlain(text, start, at)) return undefined
     host = at + 1
   }
   const hostEnd = skipHost(text, host)
@@ -44,12 +44,12 @@ function parseSip(text: string, scheme: string, start: number): SipUri | undefin
   }
   const name = text.slice(host, hostEnd).toLowerCase()
   if (i === text.length) return uri(scheme, user, password, name, port, NO_PARAMS, undefined, undefined)
-  if (!isPlain(text, i, text.length) || !goodEscapes(text, i, text.length)) return undefined
+  if (!isPlain(text, i, text.length)) return undefined
   const question = text.indexOf('?', i)
   const end = question < 0 ? text.length : question
   if (i < end && text.charCodeAt(i) !== 0x3b) return undefined
   const headers = question < 0 ? undefined : text.slice(question + 1)
-  if (headers === '' || headers?.includes('@')) return undefined
+  if (headers === '') return undefined
   return uri(scheme, user, password, name, port, uriParams(text, i, end), headers, undefined)
 }
 
@@ -74,27 +74,6 @@ function uri(
   opaque: string | undefined,
 ): SipUri {
   return { scheme, user, password, host, port, params, headers, opaque }
-}
-
-/** No white space, control characters, angle brackets, quotes or further @. */
-function isPlain(text: string, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    const code = text.charCodeAt(i)
-    if (code <= 0x20 || code === 0x22 || code === 0x3c || code === 0x3e || code === 0x40 || code === 0x7f) return false
-  }
-  return true
-}
-
-/** RFC 3261 25.1: escaped = "%" HEXDIG HEXDIG. */
-function goodEscapes(text: string, start: number, end: number): boolean {
-  for (let i = text.indexOf('%', start); i >= 0 && i < end; i = text.indexOf('%', i + 1)) {
-    if (i + 2 >= end || !isHex(text.charCodeAt(i + 1)) || !isHex(text.charCodeAt(i + 2))) return false
-  }
-  return true
-}
-
-function isHex(code: number): boolean {
-  return (code >= 0x30 && code <= 0x39) || ((code | 0x20) >= 0x61 && (code | 0x20) <= 0x66)
 }
 
 /** `;a=b;c` from `start`; empty parameters are passed over, the first of one name wins. */
