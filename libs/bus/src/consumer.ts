@@ -73,7 +73,7 @@ async function open(nc: NatsConnection, contract: FactContract, options: ReaderO
   const js = jetstream(nc)
   if (options.ordered) {
     const consumer = await js.consumers.get(stream, {
-      filter_subjects: [filter],
+      filter_subjects: filter,
       ...(options.sinceMs === undefined
         ? { deliver_policy: DeliverPolicy.All }
         : {

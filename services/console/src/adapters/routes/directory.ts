@@ -1,0 +1,74 @@
+import type { Bus } from '@tandem/bus/bus.ts'
+import { EdgeStatus } from '@tandem/contracts/edge.ts'
+import { ExplainRoute } from '@tandem/contracts/routing.ts'
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { ConfigStore } from '../config-store.ts'
+import { answerOf, Problem } from '../problem.ts'
+import type { StateIndex } from '../state-index.ts'
+
+export function directoryRoutes(
+  app: FastifyInstance,
+  { bus, store, states }: { bus: Bus; store: ConfigStore; states: StateIndex },
+): void {
+  const configuration = () => {
+    const current = store.current()
+    if (!current) throw new Problem(404, 'No configuration', 'nothing is applied yet: tandem apply FILE')
+    return current.configuration
+  }
+  app.get('/api/v1/trunks', { schema: { summary: 'Trunks with their state' } }, async () => ({
+    trunks: Object.entries(configuration().trunks).map(([name, t]) => ({
+      name,
+      to: t.to,
+      from: t.from,
+      emergency: t.emergency ?? false,
+      limits: t.limits,
+      state: states.trunks.get(name) ?? { trunk: name, health: 'unknown' },
+    })),
+  }))
+  app.get('/api/v1/numbers', { schema: { summary: 'DIDs and whose they are' } }, async () => ({
+    numbers: [
+      ...Object.entries(configuration().users).flatMap(([user, u]) =>
+        u.did === undefined ? [] : [{ number: u.did, kind: 'did', user }],
+      ),
+      ...Object.entries(configuration().emergency?.elins ?? {}).flatMap(([site, numbers]) =>
+        numbers.map((number) => ({ number, kind: 'elin', site })),
+      ),
+    ],
+  }))
+  app.get('/api/v1/users', { schema: { summary: 'Users and where they are registered' } }, async () => ({
+    users: Object.entries(configuration().users).map(([name, u]) => ({
+      name,
+      did: u.did,
+      extension: u.extension,
+      site: u.site,
+      policy: u.policy,
+      mobile: u.mobile,
+      costCentre: u.costCentre,
+      registrations: [...states.bindings.values()].filter((b) => b.user === name),
+    })),
+  }))
+  app.get('/api/v1/edges', { schema: { summary: 'Edge nodes and what they carry' } }, async () => ({
+    edges: await bus.askAll(EdgeStatus, {}),
+  }))
+  app.post(
+    '/api/v1/routing/explain',
+    {
+      schema: {
+        summary: 'What would happen to a call: every rule tried and why',
+        body: Type.Object({
+          from: Type.String({ minLength: 1, maxLength: 256 }),
+          to: Type.String({ minLength: 1, maxLength: 256 }),
+          at: Type.Optional(Type.String({ maxLength: 40 })),
+        }),
+      },
+    },
+    async (request) => {
+      const { from, to, at } = request.body as { from: string; to: string; at?: string }
+      return answerOf(
+        await bus.ask(ExplainRoute, { from, dialled: to, ...(at === undefined ? {} : { at }) }),
+        'routing',
+      )
+    },
+  )
+}
