@@ -15,6 +15,9 @@ const SILENT_MS = 30_000
 /** A connection that did, without traffic, when nothing lives on it, ms. */
 const IDLE_MS = 600_000
 
+/** For bytes that are still to be written when the connection is closed, ms. */
+const LINGER_MS = 2_000
+
 const PONG = Buffer.from('\r\n')
 
 let opened = 0
@@ -91,7 +94,10 @@ export class StreamWire implements Wire {
   close(why: string): void {
     if (!this.#alive) return
     this.#alive = false
-    this.#socket.destroy()
+    // a last answer still goes out, if the peer takes it
+    this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy())
+    if (this.#socket.writableLength > MAX_UNSENT) this.#socket.destroy()
+    else this.#socket.destroySoon()
     this.#parts.onClose(this)
     this.#parts.inward.failed(this, why)
   }

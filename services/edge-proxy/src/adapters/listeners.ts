@@ -1,0 +1,151 @@
+/** All listeners of the edge: follows the configuration, finds or opens the wire to an address. */
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import type { Listener } from '@tandem/config/defaults.ts'
+import type { Environment } from '@tandem/config/secrets.ts'
+import type { SipUri } from '@tandem/sip/message/message.ts'
+import type { Clock, Wire, Wires } from '../edge.ts'
+import type { Inward, OpenListener } from './received.ts'
+import { openTcp, type StreamListener } from './tcp.ts'
+import { openTls } from './tls.ts'
+import { openUdp, type UdpListener } from './udp.ts'
+
+/** Names are asked for anew after that, ms. */
+const NAME_MS = 30_000
+const LOOKUP_MS = 2_000
+const MAX_NAMES = 10_000
+
+type Open = { readonly configured: Listener; readonly open: UdpListener | StreamListener }
+
+export interface Listeners extends Wires {
+  /** Opens what is new, closes what is gone; what did not change keeps its sockets. Rejects when one cannot be opened. */
+  apply(listen: Readonly<Record<string, Listener>>): Promise<void>
+  list(): readonly OpenListener[]
+  /** Listeners of other transports on the same address (and port, where there is one): one place for the peer. */
+  twins(listener: string): readonly string[]
+  close(): Promise<void>
+}
+
+export function createListeners(parts: { clock: Clock; inward: Inward; env: Environment }): Listeners {
+  const { clock, inward, env } = parts
+  const opened = new Map<string, Open>()
+  const names = new Map<string, { addresses: readonly string[]; until: number }>()
+
+  const openOne = (listener: Listener): Promise<UdpListener | StreamListener> => {
+    if (listener.transport === 'udp') return openUdp(listener, inward)
+    return listener.transport === 'tcp' ? openTcp(listener, clock, inward) : openTls(listener, env, clock, inward)
+  }
+
+  const apply = async (listen: Readonly<Record<string, Listener>>) => {
+    for (const [name, { configured, open }] of [...opened]) {
+      if (same(configured, listen[name])) continue
+      opened.delete(name)
+      await open.close()
+    }
+    const fresh: string[] = []
+    try {
+      for (const listener of Object.values(listen)) {
+        if (opened.has(listener.name)) continue
+        opened.set(listener.name, { configured: listener, open: await openOne(listener) })
+        fresh.push(listener.name)
+      }
+    } catch (error) {
+      for (const name of fresh) {
+        await opened.get(name)?.open.close()
+        opened.delete(name)
+      }
+      throw error
+    }
+  }
+
+  const twins = (name: string): string[] => {
+    const own = opened.get(name)?.configured
+    if (!own) return []
+    const others = [...opened.values()].map((o) => o.configured)
+    const beside = others.filter((l) => l.transport !== own.transport && l.address === own.address)
+    // with ports that the system chooses only the name tells that they belong together: carrier, carrier-tcp
+    const together = (l: Listener) => (own.port === 0 ? l.name.startsWith(`${name}-`) : l.port === own.port)
+    return beside.filter(together).map((l) => l.name)
+  }
+
+  const find = (name: string, transport: Wire['transport']): UdpListener | StreamListener => {
+    const own = opened.get(name)
+    if (!own) throw new Error(`there is no listener ${name}`)
+    if (own.open.transport === transport) return own.open
+    const all = [...opened.values()].filter((o) => o.open.transport === transport)
+    const twin =
+      all.find((o) => twins(name).includes(o.configured.name)) ??
+      all.find((o) => o.configured.address === own.configured.address) ??
+      all[0]
+    if (!twin) throw new Error(`no listener speaks ${transport}`)
+    return twin.open
+  }
+
+  const to = async (name: string, transport: Wire['transport'], address: string, port: number): Promise<Wire> => {
+    if (port < 1 || port > 65_535) throw new Error(`${port} is no port`)
+    const listener = find(name, transport)
+    return 'wireTo' in listener ? listener.wireTo(address, port) : await listener.connect(address, port)
+  }
+
+  const resolve = async (host: string, wanted: 4 | 6): Promise<readonly string[]> => {
+    const known = names.get(host)
+    if (known && known.until > clock.now()) return known.addresses
+    const found = await within(lookup(host, { all: true }), LOOKUP_MS, `${host}: no answer from DNS`)
+    // RFC 3263 4.2: A and AAAA; those of the listener's own family can be reached
+    const addresses = found.filter((f) => f.family === wanted).map((f) => f.address)
+    if (addresses.length === 0) throw new Error(`${host}: no IPv${wanted} address`)
+    if (names.size >= MAX_NAMES) names.clear()
+    names.set(host, { addresses, until: clock.now() + NAME_MS })
+    return addresses
+  }
+
+  const toUri = async (name: string, uri: SipUri): Promise<readonly Wire[]> => {
+    const transport = transportOf(uri, opened.get(name)?.open.transport ?? 'UDP')
+    const port = uri.port ?? (transport === 'TLS' ? 5061 : 5060)
+    const host = uri.params.get('maddr') ?? uri.host
+    const bare = host.startsWith('[') ? host.slice(1, -1) : host
+    const family = (opened.get(name)?.configured.address ?? '').includes(':') ? 6 : 4
+    const addresses = isIP(bare) ? [bare] : await resolve(bare, family)
+    const tried = await Promise.allSettled(addresses.slice(0, 8).map((address) => to(name, transport, address, port)))
+    const wires = tried.filter((t) => t.status === 'fulfilled').map((t) => t.value)
+    if (wires.length > 0) return wires
+    throw tried.find((t) => t.status === 'rejected')?.reason ?? new Error(`${uri.host}: nowhere to go`)
+  }
+
+  return {
+    apply,
+    to,
+    toUri,
+    twins,
+    list: () => [...opened.values()].map((o) => o.open),
+    async close() {
+      const all = [...opened.values()]
+      opened.clear()
+      await Promise.all(all.map((o) => o.open.close()))
+    },
+  }
+}
+
+/** RFC 3263 4.1: the transport parameter, else TLS for sips, else that of the listener that is meant to be used. */
+function transportOf(uri: SipUri, otherwise: Wire['transport']): Wire['transport'] {
+  const said = uri.params.get('transport')?.toUpperCase()
+  if (uri.scheme === 'sips' || said === 'TLS') return 'TLS'
+  if (said === 'TCP' || said === 'UDP') return said
+  return otherwise
+}
+
+function same(a: Listener, b: Listener | undefined): boolean {
+  return b !== undefined && JSON.stringify({ ...a, digest: [] }) === JSON.stringify({ ...b, digest: [] })
+}
+
+async function within<T>(work: Promise<T>, ms: number, why: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(new Error(why)), ms)
+  })
+  try {
+    return await Promise.race([work, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,120 @@
+/** Digest for users (RFC 7616, RFC 8760, RFC 3261 22): challenges, and what an Authorization proves. */
+import { randomBytes } from 'node:crypto'
+import type { Configuration, DigestAlgorithm } from '@tandem/config/defaults.ts'
+import { type Environment, resolveSecret } from '@tandem/config/secrets.ts'
+import { type Algorithm, challenge, type HashName, ha1, readAuthorization, verify } from '@tandem/sip/auth/digest.ts'
+import { checkNonce, makeNonce, nonceCounts, useCount } from '@tandem/sip/auth/nonce.ts'
+import type { SipRequest } from '@tandem/sip/message/message.ts'
+import type { Wire } from './edge.ts'
+
+/** How long a phone may go on with one nonce, ms. */
+const NONCE_MS = 300_000
+const MAX_NONCES = 200_000
+const NAMES: Readonly<Record<DigestAlgorithm, HashName>> = {
+  md5: 'MD5',
+  'sha-256': 'SHA-256',
+  'sha-512-256': 'SHA-512-256',
+}
+
+export type Proof =
+  | { readonly kind: 'proven'; readonly user: string }
+  /** No credentials for us, or an old nonce: challenge. */
+  | { readonly kind: 'unproven'; readonly stale: boolean }
+  | { readonly kind: 'wrong'; readonly user: string; readonly why: string }
+  | { readonly kind: 'malformed'; readonly why: string }
+
+/** 401 with WWW-Authenticate where we are the server of the request, 407 where we stand between (RFC 3261 22.3). */
+export type ChallengeStatus = 401 | 407
+
+export interface Authenticator {
+  prove(request: SipRequest, wire: Wire): Proof
+  challenge(status: ChallengeStatus, wire: Wire, stale: boolean): (readonly [string, string])[]
+  /** New passwords, realm or algorithms. */
+  configured(): void
+}
+
+export function createAuthenticator(parts: {
+  config: () => Configuration
+  env: Environment
+  /** Wall clock, ms. */
+  wall: () => number
+}): Authenticator {
+  const secret = randomBytes(32)
+  const counts = nonceCounts(MAX_NONCES)
+  // one entry per user that has come: the hash of its password is made once per configuration
+  let known = new Map<string, { ha1: { [K in HashName]?: string } } | undefined>()
+  // an unknown user takes as long as a wrong password does
+  const nobody = { password: randomBytes(16).toString('hex') }
+
+  const algorithms = (wire: Wire): Algorithm[] =>
+    (parts.config().edge.listen[wire.listener]?.digest ?? ['sha-256', 'md5']).map((a) => NAMES[a])
+
+  const account = (user: string) => {
+    if (known.has(user)) return known.get(user)
+    const { users, domain } = parts.config()
+    const configured = Object.hasOwn(users, user) ? users[user] : undefined
+    if (!configured) return undefined
+    const password = resolveSecret(configured.password, parts.env)
+    const made =
+      password.kind === 'ok'
+        ? {
+            ha1: {
+              MD5: ha1('MD5', user, domain, password.value),
+              'SHA-256': ha1('SHA-256', user, domain, password.value),
+              'SHA-512-256': ha1('SHA-512-256', user, domain, password.value),
+            },
+          }
+        : undefined
+    known.set(user, made)
+    return made
+  }
+
+  const prove = (request: SipRequest, wire: Wire): Proof => {
+    const realm = parts.config().domain
+    const claim = [...request.headers.getAll('authorization'), ...request.headers.getAll('proxy-authorization')]
+      .map(readAuthorization)
+      // RFC 3261 22.3: credentials for other realms are none of ours
+      .find((c) => c?.realm === realm)
+    if (!claim) return { kind: 'unproven', stale: false }
+    const outcome = verify({
+      authorization: claim,
+      method: request.method,
+      realm,
+      secret: account(claim.username) ?? nobody,
+      uri: request.uri,
+      algorithms: algorithms(wire),
+      body: request.body,
+      checkNonce: (nonce) => checkNonce(secret, nonce, parts.wall(), NONCE_MS, wire.listener),
+      useCount: (nonce, nc) => useCount(counts, nonce, nc),
+    })
+    switch (outcome.kind) {
+      case 'ok':
+        return { kind: 'proven', user: outcome.username }
+      case 'stale':
+        return { kind: 'unproven', stale: true }
+      case 'unknown-algorithm':
+        return { kind: 'unproven', stale: false }
+      case 'wrong':
+        return {
+          kind: 'wrong',
+          user: claim.username.slice(0, 128),
+          why: account(claim.username) ? 'wrong password' : 'unknown user',
+        }
+      case 'malformed':
+        return { kind: 'malformed', why: outcome.why }
+    }
+  }
+
+  return {
+    prove,
+    challenge(status, wire, stale) {
+      const nonce = makeNonce(secret, parts.wall(), randomBytes(8), wire.listener)
+      const name = status === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate'
+      const realm = parts.config().domain
+      return challenge({ realm, nonce, algorithms: algorithms(wire), stale }).map((value) => [name, value] as const)
+    },
+    configured() {
+      known = new Map()
+    },
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Who is this? (edge.md E2) A trunk is known by the listener and the source address, never by a header. Headers only
+ * tell apart trunks that share one source: the DID, then the host of the Request-URI, then the account.
+ */
+import type { Trunk } from '@tandem/config/defaults.ts'
+import { parsePeer } from '@tandem/config/units.ts'
+import type { SipRequest } from '@tandem/sip/message/message.ts'
+import { to } from '@tandem/sip/message/read.ts'
+import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
+import { inNetwork, readNetwork } from './networks.ts'
+
+/** One trunk as a possible sender. */
+export interface TrunkSource {
+  readonly trunk: string
+  readonly listener: string
+  readonly from: readonly { readonly network: string; readonly port: number | null; readonly bits: number }[]
+  /** DIDs (E.164) that this trunk brings in, where they are assigned to trunks. */
+  readonly numbers: ReadonlySet<string>
+  /** Host names under which the carrier calls us on this trunk. */
+  readonly hosts: ReadonlySet<string>
+  /** User parts: the account that we registered. */
+  readonly accounts: ReadonlySet<string>
+}
+
+export interface SourceFacts {
+  readonly listener: string
+  readonly address: string
+  readonly port: number
+  /** E.164 as far as it can be read. */
+  readonly did: string | undefined
+  readonly host: string | undefined
+  /** User parts of Request-URI and To. */
+  readonly accounts: readonly string[]
+}
+
+export type TrunkIdentity =
+  | { readonly kind: 'trunk'; readonly trunk: string }
+  | { readonly kind: 'stranger' }
+  | { readonly kind: 'ambiguous'; readonly trunks: readonly string[] }
+
+export function identifyTrunk(sources: readonly TrunkSource[], facts: SourceFacts): TrunkIdentity {
+  let best = -1
+  let candidates: TrunkSource[] = []
+  for (const source of sources) {
+    // the twin of a listener on another transport has another name but belongs to the same trunk: see `trunkSources`
+    if (source.listener !== facts.listener) continue
+    const match = closeness(source, facts)
+    if (match < 0 || match < best) continue
+    if (match > best) candidates = []
+    best = match
+    candidates.push(source)
+  }
+  if (candidates.length > 1) candidates = tellApart(candidates, facts)
+  const [first, ...others] = candidates
+  if (!first) return { kind: 'stranger' }
+  if (others.length > 0) return { kind: 'ambiguous', trunks: candidates.map((c) => c.trunk) }
+  return { kind: 'trunk', trunk: first.trunk }
+}
+
+/** -1 no match; a longer prefix is closer, a port closer still. */
+function closeness(source: TrunkSource, facts: SourceFacts): number {
+  let best = -1
+  for (const { network, port, bits } of source.from) {
+    if (port !== null && port !== facts.port) continue
+    if (!inNetwork(facts.address, network)) continue
+    best = Math.max(best, bits * 2 + (port === null ? 0 : 1))
+  }
+  return best
+}
+
+/** The first question that leaves exactly one decides; one that leaves none or all decides nothing. */
+function tellApart(candidates: TrunkSource[], facts: SourceFacts): TrunkSource[] {
+  const { did, host, accounts } = facts
+  const questions: ((c: TrunkSource) => boolean)[] = [
+    (c) => did !== undefined && c.numbers.has(did),
+    (c) => host !== undefined && c.hosts.has(host),
+    (c) => accounts.some((a) => c.accounts.has(a)),
+  ]
+  let left = candidates
+  for (const question of questions) {
+    const fitting = left.filter(question)
+    if (fitting.length === 1) return fitting
+    if (fitting.length > 1) left = fitting
+  }
+  return left
+}
+
+/** `twins`: listeners of other transports on the same address, by the listener that the trunk names. */
+export function trunkSources(
+  trunks: Iterable<Trunk & { readonly numbers?: readonly string[] }>,
+  twins: (listener: string) => readonly string[],
+): TrunkSource[] {
+  const sources: TrunkSource[] = []
+  for (const trunk of trunks) {
+    const from = trunk.from.map((written) => {
+      const peer = parsePeer(written)
+      const network = peer.prefix === null ? peer.address : `${peer.address}/${peer.prefix}`
+      return { network, port: peer.port, bits: readNetwork(network)?.bits ?? 0 }
+    })
+    const uris = [...trunk.to, ...(trunk.register ? [trunk.register.registrar] : [])].map(parseUri)
+    const hosts = new Set(uris.flatMap((u) => (u ? [u.host] : [])))
+    const accounts = new Set(trunk.register ? [trunk.register.user] : [])
+    for (const listener of [trunk.listener, ...twins(trunk.listener)]) {
+      sources.push({ trunk: trunk.name, listener, from, numbers: new Set(trunk.numbers ?? []), hosts, accounts })
+    }
+  }
+  return sources
+}
+
+/** What a request says of itself, for telling trunks apart only. */
+export function sourceFacts(
+  request: SipRequest,
+  source: { readonly listener: string; readonly address: string; readonly port: number },
+): SourceFacts {
+  const uri = parseUri(request.uri)
+  const target = uri?.user === undefined ? undefined : unescapeUser(uri.user)
+  const toUser = to(request)?.uri.user
+  const accounts = [target, toUser === undefined ? undefined : unescapeUser(toUser)].filter((a) => a !== undefined)
+  const did = accounts.find((a) => /^\+[1-9]\d{2,14}$/.test(a))
+  return { ...source, did, host: uri?.host || undefined, accounts }
+}

@@ -1,0 +1,184 @@
+/** Who sent this request? (edge.md E2, E3) Trunks by address, users by digest or by the flow that a digest proved. */
+import type { Configuration } from '@tandem/config/defaults.ts'
+import { SecurityRefused } from '@tandem/contracts/security.ts'
+import type { SipRequest } from '@tandem/sip/message/message.ts'
+import { from } from '@tandem/sip/message/read.ts'
+import { unescapeUser } from '@tandem/sip/message/uri.ts'
+import type { Authenticator } from './authenticator.ts'
+import {
+  identifyTrunk,
+  sourceFacts,
+  type TrunkIdentity,
+  type TrunkSource,
+  trunkSources,
+} from './domain/identify-trunk.ts'
+import { type NetworkTable, networkTable } from './domain/networks.ts'
+import { isUrgent } from './domain/urgent-call.ts'
+import type { Edge, Peer, Wire } from './edge.ts'
+
+export type Respond = (status: number, headers?: readonly (readonly [string, string])[]) => void
+
+/** Security facts per second at most: a flood of refusals must not become a flood on the bus. */
+const FACTS_PER_SECOND = 20
+
+export interface Doorkeeper {
+  authenticate: Edge['authenticate']
+  /** The user that the request's credentials prove, answered with a challenge or refusal otherwise. */
+  proveUser(request: SipRequest, wire: Wire, respond: Respond): string | undefined
+  site(address: string): string | undefined
+  urgent(request: SipRequest, wire: Wire): boolean
+  /** The same with the outside-line prefix of any site: for limits that know no source. */
+  urgentAnywhere(request: SipRequest): boolean
+  /** True when `name` (user name, DID or extension) means this user. */
+  names(user: string, name: string): boolean
+  /** The user that a name, DID or extension means. */
+  userOf(name: string): string | undefined
+  refused(request: SipRequest, wire: Wire, why: string, user?: string): void
+  configured(): void
+}
+
+export interface DoorkeeperParts {
+  readonly edge: Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config'>
+  readonly authenticator: Authenticator
+  readonly usersOn: (flow: string) => readonly string[]
+  readonly twins: (listener: string) => readonly string[]
+}
+
+interface Compiled {
+  readonly sites: NetworkTable<string>
+  readonly sources: ReadonlyMap<string, readonly TrunkSource[]>
+  /** Listeners that only carriers use. */
+  readonly carrierOnly: ReadonlySet<string>
+  /** DID and extension -> user. */
+  readonly users: ReadonlyMap<string, string>
+}
+
+export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
+  const { edge, authenticator } = parts
+  let compiled: Compiled | undefined
+  let second = 0
+  let toldInSecond = 0
+  const tables = (): Compiled => (compiled ??= compile(edge.config(), parts.twins))
+
+  const refused = (request: SipRequest, wire: Wire, why: string, user?: string) => {
+    edge.log.info({ source: wire.name, method: request.method, why, user }, 'refused')
+    const now = Math.floor(edge.clock.now() / 1000)
+    if (now !== second) toldInSecond = 0
+    second = now
+    if (++toldInSecond > FACTS_PER_SECOND) return
+    edge.bus.tell(SecurityRefused, {
+      edge: edge.node,
+      at: new Date(edge.clock.wall()).toISOString(),
+      source: `${wire.remoteAddress}:${wire.remotePort}`,
+      listener: wire.listener,
+      method: request.method.slice(0, 32),
+      why: why.slice(0, 1024),
+      ...(user === undefined ? {} : { user }),
+    })
+  }
+
+  const site = (address: string) => tables().sites.find(address)
+  const urgent = (request: SipRequest, wire: Wire) => isUrgent(request, site(wire.remoteAddress), edge.config())
+
+  const names = (user: string, name: string) => name === user || tables().users.get(name) === user
+
+  const userOf = (name: string) => (Object.hasOwn(edge.config().users, name) ? name : tables().users.get(name))
+
+  const trunkOf = (request: SipRequest, wire: Wire): TrunkIdentity => {
+    const sources = tables().sources.get(wire.listener)
+    if (!sources) return { kind: 'stranger' }
+    const { listener, remoteAddress: address, remotePort: port } = wire
+    return identifyTrunk(sources, sourceFacts(request, { listener, address, port }))
+  }
+
+  // a flow that a digest proved: saves a round trip per call; a gateway may hold several users on one
+  const userOfFlow = (request: SipRequest, wire: Wire): string | undefined => {
+    const users = parts.usersOn(wire.flow)
+    if (users.length < 2) return users[0]
+    const name = from(request)?.uri.user
+    return name === undefined ? undefined : users.find((user) => names(user, unescapeUser(name)))
+  }
+
+  const proveUser = (request: SipRequest, wire: Wire, respond: Respond): string | undefined => {
+    if (tables().carrierOnly.has(wire.listener)) {
+      refused(request, wire, 'unknown source on a carrier listener')
+      respond(403)
+      return undefined
+    }
+    const proof = authenticator.prove(request, wire)
+    switch (proof.kind) {
+      case 'proven':
+        return proof.user
+      case 'malformed':
+        respond(400)
+        return undefined
+      case 'wrong':
+        refused(request, wire, proof.why, proof.user)
+        break
+      case 'unproven':
+        break
+    }
+    // RFC 3261 22.3: 407 where the request goes on through us, 401 where we are its server
+    const status = request.method === 'INVITE' || request.method === 'MESSAGE' ? 407 : 401
+    respond(status, authenticator.challenge(status, wire, proof.kind === 'unproven' && proof.stale))
+    return undefined
+  }
+
+  return {
+    site,
+    urgent,
+    urgentAnywhere: (request) =>
+      request.method === 'INVITE' &&
+      [undefined, ...Object.keys(edge.config().sites)].some((s) => isUrgent(request, s, edge.config())),
+    names,
+    userOf,
+    refused,
+    proveUser,
+    authenticate(request, wire, respond): Peer | undefined {
+      const identity = trunkOf(request, wire)
+      if (identity.kind === 'trunk') return identity
+      const where = site(wire.remoteAddress)
+      const known = userOfFlow(request, wire)
+      if (known !== undefined) return { kind: 'user', user: known, site: where }
+      if (where !== undefined && isUrgent(request, where, edge.config())) {
+        const proof = authenticator.prove(request, wire)
+        // edge.md E11: nobody who calls for help from one of our sites is asked for a password
+        return proof.kind === 'proven'
+          ? { kind: 'user', user: proof.user, site: where }
+          : { kind: 'unknown', site: where }
+      }
+      if (identity.kind === 'ambiguous') {
+        refused(request, wire, `ambiguous trunk: ${identity.trunks.join(', ')}`)
+        respond(403)
+        return undefined
+      }
+      const user = proveUser(request, wire, respond)
+      return user === undefined ? undefined : { kind: 'user', user, site: where }
+    },
+    configured() {
+      compiled = undefined
+      authenticator.configured()
+    },
+  }
+}
+
+function compile(configuration: Configuration, twins: (listener: string) => readonly string[]): Compiled {
+  const sites = networkTable(
+    Object.values(configuration.sites).flatMap((s) => s.networks.map((n) => [n, s.name] as const)),
+  )
+  const sources = new Map<string, TrunkSource[]>()
+  for (const source of trunkSources(Object.values(configuration.trunks), twins)) {
+    const group = sources.get(source.listener)
+    if (group) group.push(source)
+    else sources.set(source.listener, [source])
+  }
+  const all = Object.keys(configuration.edge.listen)
+  // where phones have listeners of their own, a stranger on a carrier's listener is nobody's phone
+  const carrierOnly = all.some((name) => !sources.has(name)) ? new Set(sources.keys()) : new Set<string>()
+  const users = new Map<string, string>()
+  for (const user of Object.values(configuration.users)) {
+    if (user.did !== null) users.set(user.did, user.name).set(user.did.slice(1), user.name)
+    if (user.extension !== null && !users.has(user.extension)) users.set(user.extension, user.name)
+  }
+  return { sites, sources, carrierOnly, users }
+}

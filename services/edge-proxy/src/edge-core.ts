@@ -1,0 +1,183 @@
+/**
+ * The edge without its process: sockets, transactions and the parts that answer requests, wired together.
+ *
+ *   listeners → parser → transactions → dispatch → calls | registrar | subscriptions | …
+ */
+import { randomBytes } from 'node:crypto'
+import type { Bus } from '@tandem/bus/bus.ts'
+import type { Configuration } from '@tandem/config/defaults.ts'
+import type { Environment } from '@tandem/config/secrets.ts'
+import type { Logger } from '@tandem/observability/log.ts'
+import { withReceived } from '@tandem/sip/message/make.ts'
+import { TransactionLayer, type TransactionLayerParts } from '@tandem/sip/transaction/layer.ts'
+import { type Capture, createCapture } from './adapters/capture.ts'
+import { type RealClock, realClock } from './adapters/clock.ts'
+import { createListeners, type Listeners } from './adapters/listeners.ts'
+import type { Inward, OpenListener } from './adapters/received.ts'
+import { createAuthenticator } from './authenticator.ts'
+import { createDispatch } from './dispatch.ts'
+import { createDoorkeeper, type Doorkeeper } from './doorkeeper.ts'
+import type { Calls, Edge, Wire } from './edge.ts'
+import { createPublications } from './publications.ts'
+import { createRegistrations, type Registrations } from './registrations.ts'
+import { createMessages } from './send-message.ts'
+import { createSubscriptions } from './subscriptions.ts'
+import { createTrunks, type TrunksOwner } from './trunks.ts'
+
+export interface EdgeParts {
+  /** A subject token. */
+  readonly node: string
+  readonly bus: Bus
+  readonly log: Logger
+  readonly env: Environment
+  readonly configuration: Configuration
+  readonly revision: number
+  readonly createCalls: (edge: Edge) => Calls
+  /** For tests: SIP timers, ms. */
+  readonly times?: TransactionLayerParts['times']
+}
+
+export interface EdgeCore {
+  readonly edge: Edge
+  readonly calls: Calls
+  readonly registrations: Registrations
+  /** Applies a configuration to the running edge. Rejects when a listener cannot be opened; the rest is in force. */
+  apply(configuration: Configuration, revision: number): Promise<void>
+  drain(on: boolean): void
+  draining(): boolean
+  listeners(): readonly OpenListener[]
+  subscriptions(): number
+  /** The bus is back: what is true now is told again. */
+  retell(): void
+  /** Unregisters from carriers, ends calls, closes sockets. */
+  close(): Promise<void>
+}
+
+export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
+  const { node, bus, log } = parts
+  let { configuration, revision } = parts
+  let draining = false
+  const clock: RealClock = realClock()
+  const capture: Capture = createCapture({ node, bus, clock })
+  const layer = new TransactionLayer({
+    now: () => clock.now(),
+    setTimer: (ms, fire) => clock.setTimer(ms, fire),
+    clearTimer: (handle) => clock.clearTimer(handle as object),
+    random: () => randomBytes(12).toString('hex'),
+    onRequest: (transaction) => guarded(log, 'request', () => dispatch(transaction, transaction.wire as Wire)),
+    onAck: (ack, wire) => guarded(log, 'ack', () => calls.onAck(ack, wire as Wire)),
+    exempt: (request) => door.urgentAnywhere(request),
+    ...(parts.times ? { times: parts.times } : {}),
+  })
+  const inward: Inward = {
+    received(outcome, wire) {
+      guarded(log, 'message', () => receive(layer, outcome, wire))
+    },
+    failed(wire, why) {
+      guarded(log, 'wire', () => {
+        log.debug({ wire: wire.name, why }, 'wire failed')
+        layer.wireFailed(wire)
+        if (!wire.alive) registrations.flowFailed(wire.flow)
+      })
+    },
+    seen: capture.seen,
+  }
+  const listeners: Listeners = createListeners({ clock, inward, env: parts.env })
+  const base = { node, bus, log, clock, config: () => configuration, revision: () => revision }
+  const registrations = createRegistrations(base)
+  const authenticator = createAuthenticator({ config: base.config, env: parts.env, wall: clock.wall })
+  const { usersOn } = registrations
+  const door: Doorkeeper = createDoorkeeper({ edge: base, authenticator, usersOn, twins: listeners.twins })
+  const trunks: TrunksOwner = createTrunks({ ...base, transactions: layer, wires: listeners, env: parts.env })
+  const edge: Edge = {
+    ...base,
+    transactions: layer,
+    bindings: { of: registrations.of },
+    trunks,
+    wires: listeners,
+    authenticate: door.authenticate,
+    capture,
+  }
+  const calls = parts.createCalls(edge)
+  const messages = createMessages(edge, door)
+  const subscriptions = createSubscriptions(edge)
+  const publications = createPublications(edge)
+  const isDraining = () => draining
+  const dispatch = createDispatch({
+    edge,
+    door,
+    registrations,
+    calls,
+    subscriptions,
+    publications,
+    messages,
+    draining: isDraining,
+  })
+
+  await listeners.apply(configuration.edge.listen)
+  trunks.configured()
+
+  return {
+    edge,
+    calls,
+    registrations,
+    async apply(next, nextRevision) {
+      configuration = next
+      revision = nextRevision
+      // listeners first: who may send on them is derived from those that are open
+      const opening = listeners.apply(next.edge.listen)
+      registrations.forgetUsers((user) => Object.hasOwn(next.users, user))
+      try {
+        await opening
+      } finally {
+        door.configured()
+        trunks.configured()
+      }
+    },
+    drain(on) {
+      draining = on
+    },
+    draining: isDraining,
+    listeners: () => listeners.list(),
+    subscriptions: () => subscriptions.count(),
+    retell() {
+      registrations.retell()
+      trunks.retell()
+    },
+    async close() {
+      draining = true
+      await trunks.close()
+      await calls.close()
+      await subscriptions.close()
+      await messages.close()
+      registrations.close()
+      capture.close()
+      layer.close()
+      await listeners.close()
+      clock.close()
+    },
+  }
+}
+
+function receive(layer: TransactionLayer, outcome: Parameters<Inward['received']>[0], wire: Wire): void {
+  if (outcome.kind === 'drop') return
+  if (outcome.kind === 'refuse') {
+    // an answer to what we sent is never answered; the rest is told why it was refused
+    withReceived(outcome.request, wire.remoteAddress, wire.remotePort)
+    layer.replyStateless(outcome.request, outcome.status, wire)
+    return
+  }
+  const { message } = outcome
+  if (message.kind === 'response') return layer.receiveResponse(message)
+  // RFC 3261 18.2.1, RFC 3581 4
+  layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire)
+}
+
+/** A bug in one request must not end the calls of all others. */
+function guarded(log: Logger, what: string, run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    log.error({ err: error, what }, 'unexpected')
+  }
+}

@@ -1,0 +1,207 @@
+/** Who is registered, over which flow: owns the registrar's state, its timers and the facts about it. */
+import { randomBytes } from 'node:crypto'
+import { RegistrationBound, RegistrationRemoved } from '@tandem/contracts/registration.ts'
+import type { SipRequest } from '@tandem/sip/message/message.ts'
+import { callId, contacts, cseq, elements, expires, tokens, vias } from '@tandem/sip/message/read.ts'
+import { type BoundContact, contactValues, expire, inOrder, type RegisterFacts, register } from './domain/registrar.ts'
+import type { Clock, Edge, LiveBinding, Timer, Wire } from './edge.ts'
+
+const MAX_CONTACTS = 10
+const MAX_PATH = 8
+
+type Why = 'unregistered' | 'expired' | 'flow-failed'
+
+export interface RegisterAnswer {
+  readonly status: number
+  readonly reason?: string | undefined
+  readonly headers: readonly (readonly [string, string])[]
+}
+
+export interface Registrations {
+  /** The sender is proven to be `user`. */
+  register(user: string, request: SipRequest, wire: Wire, site: string | undefined): RegisterAnswer
+  of(user: string): readonly LiveBinding[]
+  /** Users that registered over this very flow and still are. */
+  usersOn(flow: string): readonly string[]
+  /** A connection is gone: so are the bindings on it. */
+  flowFailed(flow: string): void
+  /** Users that the configuration does not know any more. */
+  forgetUsers(known: (user: string) => boolean): void
+  /** Tells every binding again, for those who were away. */
+  retell(): void
+  count(): number
+  close(): void
+}
+
+export function createRegistrations(edge: Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config'>): Registrations {
+  const { clock } = edge
+  const users = new Map<string, readonly BoundContact[]>()
+  const wires = new Map<string, Wire>()
+  const timers = new Map<string, Timer>()
+  const flows = new Map<string, Map<string, string>>()
+
+  const fact = (user: string, b: BoundContact) => ({
+    bindingId: b.bindingId,
+    user,
+    contact: b.contact.uriText,
+    edge: edge.node,
+    transport: b.transport,
+    source: b.source,
+    ...(b.site === undefined ? {} : { site: b.site }),
+    ...(b.userAgent === undefined ? {} : { userAgent: b.userAgent }),
+    at: new Date(b.boundAt).toISOString(),
+    expiresAt: new Date(b.expiresAt).toISOString(),
+  })
+
+  const drop = (user: string, b: BoundContact, why: Why) => {
+    clearTimer(clock, timers, b.bindingId)
+    wires.delete(b.bindingId)
+    leaveFlow(flows, b)
+    edge.bus.tell(RegistrationRemoved, { ...fact(user, b), at: new Date(clock.wall()).toISOString(), why })
+  }
+
+  const settle = (user: string, bindings: readonly BoundContact[]) => {
+    if (bindings.length === 0) users.delete(user)
+    else users.set(user, bindings)
+  }
+
+  const remove = (user: string, gone: readonly BoundContact[], why: Why) => {
+    if (gone.length === 0) return
+    settle(
+      user,
+      (users.get(user) ?? []).filter((b) => !gone.includes(b)),
+    )
+    for (const b of gone) drop(user, b, why)
+  }
+
+  const keep = (user: string, b: BoundContact, wire: Wire) => {
+    wires.set(b.bindingId, wire)
+    const on = flows.get(b.flow)
+    if (on) on.set(b.bindingId, user)
+    else flows.set(b.flow, new Map([[b.bindingId, user]]))
+    const left = b.expiresAt - clock.wall()
+    wire.keepUntil(clock.now() + left + 30_000)
+    clearTimer(clock, timers, b.bindingId)
+    timers.set(
+      b.bindingId,
+      clock.setTimer(left, () => remove(user, expire(users.get(user) ?? [], clock.wall()).gone, 'expired')),
+    )
+    edge.bus.tell(RegistrationBound, fact(user, b))
+  }
+
+  return {
+    register(user, request, wire, site) {
+      const { minimumS, maximumS } = edge.config().edge.registration
+      const facts = readRegister(request, wire, site)
+      if (!facts) return { status: 400, reason: 'a header field is malformed', headers: [] }
+      const now = clock.wall()
+      const limits = { minimum: minimumS, maximum: maximumS, contacts: MAX_CONTACTS }
+      const outcome = register(users.get(user) ?? [], facts, limits, now, () => randomBytes(12).toString('base64url'))
+      if (outcome.kind === 'refused') {
+        return { status: outcome.status, reason: outcome.reason || undefined, headers: outcome.headers }
+      }
+      for (const b of outcome.bound) {
+        const before = users.get(user)?.find((old) => old.bindingId === b.bindingId)
+        if (before) leaveFlow(flows, before)
+      }
+      settle(user, outcome.bindings)
+      for (const b of outcome.removed) drop(user, b, 'unregistered')
+      for (const b of outcome.bound) keep(user, b, wire)
+      return { status: 200, headers: answerHeaders(outcome.bindings, facts, outcome.outbound, now) }
+    },
+    of: (user) =>
+      inOrder(users.get(user) ?? []).map((b) => ({
+        bindingId: b.bindingId,
+        user,
+        contact: b.contact,
+        path: b.path,
+        source: b.source,
+        site: b.site,
+        expiresAt: b.expiresAt,
+        wire() {
+          const wire = wires.get(b.bindingId)
+          return wire?.alive ? wire : undefined
+        },
+      })),
+    usersOn: (flow) => [...new Set(flows.get(flow)?.values() ?? [])],
+    flowFailed(flow) {
+      for (const [bindingId, user] of [...(flows.get(flow) ?? [])]) {
+        remove(
+          user,
+          (users.get(user) ?? []).filter((b) => b.bindingId === bindingId),
+          'flow-failed',
+        )
+      }
+    },
+    forgetUsers(known) {
+      for (const [user, bindings] of [...users]) if (!known(user)) remove(user, bindings, 'unregistered')
+    },
+    retell() {
+      for (const [user, bindings] of users) for (const b of bindings) edge.bus.tell(RegistrationBound, fact(user, b))
+    },
+    count: () => wires.size,
+    close() {
+      for (const timer of timers.values()) clock.clearTimer(timer)
+      timers.clear()
+    },
+  }
+}
+
+function clearTimer(clock: Clock, timers: Map<string, Timer>, bindingId: string): void {
+  const timer = timers.get(bindingId)
+  if (timer) clock.clearTimer(timer)
+  timers.delete(bindingId)
+}
+
+function leaveFlow(flows: Map<string, Map<string, string>>, b: BoundContact): void {
+  const on = flows.get(b.flow)
+  on?.delete(b.bindingId)
+  if (on?.size === 0) flows.delete(b.flow)
+}
+
+function readRegister(request: SipRequest, wire: Wire, site: string | undefined): RegisterFacts | undefined {
+  const sequence = cseq(request)?.sequence
+  const found = contacts(request)
+  const path = elements(request, 'path')
+  // RFC 3261 10.3 step 6: `*` stands alone
+  const star = elements(request, 'contact').includes('*')
+  if (sequence === undefined || path.length > MAX_PATH || (star && found !== '*')) return undefined
+  if (
+    found !== '*' &&
+    (found.length !== elements(request, 'contact').length || found.some((c) => c.uriText.length > 2048))
+  ) {
+    return undefined
+  }
+  return {
+    contacts: found,
+    expires: expires(request),
+    callId: callId(request),
+    cseq: sequence,
+    path,
+    supported: tokens(request, 'supported').map((t) => t.toLowerCase()),
+    firstHop: vias(request).length === 1,
+    flow: wire.flow,
+    source: `${wire.remoteAddress.includes(':') ? `[${wire.remoteAddress}]` : wire.remoteAddress}:${wire.remotePort}`,
+    transport: wire.transport,
+    site,
+    userAgent: request.headers.get('user-agent')?.slice(0, 256),
+  }
+}
+
+function answerHeaders(
+  bindings: readonly BoundContact[],
+  facts: RegisterFacts,
+  outbound: boolean,
+  now: number,
+): (readonly [string, string])[] {
+  const headers: (readonly [string, string])[] = contactValues(bindings, now).map(
+    (value) => ['Contact', value] as const,
+  )
+  headers.push(['Date', new Date(now).toUTCString()])
+  // RFC 3327 5.3: the path goes back to the phone
+  for (const path of facts.path) headers.push(['Path', path])
+  // RFC 5626 6
+  if (outbound) headers.push(['Require', 'outbound'], ['Supported', 'path, outbound'])
+  else headers.push(['Supported', 'path'])
+  return headers
+}
