@@ -23,6 +23,8 @@ export interface Deck {
   /** Hash of what was read: a price can be explained by it long after (B16). */
   readonly version: string
   readonly size: number
+  /** Whether reading this text would give this very deck. */
+  isFrom(csv: string, source: DeckSource): boolean
   /** The row for a number at a time: the longest prefix in effect beats every price. */
   find(number: string, at: number): DeckRow | undefined
   rows(): IterableIterator<DeckRow>
@@ -42,6 +44,8 @@ export interface DeckSource {
   currency: string
   /** IANA zone in which from and to without an offset are read. */
   timeZone: string
+  /** Everything else that a price depends on; part of the version. */
+  terms?: string
 }
 
 const COLUMNS = ['prefix', 'name', 'connect', 'perMinute', 'from', 'to'] as const
@@ -77,8 +81,13 @@ export function readDeck(csv: string, source: DeckSource): DeckReading {
     }
   }
   if (errors.length > 0) return { kind: 'invalid', errors: errors.sort((a, b) => a.line - b.line) }
-  const version = createHash('sha256').update(`${source.timeZone}\n${csv}`).digest('hex').slice(0, 16)
-  return { kind: 'deck', deck: packDeck(rows, { ...source, version }) }
+  const { name, currency } = source
+  return { kind: 'deck', deck: packDeck(rows, { name, currency, version: versionOf(csv, source) }) }
+}
+
+function versionOf(csv: string, { name, currency, timeZone, terms }: DeckSource): string {
+  const about = JSON.stringify([name, currency, timeZone, terms ?? ''])
+  return createHash('sha256').update(about).update(csv).digest('hex').slice(0, 16)
 }
 
 /** Makes a deck of rows that are already sorted by prefix, then newest `from` first. */
@@ -120,6 +129,7 @@ function packDeck(rows: readonly DeckRow[], about: { name: string; currency: str
   return {
     ...about,
     size: rows.length,
+    isFrom: (csv, source) => versionOf(csv, source) === about.version,
     find(number, at) {
       for (let id = table.longest(number); id >= 0; id = table.shorter(id)) {
         const end = starts[id + 1] as number

@@ -1,4 +1,4 @@
-import { formatMoney, type Money, type RoundingMode, roundFraction } from '@tandem/money/money.ts'
+import { formatMoney, type Money, ONE, type RoundingMode, roundFraction } from '@tandem/money/money.ts'
 import type { Deck, DeckRow } from './deck.ts'
 
 /** How a duration becomes billed time and billed time becomes money. Durations in ms. */
@@ -50,17 +50,20 @@ export interface RatedCall {
   row: DeckRow
   terms: RatingTerms
   billedMs: number
+  /** What the exact amount was multiplied with before the rounding: 1.1 for a markup of 10 %. */
+  factor: Money
   capped: boolean
 }
 
 export type CallRating = RatedCall | { kind: 'no-prefix'; deck: string; deckVersion: string }
 
 /** Prices one leg: the longest prefix in effect, whatever it costs; rounded exactly once. */
-export function rateCall(leg: LegToRate, deck: Deck, terms: RatingTerms): CallRating {
+export function rateCall(leg: LegToRate, deck: Deck, terms: RatingTerms, factor: Money = ONE): CallRating {
   const row = deck.find(leg.number, leg.startedAt)
   if (row === undefined) return { kind: 'no-prefix', deck: deck.name, deckVersion: deck.version }
   const billedMs = billedDuration(leg.durationMs, terms)
-  const { amount, capped } = priceDuration(billedMs, row.connect, [{ fromMs: 0, perMinute: row.perMinute }], terms)
+  const steps = [{ fromMs: 0, perMinute: row.perMinute }]
+  const { amount, capped } = priceDuration(billedMs, row.connect, steps, terms, factor)
   return {
     kind: 'rated',
     amount,
@@ -70,6 +73,7 @@ export function rateCall(leg: LegToRate, deck: Deck, terms: RatingTerms): CallRa
     row,
     terms,
     billedMs,
+    factor,
     capped,
   }
 }
@@ -92,6 +96,7 @@ export function priceDuration(
   connect: Money,
   steps: readonly PriceStep[],
   terms: Pick<RatingTerms, 'maxCost' | 'rounding' | 'decimals'>,
+  factor: Money = ONE,
 ): { amount: Money; capped: boolean } {
   if (billedMs <= 0) return { amount: 0n, capped: false }
   // The sum stays a fraction of 60,000 until the one rounding at its end (B6).
@@ -100,7 +105,10 @@ export function priceDuration(
     const until = Math.min(billedMs, steps[i + 1]?.fromMs ?? Number.POSITIVE_INFINITY)
     if (until > step.fromMs) numerator += step.perMinute * BigInt(until - step.fromMs)
   }
-  const amount = roundFraction(numerator, MS_PER_MINUTE, terms.decimals, terms.rounding)
+  const amount =
+    factor === ONE
+      ? roundFraction(numerator, MS_PER_MINUTE, terms.decimals, terms.rounding)
+      : roundFraction(numerator * factor, MS_PER_MINUTE * ONE, terms.decimals, terms.rounding)
   return terms.maxCost !== undefined && amount > terms.maxCost
     ? { amount: terms.maxCost, capped: true }
     : { amount, capped: false }
@@ -116,7 +124,8 @@ export function explainRating(rated: RatedCall): string {
   if (terms.minimumMs > 0) parts.push(`minimum ${terms.minimumMs / 1000} s`)
   if (terms.graceMs > 0) parts.push(`grace ${terms.graceMs / 1000} s`)
   const connect = row.connect === 0n ? '' : ` + ${formatMoney(row.connect)} connect`
+  const factor = rated.factor === ONE ? '' : `, × ${formatMoney(rated.factor)}`
   const rounding = `${terms.rounding} to ${terms.decimals} decimals`
   const cap = rated.capped && terms.maxCost !== undefined ? `, capped at ${formatMoney(terms.maxCost)}` : ''
-  return `${deck}: ${parts.join(', ')} × ${formatMoney(row.perMinute)}/min${connect}, ${rounding}${cap} = ${formatMoney(rated.amount)} ${rated.currency}`
+  return `${deck}: ${parts.join(', ')} × ${formatMoney(row.perMinute)}/min${connect}${factor}, ${rounding}${cap} = ${formatMoney(rated.amount)} ${rated.currency}`
 }

@@ -1,0 +1,134 @@
+import type { Bus } from '@tandem/bus/bus.ts'
+import { ListCdrs, SummariseBilling, UsageSampled } from '@tandem/contracts/billing.ts'
+import { CallEnded } from '@tandem/contracts/call.ts'
+import type { Logger } from '@tandem/observability/log.ts'
+import { type Database, isDatabaseAway } from '@tandem/store/database.ts'
+import { migrate } from '@tandem/store/migrate.ts'
+import { createCdrQueries } from './adapters/cdr-queries.ts'
+import { createCdrStore } from './adapters/cdr-store.ts'
+import { migrations, SCHEMA } from './adapters/migrations.ts'
+import { createUsageStore, type UsageStore } from './adapters/usage-store.ts'
+import { watchTariffs } from './adapters/watch-tariffs.ts'
+import { createTakeIn } from './take-in.ts'
+
+export interface BillingDeps {
+  bus: Bus
+  database: Database
+  log: Logger
+  /** Wall clock, epoch ms. */
+  now?: () => number
+  /** How often closed bandwidth samples are told, ms. */
+  tellSamplesEveryMs?: number
+}
+
+export interface Billing {
+  /** Why calls are not being priced now, or undefined. */
+  notReady(): string | undefined
+  stop(): Promise<void>
+}
+
+const DURABLE = 'billing-cdr'
+/** What a killed billing had taken comes again after this long, ms; more than the patience of one batch. */
+const ACK_WAIT_MS = 10_000
+
+/** Starts at once; legs are taken in from the moment that the schema is there and a configuration is known. */
+export function startBilling({
+  bus,
+  database,
+  log,
+  now = Date.now,
+  tellSamplesEveryMs = 15_000,
+}: BillingDeps): Billing {
+  let stopped = false
+  let why: string | undefined = 'waiting for the database'
+  const stops: (() => Promise<void>)[] = []
+  const store = createCdrStore(database)
+  const queries = createCdrQueries(database)
+  const usage = createUsageStore(database)
+
+  const start = async (): Promise<void> => {
+    if (!(await migrateWhenThere(database, log, () => stopped))) return
+    stops.push(bus.answer(ListCdrs, (question) => queries.list(question)))
+    stops.push(
+      bus.answer(SummariseBilling, async ({ from, to, closePartial }) => {
+        const range = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+        const [summary, samples] = await Promise.all([
+          queries.summarise(range),
+          usage.read({ ...range, now: now(), partial: closePartial ?? false }),
+        ])
+        if (closePartial) for (const sample of samples) if (sample.partial) bus.tell(UsageSampled, sample)
+        return { ...summary, samples }
+      }),
+    )
+    why = 'waiting for a configuration'
+    const watch = watchTariffs(bus, database, log)
+    stops.push(() => watch.stop())
+    const stopTelling = tellSamples(bus, usage, log, now, tellSamplesEveryMs)
+    stops.push(stopTelling)
+    const initial = await watch.first
+    if (stopped) return
+    const takeIn = createTakeIn({
+      bus,
+      store,
+      log,
+      now,
+      tariffs: () => watch.current() ?? initial,
+      stopped: () => stopped,
+    })
+    stops.push(bus.consume(CallEnded, { durable: DURABLE, batch: 500, ackWaitMs: ACK_WAIT_MS }, takeIn))
+    why = undefined
+  }
+  const starting = start().catch((error: unknown) => {
+    why = `could not start: ${String(error)}`
+    log.error({ err: error }, 'billing could not start')
+  })
+
+  return {
+    notReady: () => why ?? (bus.connected ? undefined : 'not connected to NATS'),
+    stop: async () => {
+      stopped = true
+      await Promise.allSettled(stops.toReversed().map((stop) => stop()))
+      await Promise.race([starting, Promise.resolve()])
+    },
+  }
+}
+
+async function migrateWhenThere(database: Database, log: Logger, stopped: () => boolean): Promise<boolean> {
+  for (let attempt = 0; !stopped(); attempt += 1) {
+    try {
+      const applied = await migrate(database.kysely(), SCHEMA, migrations)
+      if (applied.length > 0) log.info({ applied }, 'database schema brought up to date')
+      return true
+    } catch (error) {
+      if (!isDatabaseAway(error)) throw error
+      if (attempt % 20 === 0) log.warn({ err: error }, 'database not reached yet, trying again')
+      await new Promise((done) => setTimeout(done, Math.min(2000, 100 * 2 ** attempt)))
+    }
+  }
+  return false
+}
+
+/** Tells each closed sample once per version of it; the message id makes a repetition harmless. */
+function tellSamples(
+  bus: Bus,
+  usage: UsageStore,
+  log: Logger,
+  now: () => number,
+  everyMs: number,
+): () => Promise<void> {
+  let working = Promise.resolve()
+  const tell = async (): Promise<void> => {
+    const samples = await usage.untold(now(), 500)
+    for (const { sample, version } of samples) {
+      await bus.record(UsageSampled, sample, { messageId: `${sample.trunk}:${sample.from}:${version}` })
+    }
+    if (samples.length > 0) await usage.markTold(samples)
+  }
+  const timer = setInterval(() => {
+    working = working.then(tell).catch((error: unknown) => log.warn({ err: error }, 'samples not told yet'))
+  }, everyMs)
+  return async () => {
+    clearInterval(timer)
+    await working
+  }
+}
