@@ -1,0 +1,41 @@
+import { connectBus } from '@tandem/bus/bus.ts'
+import { readEnvironment } from '@tandem/observability/environment.ts'
+import { startHealth } from '@tandem/observability/health.ts'
+import { createLogger } from '@tandem/observability/log.ts'
+import { runService } from '@tandem/observability/run.ts'
+import { startObservability } from '@tandem/observability/start.ts'
+import { followConfiguration } from './adapters/configuration.ts'
+import { type PresenceService, startPresence } from './service.ts'
+
+const service = 'presence'
+const environment = readEnvironment(process.env)
+const log = createLogger({ service, level: environment.logLevel })
+
+runService(log, async () => {
+  const observability = await startObservability({ service, environment: process.env })
+  const bus = await connectBus({
+    ...{ service, url: environment.natsUrl, user: environment.natsUser, password: environment.natsPassword },
+    credsDir: environment.natsCredsDir,
+    onTrouble: (trouble) => log.warn(trouble, 'bus'),
+  })
+  let presence: PresenceService | undefined
+  const stopFollowing = followConfiguration(bus, log, (configuration, revision) => {
+    if (presence) presence.configure(configuration)
+    else presence = startPresence({ bus, log, configuration })
+    log.info({ revision }, 'configuration in force')
+  })
+  const health = await startHealth({
+    ...{ service, host: environment.healthHost, port: environment.healthPort },
+    ready: () => (bus.connected ? (presence ? undefined : 'no configuration yet') : 'not connected to NATS'),
+  })
+  log.info({ health: health.port }, 'health')
+  return {
+    stop: async () => {
+      await stopFollowing()
+      await presence?.stop()
+      await health.close()
+      await bus.close()
+      await observability.stop()
+    },
+  }
+})
