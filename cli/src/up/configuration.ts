@@ -5,6 +5,7 @@ import { readConfigurationFiles, readDecks } from '@tandem/config/files.ts'
 import { deckFiles } from '@tandem/config/revision.ts'
 import type { SourceFile } from '@tandem/config/source.ts'
 import { Failure } from '../failure.ts'
+import { ProblemFailure } from './problem-failure.ts'
 
 export interface CheckedFiles {
   configuration: Configuration
@@ -19,28 +20,15 @@ export function readChecked(path: string): CheckedFiles {
   const read = readConfigurationFiles(path)
   if (read.kind === 'missing') throw new Failure(read.message, read.instead)
   const first = checkConfiguration({ files: read.files })
-  if (first.kind === 'bad') throw badConfiguration(path, first.problems)
+  if (first.kind === 'bad') throw failureOf(path, first.problems)
   const { decks } = readDecks(deckFiles(first.configuration), read.folder)
   const checked = checkConfiguration({ files: read.files, decks })
-  if (checked.kind === 'bad') throw badConfiguration(path, checked.problems)
+  if (checked.kind === 'bad') throw failureOf(path, checked.problems)
   const { configuration, warnings } = checked
   return { configuration, warnings, files: read.files, folder: read.folder, decks }
 }
 
-export class BadConfiguration extends Failure {
-  readonly problems: readonly Problem[]
-  constructor(message: string, remedy: string, problems: readonly Problem[]) {
-    super(message, remedy, problems.map(problemLine))
-    this.problems = problems
-  }
-}
-
-function badConfiguration(path: string, problems: readonly Problem[]): BadConfiguration {
+function failureOf(path: string, problems: readonly Problem[]): ProblemFailure {
   const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
-  return new BadConfiguration(`${path} has ${count}`, 'Mend it and try again: tandem check shows the same.', problems)
-}
-
-/** `file:line:column path: message. instead`, which terminals and editors make a link of. */
-export function problemLine(p: Problem): string {
-  return `${p.file}:${p.line}:${p.column}  ${p.message}. ${p.instead}`
+  return new ProblemFailure(`${path} has ${count}`, 'Mend it and try again: tandem check shows the same.', problems)
 }

@@ -3,6 +3,9 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path'
 import type { ProcessIdentity } from './process-identity.ts'
 
+/** Where the console listens unless TANDEM_API says otherwise. */
+export const DEFAULT_API = '127.0.0.1:8080'
+
 export interface DataFolder {
   path: string
   secrets: string
@@ -68,4 +71,13 @@ export function readState(folder: DataFolder): RunState | null {
 
 export function removeState(folder: DataFolder): void {
   rmSync(stateFile(folder), { force: true })
+}
+
+/** The administrator's token that `up` made in this data folder, if it did. */
+export function readToken(folder: DataFolder): string | null {
+  try {
+    return readFileSync(join(folder.secrets, 'api-token'), 'utf8').trim()
+  } catch {
+    return null
+  }
 }

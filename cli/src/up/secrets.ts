@@ -71,12 +71,3 @@ function makeCertificates(configuration: Configuration, folder: DataFolder, conf
   }
   return made
 }
-
-/** The administrator's token that `up` made in this data folder, if it did. */
-export function readToken(folder: DataFolder): string | null {
-  try {
-    return readFileSync(join(folder.secrets, 'api-token'), 'utf8').trim()
-  } catch {
-    return null
-  }
-}

@@ -6,7 +6,15 @@ import { type Api, connectApi } from '../api/client.ts'
 import { Failure } from '../failure.ts'
 import { applyWhenUp } from './apply.ts'
 import { type CheckedFiles, readChecked } from './configuration.ts'
-import { type DataFolder, dataFolderOf, makeDataFolder, type RunState, removeState, writeState } from './data-folder.ts'
+import {
+  type DataFolder,
+  DEFAULT_API,
+  dataFolderOf,
+  makeDataFolder,
+  type RunState,
+  removeState,
+  writeState,
+} from './data-folder.ts'
 import { endLeftovers } from './leftovers.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { type NatsPlan, planNats, removeNatsFiles } from './nats.ts'
@@ -23,6 +31,8 @@ export interface UpOptions {
   environment: NodeJS.ProcessEnv
   /** the API answers without a token: loopback demonstration */
   open?: boolean
+  /** aborts a start that is not ready yet; afterwards call `stop` */
+  signal?: AbortSignal
   /** a line for the person who watches */
   say(line: string): void
   /** something ended that should not have */
@@ -43,7 +53,6 @@ export interface Up {
   broken: Promise<never>
 }
 
-export const DEFAULT_API = '127.0.0.1:8080'
 const READY_WITHIN_MS = 60_000
 
 export async function startUp(options: UpOptions): Promise<Up> {
@@ -87,6 +96,8 @@ class Running implements Up {
       this.#break = reject
     })
     this.broken.catch(() => {}) // whoever cares awaits it
+    const cancel = () => this.#readyAt === null && this.#break(new Failure('stopped before it was ready', ''))
+    options.signal?.addEventListener('abort', cancel, { once: true })
   }
 
   async start(): Promise<void> {

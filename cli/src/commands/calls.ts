@@ -1,0 +1,91 @@
+/** calls, ladder, call */
+import type { Command } from 'commander'
+import colours from 'picocolors'
+import type { Api } from '../api/client.ts'
+import type { CallPage, CallView } from '../api/resources.ts'
+import { Failure } from '../failure.ts'
+import { partyName } from '../print/party.ts'
+import { table } from '../print/table.ts'
+import { clock, seconds } from '../print/times.ts'
+import { addApiCommand, apiOf, type CommonOptions, print } from './command.ts'
+
+const CALL_WITHIN_MS = 40_000
+
+export function addCallCommands(program: Command): void {
+  addApiCommand(program, 'calls', 'calls that are up, and those of the last hour', 'calls --live')
+    .option('--live', 'only those that are up')
+    .action(async (options: CommonOptions & { live?: boolean }) => {
+      const { calls } = await apiOf(options).get<CallPage>('/calls', {
+        state: options.live ? 'live' : 'all',
+        limit: 200,
+      })
+      print(options, calls, () => (calls.length > 0 ? callTable(calls) : 'no calls'))
+    })
+  addApiCommand(program, 'ladder <call>', 'the SIP ladder of a call of the last hour', 'ladder last').action(ladder)
+  addApiCommand(
+    program,
+    'call',
+    "a test call: rings the user, then dials in this user's name",
+    'call --from alice --to 912065550100',
+  )
+    .requiredOption('--from <user>', 'user whose phone rings first')
+    .requiredOption('--to <number>', 'digits as dialled')
+    .action(placeCall)
+}
+
+export function callTable(calls: readonly CallView[]): string {
+  return table<CallView>(
+    [
+      { head: 'call', value: (c) => c.callId },
+      { head: 'started', value: (c) => clock(c.startedAt) },
+      { head: 'state', value: (c) => (c.state === 'up' ? colours.green(c.state) : c.state) },
+      { head: 'from', value: (c) => c.user ?? c.from },
+      { head: 'to', value: (c) => `${c.to ?? c.dialled}${c.emergency ? colours.red(' emergency') : ''}` },
+      { head: 'talked', value: (c) => seconds(c.durationMs), align: 'right' },
+      {
+        head: 'legs',
+        value: (c) =>
+          c.legs
+            .map((l) => `${partyName(l.party)}${l.sipStatus && l.sipStatus !== 200 ? ` ${l.sipStatus}` : ''}`)
+            .join(', '),
+      },
+    ],
+    calls,
+  )
+}
+
+async function ladder(call: string, options: CommonOptions): Promise<void> {
+  const api = apiOf(options)
+  const id = call === 'last' ? await lastCall(api) : call
+  if (options.json) console.log(JSON.stringify(await api.get(`/calls/${encodeURIComponent(id)}/ladder`), null, 2))
+  else console.log((await api.text(`/calls/${encodeURIComponent(id)}/ladder`, { format: 'text' })).trimEnd())
+}
+
+async function lastCall(api: Api): Promise<string> {
+  const { calls } = await api.get<CallPage>('/calls', { limit: 1 })
+  const last = calls[0]
+  if (!last) throw new Failure('there was no call in the last hour', 'Make one: tandem call --from USER --to <number>')
+  return last.callId
+}
+
+async function placeCall(options: CommonOptions & { from: string; to: string }): Promise<void> {
+  const api = apiOf(options)
+  const { callId } = await api.post<{ callId: string }>('/calls', { from: options.from, to: options.to })
+  if (!options.json) console.log(`call ${callId}: ringing ${options.from}, then ${options.to}`)
+  const until = performance.now() + CALL_WITHIN_MS
+  let before = ''
+  for (;;) {
+    const call = await api.get<CallView>(`/calls/${callId}`).catch(() => null)
+    if (call && call.state !== before && !options.json)
+      console.log(`  ${clock(new Date().toISOString())} ${call.state}`)
+    before = call?.state ?? before
+    if (call?.state === 'up' || call?.state === 'ended' || performance.now() > until) {
+      if (options.json) console.log(JSON.stringify({ callId, state: call?.state ?? 'unknown' }))
+      if (call?.answeredAt === undefined) {
+        throw new Failure(`call ${callId} was not answered`, `tandem ladder ${callId} shows what happened`)
+      }
+      return
+    }
+    await new Promise((done) => setTimeout(done, 250))
+  }
+}
