@@ -78,6 +78,7 @@ after(async () => {
 async function call(
   path: string,
   options: { token?: string; method?: string; body?: unknown } = {},
+  // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests assert
 ): Promise<{ status: number; type: string; body: any; text: string }> {
   const response = await fetch(`${api}${path}`, {
     method: options.method ?? (options.body === undefined ? 'GET' : 'POST'),
