@@ -3,7 +3,7 @@ import type { Configuration } from '@tandem/config/defaults.ts'
 import { SecurityRefused } from '@tandem/contracts/security.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { from } from '@tandem/sip/message/read.ts'
-import { unescapeUser } from '@tandem/sip/message/uri.ts'
+import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { Authenticator } from './authenticator.ts'
 import {
   identifyTrunk,
@@ -13,7 +13,6 @@ import {
   trunkSources,
 } from './domain/identify-trunk.ts'
 import { type NetworkTable, networkTable } from './domain/networks.ts'
-import { isUrgent } from './domain/urgent-call.ts'
 import type { Edge, Peer, Wire } from './edge.ts'
 
 export type Respond = (status: number, headers?: readonly (readonly [string, string])[]) => void
@@ -160,6 +159,13 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
       authenticator.configured()
     },
   }
+}
+
+/** Before anybody is authenticated: does this INVITE call for help? */
+function isUrgent(request: SipRequest, site: string | undefined, configuration: Configuration): boolean {
+  if (request.method !== 'INVITE') return false
+  const dialled = unescapeUser(parseUri(request.uri)?.user ?? '')
+  return emergencyDialled(configuration, dialled, request.uri, { site }) !== undefined
 }
 
 function compile(configuration: Configuration, twins: (listener: string) => readonly string[]): Compiled {
