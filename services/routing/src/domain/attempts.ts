@@ -1,0 +1,74 @@
+import type { TrunkAttempt } from '@tandem/contracts/routing.ts'
+import { translate } from '@tandem/numbers/translate.ts'
+import type { Circumstances } from './circumstances.ts'
+import type { Pick } from './select-trunks.ts'
+import type { RoutedTrunk } from './table.ts'
+
+/** Who the far end is told is calling; `number` undefined = withheld. */
+export type Calling = {
+  readonly number: string | undefined
+  readonly display: string | undefined
+  /** RFC 5806, for calls that are passed on: whose call it was and why it comes. */
+  readonly diversion?: string
+}
+
+/** More than the longest pattern makes of a number, and less than any switch takes. */
+const longest = 256
+/** The contract's bound for one branch. */
+const mostAttempts = 64
+
+/** One INVITE for each place of the plan, both numbers translated anew from the originals (routing.md R3). */
+export function trunkAttempts(
+  picks: readonly Pick[],
+  called: string,
+  calling: Calling,
+  circumstances: Circumstances,
+): TrunkAttempt[] {
+  return picks.slice(0, mostAttempts).map(({ trunk, route }) => ({
+    kind: 'trunk',
+    trunk: trunk.name,
+    route: route.name,
+    called: translateCalled(trunk, called, circumstances),
+    ...shown(trunk, calling, circumstances),
+    noResponseMs: trunk.noResponseMs,
+    onlyTryingMs: trunk.onlyTryingMs,
+    retry: trunk.retry,
+  }))
+}
+
+export function translateCalled(trunk: RoutedTrunk, called: string, { note }: Circumstances): string {
+  const { number, rule } = translate(trunk.outbound.called, called)
+  note?.(
+    'translation',
+    `trunk ${trunk.name}, called`,
+    rule === undefined ? 'no-match' : 'matched',
+    sent(called, number, rule),
+  )
+  return number.slice(0, longest)
+}
+
+/** Calling number, name and headers of one attempt. */
+export function shown(trunk: RoutedTrunk, { number, display, diversion }: Calling, { note }: Circumstances): Shown {
+  const headers: [string, string][] = diversion === undefined ? [] : [['Diversion', diversion]]
+  if (number === undefined) {
+    note?.('translation', `trunk ${trunk.name}, calling`, 'note', 'the caller is withheld')
+    // RFC 3323 4.1.1.3 and 4.2: an anonymous From, and the wish for privacy in so many words.
+    return { calling: 'anonymous', displayName: 'Anonymous', headers: [...headers, ['Privacy', 'id']] }
+  }
+  const { number: calling, rule } = translate(trunk.outbound.calling, number)
+  note?.(
+    'translation',
+    `trunk ${trunk.name}, calling`,
+    rule === undefined ? 'no-match' : 'matched',
+    sent(number, calling, rule),
+  )
+  return {
+    calling: calling.slice(0, longest),
+    ...(display === undefined ? {} : { displayName: display }),
+    ...(headers.length === 0 ? {} : { headers }),
+  }
+}
+type Shown = { calling: string; displayName?: string; headers?: [string, string][] }
+
+const sent = (from: string, to: string, rule: string | undefined): string =>
+  rule === undefined ? `${from} is sent as it is` : `rule ${rule}: ${from} is sent as ${to}`

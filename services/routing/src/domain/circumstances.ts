@@ -1,0 +1,16 @@
+import type { ExplainStep } from '@tandem/contracts/routing.ts'
+
+/** Hears of everything that was looked at; only `explain` listens, and nothing is worded when nobody does. */
+export type Note = (stage: ExplainStep['stage'], item: string, outcome: ExplainStep['outcome'], detail: string) => void
+
+/** What a decision depends on beside the question and the table. */
+export type Circumstances = {
+  /** Epoch ms. */
+  readonly now: number
+  /** Trunks that do not answer or are drained: tried last, never left out. */
+  readonly down: ReadonlySet<string>
+  readonly note: Note | undefined
+}
+
+/** What strangers sent is shown, but not at length. */
+export const brief = (text: string): string => (text.length > 64 ? `${text.slice(0, 64)}…` : text)

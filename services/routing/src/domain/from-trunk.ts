@@ -1,0 +1,175 @@
+import type { CallIdentity, RouteDecision, RouteQuestion } from '@tandem/contracts/routing.ts'
+import { normalise, readDialled } from '@tandem/numbers/dial-plan.ts'
+import { isE164, toE164 } from '@tandem/numbers/e164.ts'
+import { translate } from '@tandem/numbers/translate.ts'
+import { type Calling, trunkAttempts } from './attempts.ts'
+import { brief, type Circumstances } from './circumstances.ts'
+import { blockOf } from './compile-table.ts'
+import { ringUser } from './ring-user.ts'
+import { selectTrunks } from './select-trunks.ts'
+import type { RoutedTrunk, RoutedUser, RoutingTable } from './table.ts'
+
+/** A call from the PSTN: to the user who has the number (routing.md R5), or, where allowed, through to another trunk. */
+export function routeFromTrunk(
+  question: RouteQuestion,
+  dialled: string,
+  trunk: RoutedTrunk,
+  table: RoutingTable,
+  c: Circumstances,
+): RouteDecision {
+  const caller = readCaller(question, trunk)
+  const written = calledOn(trunk, question, dialled, c)
+  const number = numberOf(written, trunk, table, c)
+  const arriving: Arrival = { question, trunk, caller, dialled: brief(written), number }
+  const user = number === undefined ? undefined : table.dids.get(number)
+  if (question.onBehalfOf !== undefined) return passOn(arriving, table.users.get(question.onBehalfOf), table, c)
+  if (user !== undefined) return toUser(arriving, user, table, c)
+  c.note?.('destination', brief(number ?? written), 'no-match', 'is no DID of ours')
+  return passThrough(arriving, table, c)
+}
+
+type Arrival = {
+  readonly question: RouteQuestion
+  readonly trunk: RoutedTrunk
+  readonly caller: CallIdentity
+  readonly dialled: string
+  readonly number: string | undefined
+}
+
+/** R5: the number stands where this carrier puts it. */
+function calledOn(trunk: RoutedTrunk, question: RouteQuestion, dialled: string, { note }: Circumstances): string {
+  const uri =
+    trunk.did === 'to' ? question.toUri : trunk.did === 'p-called-party-id' ? question.calledPartyId : undefined
+  const written = userOf(uri) ?? dialled
+  const { number, rule } = translate(trunk.inbound.called, written)
+  if (rule !== undefined)
+    note?.(
+      'translation',
+      `trunk ${trunk.name}, called in`,
+      'matched',
+      `rule ${rule}: ${brief(written)} is read as ${brief(number)}`,
+    )
+  return number
+}
+
+/** User part of a sip, sips or tel URI, without parameters. */
+function userOf(uri: string | undefined): string | undefined {
+  const user = /^(?:sips?:([^@;?]+)[^@]*@|tel:([^;]+))/i.exec(uri ?? '')
+  const text = user?.[1] ?? user?.[2]
+  return text === undefined ? undefined : readDialled(text)
+}
+
+/**
+ * E.164 of what the carrier wrote: by the trunk's dial plan, else as it stands, with the plus it left out, with its
+ * country code, and only then by the numbering plans of the world.
+ */
+function numberOf(written: string, trunk: RoutedTrunk, table: RoutingTable, c: Circumstances): string | undefined {
+  if (trunk.dialPlan !== undefined) {
+    const normalised = normalise(trunk.dialPlan, written, (_pass, rule, digits, result) =>
+      c.note?.(
+        'normalisation',
+        `rule ${rule.name}`,
+        result === undefined ? 'no-match' : 'matched',
+        `${brief(digits)} → ${brief(result ?? 'nothing')}`,
+      ),
+    )
+    if (isE164(normalised.number)) return normalised.number
+  }
+  if (isE164(written)) return written
+  for (const number of [`+${written}`, `+${trunk.callingCode}${written}`])
+    if (table.dids.has(number)) return found(written, number, trunk, c)
+  const number = toE164(written, { country: trunk.country })
+  return number === undefined ? undefined : found(written, number, trunk, c)
+}
+
+function found(written: string, number: string, trunk: RoutedTrunk, { note }: Circumstances): string {
+  note?.('normalisation', `number as written in ${trunk.country}`, 'matched', `${brief(written)} is ${number}`)
+  return number
+}
+
+function readCaller(question: RouteQuestion, trunk: RoutedTrunk): CallIdentity {
+  // RFC 3325: what a trusted peer asserts goes before From.
+  const asserted = userOf(question.assertedIdentity)
+  const { number } = translate(trunk.inbound.calling, asserted ?? readDialled(question.from.number))
+  const { display } = question.from
+  const read = toE164(number, { country: trunk.country }) ?? number
+  return { number: brief(read), ...(display === undefined ? {} : { display }) }
+}
+
+function callingOf({ caller, question }: Arrival): Calling {
+  return { number: question.privacy ? undefined : caller.number, display: caller.display }
+}
+
+function toUser(arrival: Arrival, user: RoutedUser, table: RoutingTable, c: Circumstances): RouteDecision {
+  c.note?.('destination', `user ${user.name}`, 'matched', `has ${arrival.number}`)
+  const ringing = ringUser(user, { calling: callingOf(arrival), seed: arrival.question.callId }, table, c)
+  if (ringing.kind === 'refused') return refuse(arrival, table, ringing.status, ringing.reason)
+  return {
+    kind: 'route',
+    revision: table.revision,
+    emergency: false,
+    dialled: arrival.dialled,
+    ...normalisedOf(arrival),
+    caller: arrival.caller,
+    callee: ringing.user.identity,
+    branches: ringing.branches,
+  }
+}
+
+/** A call that a user forwarded or transferred: that user's `forward` usages count, not those of the trunk (R8). */
+function passOn(arrival: Arrival, user: RoutedUser | undefined, table: RoutingTable, c: Circumstances): RouteDecision {
+  if (user === undefined) return refuse(arrival, table, 403, 'Nobody here may pass this call on.')
+  const dialled = readDialled(arrival.question.dialled.split(';', 1)[0] as string)
+  const plan = user.dialPlan ?? table.sites.get(user.site)?.dialPlan
+  const number = plan === undefined ? dialled : normalise(plan, dialled).number
+  const callee = table.users.get(dialled) ?? table.dids.get(number) ?? table.extensions.get(`${user.site} ${dialled}`)
+  if (callee !== undefined) return toUser({ ...arrival, number: callee.did }, callee, table, c)
+  if (!isE164(number)) return refuse(arrival, table, 484, `${brief(dialled)} is not a complete number.`)
+  return out({ ...arrival, number }, number, user.forward, undefined, table, c)
+}
+
+/** R2: an unassigned DID of ours is 404; PSTN to PSTN only by the trunk's own usages, which are none by default. */
+function passThrough(arrival: Arrival, table: RoutingTable, c: Circumstances): RouteDecision {
+  const { number, trunk, dialled } = arrival
+  if (number === undefined) return refuse(arrival, table, 404, `${dialled} is no number of ours.`)
+  // R8: a call must not go back where it came from.
+  const decision = out(arrival, number, trunk.transit, trunk, table, c)
+  const neighbour = decision.kind === 'reject' && table.blocks.has(blockOf(number))
+  return neighbour ? refuse(arrival, table, 404, `Nobody has ${number}.`) : decision
+}
+
+function out(
+  arrival: Arrival,
+  number: string,
+  authority: RoutedTrunk['transit'],
+  not: RoutedTrunk | undefined,
+  table: RoutingTable,
+  c: Circumstances,
+): RouteDecision {
+  const selection = selectTrunks(number, authority, table, arrival.question.callId, c)
+  if (selection.kind === 'no-route') return refuse(arrival, table, 404, `No route takes ${number}.`)
+  const picks = selection.kind === 'chosen' ? selection.picks.filter((pick) => pick.trunk !== not) : []
+  const [first] = picks
+  if (first === undefined) {
+    const why =
+      selection.kind === 'chosen' ? 'it would go back where it came from' : `${authority.owner} has no usage for it`
+    return refuse(arrival, table, 403, `The call to ${number} may not go on to the telephone network: ${why}.`)
+  }
+  return {
+    kind: 'route',
+    revision: table.revision,
+    emergency: false,
+    dialled: arrival.dialled,
+    normalised: number,
+    usage: first.usage,
+    caller: arrival.caller,
+    callee: { number },
+    branches: [{ role: 'callee', delayMs: 0, attempts: trunkAttempts(picks, number, callingOf(arrival), c) }],
+  }
+}
+
+const normalisedOf = ({ number }: Arrival) => (number === undefined ? {} : { normalised: number })
+
+function refuse(arrival: Arrival, table: RoutingTable, status: number, reason: string): RouteDecision {
+  return { kind: 'reject', revision: table.revision, status, reason, ...normalisedOf(arrival), caller: arrival.caller }
+}

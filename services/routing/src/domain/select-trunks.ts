@@ -1,0 +1,138 @@
+import { brief, type Circumstances } from './circumstances.ts'
+import type { Authority, RoutedRoute, RoutedTrunk, RoutingTable } from './table.ts'
+import { isOpen, sayTime } from './time-windows.ts'
+
+/** One place in the plan. */
+export type Pick = { readonly trunk: RoutedTrunk; readonly route: RoutedRoute; readonly usage: string }
+
+export type Selection =
+  /** In the order in which they are tried; each trunk once. */
+  | { readonly kind: 'chosen'; readonly picks: readonly Pick[] }
+  /** Some route takes the number, but no usage of the authority holds it. */
+  | { readonly kind: 'not-allowed'; readonly route: RoutedRoute }
+  /** Allowed, but not at this time. */
+  | { readonly kind: 'closed'; readonly route: RoutedRoute }
+  | { readonly kind: 'no-route' }
+
+/**
+ * routing.md R2 and R3: the usages in order, in each its routes by priority, in each its trunks as listed; the first
+ * usage whose route matches wins, the later ones are the failover.
+ *
+ * `seed` decides among routes of equal priority that have weights: the same call always gets the same plan.
+ */
+export function selectTrunks(
+  number: string,
+  authority: Authority,
+  table: RoutingTable,
+  seed: string,
+  circumstances: Circumstances,
+): Selection {
+  const picks: Pick[] = []
+  let closed: RoutedRoute | undefined
+  for (const usage of authority.usages) {
+    const taken: RoutedRoute[] = []
+    for (const route of usage.routes) {
+      const fit = fits(route, number, usage.name, circumstances)
+      if (fit === 'open') taken.push(route)
+      else if (fit === 'closed') closed ??= route
+    }
+    for (const route of byWeight(taken, seed)) addTrunks(picks, route, usage.name, number, circumstances)
+  }
+  if (picks.length > 0) return { kind: 'chosen', picks: demote(picks, circumstances) }
+  if (closed !== undefined) return { kind: 'closed', route: closed }
+  return whyNot(number, authority, table, circumstances)
+}
+
+function fits(route: RoutedRoute, number: string, usage: string, { now, note }: Circumstances) {
+  const item = `usage ${usage}, route ${route.name}`
+  if (!route.pattern.test(number)) {
+    note?.('authorisation', item, 'no-match', `${route.pattern.source} does not take ${number}`)
+    return 'no'
+  }
+  for (const except of route.except) {
+    if (!except.test(number)) continue
+    note?.('authorisation', item, 'skipped', `${number} is one of its exceptions: ${except.source}`)
+    return 'no'
+  }
+  if (route.windows !== undefined && !isOpen(route.windows, now)) {
+    note?.('authorisation', item, 'skipped', `not at this time (${sayTime(route.windows, now)})`)
+    return 'closed'
+  }
+  note?.('authorisation', item, 'matched', `${route.pattern.source} takes ${number}`)
+  return 'open'
+}
+
+function addTrunks(picks: Pick[], route: RoutedRoute, usage: string, number: string, c: Circumstances): void {
+  const item = (trunk: RoutedTrunk) => `route ${route.name}, trunk ${trunk.name}`
+  for (const trunk of inOrder(route, number, c)) {
+    if (picks.some((pick) => pick.trunk === trunk)) {
+      c.note?.('selection', item(trunk), 'skipped', 'has an earlier place in the plan')
+      continue
+    }
+    picks.push({ trunk, route, usage })
+    c.note?.('selection', item(trunk), 'matched', `place ${picks.length}`)
+  }
+}
+
+/** As listed, or the cheapest first; one without a price for the number comes last. */
+function inOrder(route: RoutedRoute, number: string, { now, note }: Circumstances): readonly RoutedTrunk[] {
+  if (route.select === 'order' || route.trunks.length < 2) return route.trunks
+  const priced = route.trunks.map((trunk) => ({ trunk, cost: trunk.cost?.(number.slice(1), now) }))
+  for (const { trunk, cost } of priced) {
+    const detail = cost === undefined ? 'no price for this number: last' : `${cost} per further minute`
+    note?.('selection', `route ${route.name}, trunk ${trunk.name}`, 'note', detail)
+  }
+  const rank = (cost: number | undefined) => cost ?? Number.MAX_VALUE
+  return priced.sort((a, b) => rank(a.cost) - rank(b.cost)).map(({ trunk }) => trunk)
+}
+
+/** A trunk that is down may only seem so: it keeps a place at the end, so that the last resort is still tried. */
+function demote(picks: readonly Pick[], { down, note }: Circumstances): readonly Pick[] {
+  if (down.size === 0 || !picks.some(({ trunk }) => down.has(trunk.name))) return picks
+  const last = picks.filter(({ trunk }) => down.has(trunk.name))
+  for (const { trunk } of last)
+    note?.('selection', `trunk ${trunk.name}`, 'note', 'does not answer or is drained: tried last')
+  return [...picks.filter(({ trunk }) => !down.has(trunk.name)), ...last]
+}
+
+/** Routes come by priority; among equals that have weights, a share of the calls begins with each. */
+function byWeight(routes: readonly RoutedRoute[], seed: string): readonly RoutedRoute[] {
+  if (routes.length < 2 || routes.every((route) => route.weight === 0)) return routes
+  const draw = (route: RoutedRoute) => {
+    // Sampling by u^(1/w): the largest comes first with a chance in proportion to its weight.
+    const share = (hash(`${seed} ${route.name}`) + 1) / 2 ** 32
+    return route.weight === 0 ? -1 : share ** (1 / route.weight)
+  }
+  return routes
+    .map((route) => ({ route, key: draw(route) }))
+    .sort((a, b) => a.route.priority - b.route.priority || b.key - a.key)
+    .map(({ route }) => route)
+}
+
+/** FNV-1a with a final mix, below 2^32 - 1. */
+function hash(text: string): number {
+  let state = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) state = Math.imul(state ^ text.charCodeAt(i), 0x01000193)
+  state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d)
+  state = Math.imul(state ^ (state >>> 12), 0x297a2d39)
+  return (state ^ (state >>> 15)) >>> 0
+}
+
+/** R2: refused for want of a usage is 403; for want of any route 404. */
+function whyNot(number: string, authority: Authority, table: RoutingTable, { note }: Circumstances): Selection {
+  const held = new Set(authority.usages.map((usage) => usage.name))
+  for (const route of table.routes) {
+    if (route.usages.some((usage) => held.has(usage))) continue
+    const matches = route.pattern.test(number) && !route.except.some((except) => except.test(number))
+    note?.(
+      'authorisation',
+      `route ${route.name}`,
+      matches ? 'skipped' : 'no-match',
+      matches
+        ? `takes ${brief(number)}, but only for ${route.usages.join(', ')}, which ${authority.owner} does not hold`
+        : `${route.pattern.source} does not take ${brief(number)}`,
+    )
+    if (matches) return { kind: 'not-allowed', route }
+  }
+  return { kind: 'no-route' }
+}

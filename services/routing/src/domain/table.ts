@@ -1,0 +1,116 @@
+import type { CallIdentity } from '@tandem/contracts/routing.ts'
+import type { DialPlan } from '@tandem/numbers/dial-plan.ts'
+import type { Pattern } from '@tandem/numbers/pattern.ts'
+import type { Translations } from '@tandem/numbers/translate.ts'
+import type { TimeWindows } from './time-windows.ts'
+import type { VendorCost } from './vendor-cost.ts'
+
+/** A trunk as the router sees it; the edge knows how to reach it. */
+export type RoutedTrunk = {
+  readonly name: string
+  /** ISO 3166: how this carrier's national numbers are read. */
+  readonly country: string
+  /** Calling code of that country, digits. */
+  readonly callingCode: string
+  /** Numbers as this carrier wants to see them. */
+  readonly outbound: { readonly called: Translations; readonly calling: Translations }
+  /** Numbers as this carrier sends them, mended before they are read. */
+  readonly inbound: { readonly called: Translations; readonly calling: Translations }
+  /** For calls that arrive on it. */
+  readonly dialPlan: DialPlan | undefined
+  readonly did: 'request-uri' | 'to' | 'p-called-party-id'
+  /** Usages of calls that arrive on it and are for nobody here; none = PSTN to PSTN is refused. */
+  readonly transit: Authority
+  readonly retry: number[]
+  readonly noResponseMs: number
+  readonly onlyTryingMs: number
+  readonly cost: VendorCost | undefined
+}
+
+export type RoutedRoute = {
+  readonly name: string
+  readonly pattern: Pattern
+  readonly except: readonly Pattern[]
+  readonly usages: readonly string[]
+  readonly trunks: readonly RoutedTrunk[]
+  readonly select: 'order' | 'cost'
+  /** Lower first. */
+  readonly priority: number
+  /** Share among routes of the same priority; 0 for all = in the order of the file. */
+  readonly weight: number
+  readonly windows: TimeWindows | undefined
+}
+
+/** What somebody may call: PSTN usages in order, each with its routes by priority and then as in the file. */
+export type Authority = {
+  /** For words: `policy staff`, `ring usages of policy staff`. */
+  readonly owner: string
+  readonly usages: readonly { readonly name: string; readonly routes: readonly RoutedRoute[] }[]
+}
+
+export type ForwardTarget =
+  | { readonly kind: 'user'; readonly user: string }
+  | { readonly kind: 'number'; readonly number: string }
+
+export type RoutedUser = {
+  readonly name: string
+  readonly identity: CallIdentity
+  readonly did: string | undefined
+  readonly site: string
+  /** The user's own; it goes before the site's. */
+  readonly dialPlan: DialPlan | undefined
+  readonly usages: Authority
+  readonly forward: Authority
+  readonly ring: Authority
+  /** What the PSTN is shown, E.164; undefined = anonymous. */
+  readonly shows: string | undefined
+  readonly mobile: string | undefined
+  readonly simultaneousRing: boolean
+  readonly always: ForwardTarget | undefined
+  readonly noAnswer: ForwardTarget | undefined
+  readonly afterMs: number
+}
+
+export type RoutedSite = {
+  readonly name: string
+  readonly dialPlan: DialPlan | undefined
+  readonly elin: string | undefined
+}
+
+export type EmergencyRouting = {
+  readonly numbers: ReadonlySet<string>
+  readonly test: ReadonlySet<string>
+  /** Both of them. */
+  readonly all: ReadonlySet<string>
+  /** Outside-line prefixes of every dial plan: for callers of whom nothing is known. */
+  readonly prefixes: readonly string[]
+  /** Named ones first, then every other that takes emergency calls. */
+  readonly ladder: readonly RoutedTrunk[]
+  readonly others: readonly RoutedTrunk[]
+  readonly relayCentre: string | undefined
+  /** Users of the desk: the last rung. */
+  readonly desk: readonly string[]
+  readonly noResponseMs: number
+  readonly onlyTryingMs: number
+}
+
+/** Everything of one configuration revision, ready to decide. Never changed; a new revision is a new table. */
+export type RoutingTable = {
+  readonly revision: number
+  readonly domain: string
+  readonly country: string
+  readonly emergency: EmergencyRouting
+  readonly users: ReadonlyMap<string, RoutedUser>
+  /** E.164 → who has it. */
+  readonly dids: ReadonlyMap<string, RoutedUser>
+  /** `site extension` → who has it. */
+  readonly extensions: ReadonlyMap<string, RoutedUser>
+  /** Extensions that only one user of the whole enterprise has. */
+  readonly soleExtensions: ReadonlyMap<string, RoutedUser>
+  /** Thousands in which we have numbers (`blockOf`): a call to a neighbour is a wrong number, not a call through. */
+  readonly blocks: ReadonlySet<string>
+  readonly sites: ReadonlyMap<string, RoutedSite>
+  readonly trunks: ReadonlyMap<string, RoutedTrunk>
+  /** In the order of the file. */
+  readonly routes: readonly RoutedRoute[]
+}

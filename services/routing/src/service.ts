@@ -1,0 +1,76 @@
+import type { Bus, Stop } from '@tandem/bus/bus.ts'
+import type { Answer, Question } from '@tandem/contracts/contract.ts'
+import { TrunkChanged } from '@tandem/contracts/registration.ts'
+import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
+import type { Logger } from '@tandem/observability/log.ts'
+import { followRevisions } from './adapters/follow-revisions.ts'
+import { decideRoute } from './domain/decide-route.ts'
+import { explainRoute } from './domain/explain.ts'
+import { runTests } from './domain/run-tests.ts'
+import type { RoutingTable } from './domain/table.ts'
+import { readTable } from './read-table.ts'
+
+export type RoutingService = {
+  /** Undefined when calls can be decided, or why not. */
+  ready(): string | undefined
+  /** The configuration revision that decides now. */
+  revision(): number | undefined
+  stop(): Promise<void>
+}
+
+/** Decides calls from memory; the table is swapped as one when a new revision stands in the bucket. `clock`: epoch ms. */
+export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number }): RoutingService {
+  const { bus, log, clock } = deps
+  let table: RoutingTable | undefined
+  const health = new Map<string, string>()
+  let down: ReadonlySet<string> = new Set()
+  const stops: Stop[] = []
+
+  const answerCalls = (): void => {
+    const decide = (question: Question<typeof ResolveRoute>): Answer<typeof ResolveRoute> => {
+      const decision = decideRoute(question, table as RoutingTable, clock(), { down })
+      const status = decision.kind === 'reject' ? { status: decision.status, reason: decision.reason } : {}
+      log.info({ callId: question.callId, decision: decision.kind, ...status }, 'route decided')
+      return decision
+    }
+    stops.push(bus.answer(ResolveRoute, decide))
+    stops.push(bus.answer(ExplainRoute, (asked) => explainRoute(asked, table as RoutingTable, clock(), down)))
+  }
+
+  // Trunks of several edges: one that does not get through to it is enough to try it last.
+  stops.push(
+    bus.hear(TrunkChanged, ({ trunk, edge, health: state }) => {
+      health.set(`${edge} ${trunk}`, state === 'down' || state === 'drain' ? trunk : '')
+      down = new Set([...health.values()].filter((name) => name !== ''))
+    }),
+  )
+  stops.push(
+    bus.answer(RehearseConfiguration, ({ revision }) => {
+      const read = readTable(revision)
+      if (read.kind === 'table') return { outcomes: runTests(read.configuration.tests, read.table, clock()) }
+      return { outcomes: [{ index: 0, passed: false, detail: read.why.slice(0, 1024) }] }
+    }),
+  )
+
+  stops.push(
+    followRevisions(bus, log, (bytes) => {
+      const read = readTable(bytes)
+      if (read.kind === 'bad') {
+        log.error({ why: read.why }, 'configuration refused: the one before stays')
+        return
+      }
+      const first = table === undefined
+      table = read.table
+      log.info({ revision: table.revision, users: table.users.size, dids: table.dids.size }, 'configuration in force')
+      // Not before there is a table: without an answer the edge knows at once that nobody decides.
+      if (first) answerCalls()
+    }),
+  )
+  return {
+    ready: () => (table === undefined ? 'no configuration yet' : bus.connected ? undefined : 'not connected to NATS'),
+    revision: () => table?.revision,
+    stop: async () => {
+      await Promise.allSettled(stops.map((stop) => stop()))
+    },
+  }
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decideRoute } from '../src/domain/decide-route.ts'
+import { acme, ask, decide, from, plan, tableWith, tuesday, walk } from './acme.ts'
+
+const ladder = 'callee: itsp-a 911, itsp-b 911, itsp-a 18005550911, itsp-b +18005550911, bob'
+
+test('R7: 911 is matched before dial plan and policy, alone, with the prefix and with a plus', () => {
+  for (const dialled of ['911', '9911', '+911', '9-1-1']) {
+    const decision = plan(decide(from.carol, dialled))
+    assert.ok(decision.emergency)
+    assert.equal(decision.callee.number, '911')
+    assert.deepEqual(walk(decision), [ladder], dialled)
+  }
+  assert.equal(plan(decide(from.carol, '112')).callee.number, '112')
+})
+test('R7: an empty dial plan, no policy and no hops left do not stop it', () => {
+  const table = tableWith(['dialPlan: us-branch, ', ''], ['lobby:     { usages: [local] }', 'lobby: { usages: [] }'])
+  assert.ok(plan(decide(from.carol, '911', { maxForwards: 0 }, table)).emergency)
+})
+test('R7: any device may call, whoever it is', () => {
+  for (const source of [from.stranger, { kind: 'unknown', site: 'hq' }, { kind: 'user', user: 'mallory' }] as const) {
+    assert.deepEqual(walk(decide(source, '911')), [ladder])
+    assert.deepEqual(walk(decide(source, '9911')), [ladder])
+  }
+})
+test('RFC 5031: urn:service:sos and what is below it mean the first emergency number', () => {
+  for (const requestUri of ['urn:service:sos', 'URN:service:sos.police']) {
+    assert.equal(plan(decide(from.alice, '', { requestUri })).callee.number, '911')
+  }
+  assert.ok(plan(decide(from.alice, '', { requestUri: 'urn:service:test.sos' })).emergencyTest)
+})
+test('L17: 933 takes the same path as a test call and spares the relay centre', () => {
+  const decision = plan(decide(from.alice, '933'))
+  assert.equal(decision.emergencyTest, true)
+  assert.deepEqual(walk(decision), ['callee: itsp-a 933, itsp-b 933, bob'])
+})
+test('R4, L2: the next rung follows 2 s of silence or any failure', () => {
+  for (const attempt of plan(decide(from.alice, '911')).branches[0]?.attempts ?? []) {
+    if (attempt.kind !== 'trunk') continue
+    assert.deepEqual([attempt.noResponseMs, attempt.onlyTryingMs], [2000, 5000])
+    for (const status of [400, 403, 404, 480, 486, 488, 500, 503, 600, 603]) assert.ok(attempt.retry.includes(status))
+  }
+})
+test('L11: a caller with a DID calls with it; one without shows the ELIN of the place', () => {
+  const calling = (decision: ReturnType<typeof decide>) => {
+    const [attempt] = plan(decision).branches[0]?.attempts ?? []
+    return attempt?.kind === 'trunk' ? attempt.calling : undefined
+  }
+  assert.equal(calling(decide(from.alice, '911')), '+14255551001')
+  assert.equal(calling(decide(from.carol, '911')), '+12125550900')
+  assert.equal(calling(decide({ kind: 'unknown', site: 'hq' }, '911')), '+14255551900')
+  assert.equal(calling(decide(from.stranger, '911', { from: { number: '77' } })), '77')
+})
+test('L3: withholding the number does not hold for emergency calls', () => {
+  const table = tableWith(['international] }', 'international], callerId: suppress }'])
+  const [attempt] = plan(decide(from.alice, '911', { privacy: true }, table)).branches[0]?.attempts ?? []
+  assert.equal(attempt?.kind === 'trunk' && attempt.calling, '+14255551001')
+})
+test('a trunk that seems down is tried after the others, never left out', () => {
+  const decision = decideRoute(ask(from.alice, '911'), acme, tuesday, { down: new Set(['itsp-a']) })
+  assert.match(walk(decision)[0] ?? '', /^callee: itsp-b 911, itsp-a 911, /)
+})

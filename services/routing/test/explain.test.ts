@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { explainRoute } from '../src/domain/explain.ts'
+import { runTests } from '../src/domain/run-tests.ts'
+import { acme, configurationWith, tuesday } from './acme.ts'
+
+const explain = (from: string, dialled: string) => explainRoute({ from, dialled }, acme, tuesday)
+const lines = (from: string, dialled: string) =>
+  explain(from, dialled).steps.map((s) => `${s.stage} · ${s.item} · ${s.outcome} · ${s.detail}`)
+
+test('R10: every rule tried is shown with why or why not, up to what would be sent', () => {
+  assert.deepEqual(lines('alice', '912065550100'), [
+    'source · user alice · matched · calls from site hq, policy executive',
+    'emergency · emergency numbers · no-match · 912065550100 is none of 911, 112, 933',
+    'normalisation · internal rules: rule extension · no-match · ^(1\\d{3})$ does not match 912065550100',
+    'normalisation · after the outside-line prefix: rule seven-digit · no-match · ^(\\d{7})$ does not match 12065550100',
+    'normalisation · after the outside-line prefix: rule ten-digit · no-match · ^(\\d{10})$ does not match 12065550100',
+    'normalisation · after the outside-line prefix: rule long-distance · matched · ^(1\\d{10})$ makes +12065550100 of 12065550100',
+    'destination · +12065550100 · no-match · is no number, extension or name of ours',
+    'authorisation · usage local, route puget-sound · matched · ^\\+1(425|206|253)\\d{7}$ takes +12065550100',
+    'selection · route puget-sound, trunk itsp-a · matched · place 1',
+    'selection · route puget-sound, trunk itsp-b · matched · place 2',
+    'authorisation · usage national, route north-america · matched · ^\\+1\\d{10}$ takes +12065550100',
+    'selection · route north-america, trunk itsp-a · skipped · has an earlier place in the plan',
+    'selection · route north-america, trunk itsp-b · skipped · has an earlier place in the plan',
+    'authorisation · usage international, route world · matched · ^\\+ takes +12065550100',
+    'selection · route world, trunk itsp-b · skipped · has an earlier place in the plan',
+    'translation · trunk itsp-a, called · matched · rule ^\\+(.*)$: +12065550100 is sent as 12065550100',
+    'translation · trunk itsp-a, calling · no-match · +14255551001 is sent as it is',
+    'translation · trunk itsp-b, called · no-match · +12065550100 is sent as it is',
+    'translation · trunk itsp-b, calling · no-match · +14255551001 is sent as it is',
+  ])
+})
+test('R10: a refusal shows the route that would have taken the number', () => {
+  assert.ok(
+    lines('bob', '9011442079460000').includes(
+      'authorisation · route world · skipped · takes +442079460000, but only for international, which policy staff does not hold',
+    ),
+  )
+})
+test('R10: a call may come from a user, a DID, an extension, a trunk or any other number', () => {
+  const first = (from: string) => lines(from, '1002')[0]
+  assert.match(first('alice') ?? '', /user alice · matched/)
+  assert.match(first('+14255551001') ?? '', /user alice · matched/)
+  assert.match(first('1001') ?? '', /user alice · matched/)
+  assert.match(first('itsp-b') ?? '', /trunk itsp-b · matched/)
+  assert.match(first('+442079460000') ?? '', /say on trunk itsp-a/)
+  assert.match(first('mallory') ?? '', /no-match/)
+})
+test('R10: emergency calls show their ladder', () => {
+  assert.ok(lines('carol', '911').includes('selection · trunk itsp-b · matched · rung 4: relay centre +18005550911'))
+})
+
+test('R10: the stored tests of the example pass', () => {
+  const outcomes = runTests(configurationWith().tests, acme, tuesday)
+  assert.deepEqual(
+    outcomes.map(({ passed }) => passed),
+    [true, true, true],
+  )
+  assert.equal(outcomes[0]?.detail, 'alice dials 9011442079460000: callee itsp-b +442079460000')
+})
+test('R10: a stored test that fails says what was expected and what came', () => {
+  const outcomes = runTests(
+    [
+      { from: 'alice', dial: '912065550100', trunk: 'itsp-b', usage: 'national' },
+      { from: 'bob', dial: '9011442079460000' },
+      { from: 'itsp-a', dial: '14255551002', user: 'bob' },
+      { from: 'alice', dial: '12', reject: 404 },
+    ],
+    acme,
+    tuesday,
+  )
+  assert.deepEqual(
+    outcomes.map(({ passed, detail }) => [passed, detail.split(' (')[0]]),
+    [
+      [false, 'alice dials 912065550100: expected usage national, got local; expected trunk itsp-b, got itsp-a'],
+      [false, 'bob dials 9011442079460000: expected the call to go through, got 403'],
+      [true, 'itsp-a dials 14255551002: callee bob'],
+      [false, 'alice dials 12: expected reject 404, got 484'],
+    ],
+  )
+})

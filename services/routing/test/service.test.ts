@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Bus } from '@tandem/bus/bus.ts'
+import { CONFIG_BUCKET, CONFIG_KEY, writeRevision } from '@tandem/config/revision.ts'
+import { TrunkChanged } from '@tandem/contracts/registration.ts'
+import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
+import { createLogger } from '@tandem/observability/log.ts'
+import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
+import { type RoutingService, startRouting } from '../src/service.ts'
+import { acmeText, ask, from, walk } from './acme.ts'
+
+let nats: PrivateNats
+let edge: Bus
+let console: Bus
+let routing: RoutingService
+
+before(async () => {
+  nats = await startPrivateNats()
+  const bus = await nats.bus('routing')
+  edge = await nats.bus('edge-proxy')
+  console = await nats.bus('console')
+  routing = startRouting({ bus, log: createLogger({ service: 'routing', level: 'silent' }), clock: Date.now })
+})
+after(async () => {
+  await routing.stop()
+  await nats.close()
+})
+
+const written = (revision: number, text: string) =>
+  writeRevision({
+    revision,
+    by: 'test',
+    at: '2026-03-10T17:00:00Z',
+    why: '',
+    source: [{ path: 'acme.yaml', text }],
+    decks: {},
+  })
+
+async function apply(revision: number, text: string): Promise<void> {
+  await (await console.bucket(CONFIG_BUCKET)).put(CONFIG_KEY, written(revision, text))
+}
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (await condition()) return
+    await pause(20)
+  }
+  assert.fail('did not come about within 10 s')
+}
+async function dial(dialled: string): Promise<string[]> {
+  const asked = await edge.ask(ResolveRoute, ask(from.alice, dialled))
+  assert.equal(asked.kind, 'answer', JSON.stringify(asked))
+  return asked.kind === 'answer' ? walk(asked.answer) : []
+}
+
+test('before there is a configuration nobody answers, and the edge knows it at once', async () => {
+  assert.equal(routing.ready(), 'no configuration yet')
+  assert.equal((await edge.ask(ResolveRoute, ask(from.alice, '1002'))).kind, 'nobody')
+})
+test('with the first revision calls are decided', async () => {
+  await apply(1, acmeText)
+  await until(() => routing.ready() === undefined)
+  assert.deepEqual(await dial('912065550100'), ['callee: itsp-a 12065550100, itsp-b +12065550100'])
+})
+test('a new revision takes over as a whole', async () => {
+  await apply(
+    2,
+    acmeText.replace('usages: [local],         trunks: [itsp-a, itsp-b]', 'usages: [local], trunks: [itsp-b]'),
+  )
+  await until(() => routing.revision() === 2)
+  assert.deepEqual(await dial('912065550100'), ['callee: itsp-b +12065550100, itsp-a 12065550100'])
+})
+test('a revision that does not compile leaves the one before in force', async () => {
+  await apply(3, 'version: 1')
+  await apply(4, acmeText)
+  await until(() => routing.revision() === 4)
+  assert.deepEqual(await dial('1002'), ['callee: bob'])
+})
+test('a trunk that an edge finds down is tried last until it is up again', async () => {
+  const state = { trunk: 'itsp-a', edge: 'edge-1', at: new Date().toISOString(), calls: 0 }
+  edge.tell(TrunkChanged, { ...state, health: 'down' })
+  await until(async () => (await dial('912065550100'))[0] === 'callee: itsp-b +12065550100, itsp-a 12065550100')
+  edge.tell(TrunkChanged, { ...state, health: 'up' })
+  await until(async () => (await dial('912065550100'))[0] === 'callee: itsp-a 12065550100, itsp-b +12065550100')
+})
+test('explain answers over the bus with every step', async () => {
+  const asked = await console.ask(ExplainRoute, { from: 'bob', dialled: '9011442079460000' })
+  assert.ok(asked.kind === 'answer')
+  assert.equal(asked.answer.decision.kind === 'reject' && asked.answer.decision.status, 403)
+  assert.ok(asked.answer.steps.length > 5)
+})
+test('a configuration is rehearsed with its own tests before it is applied', async () => {
+  const text = acmeText.replace('reject: 403 }', 'trunk: itsp-a }')
+  const asked = await console.ask(RehearseConfiguration, { revision: new TextDecoder().decode(written(9, text)) })
+  assert.ok(asked.kind === 'answer')
+  assert.deepEqual(
+    asked.answer.outcomes.map(({ passed }) => passed),
+    [true, false, true],
+  )
+  const broken = await console.ask(RehearseConfiguration, { revision: 'nonsense' })
+  assert.deepEqual(broken.kind === 'answer' && broken.answer.outcomes[0]?.passed, false)
+  assert.equal(routing.revision(), 4)
+})
