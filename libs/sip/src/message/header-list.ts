@@ -95,8 +95,7 @@ export class Fields implements HeaderList {
     }
     for (let at = this.#find(name, first + 1); at >= 0; at = this.#find(name, at)) this.#cut(at)
     this.names[first] = name
-    this.values[first] = oneLine(value)
-    if (this.raw) this.raw[first] = undefined
+    this.replace(first, value)
   }
 
   append(name: string, value: string): void {
@@ -116,6 +115,12 @@ export class Fields implements HeaderList {
 
   remove(name: string): void {
     for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at)) this.#cut(at)
+  }
+
+  /** Another value for the field at that place. */
+  replace(at: number, value: string): void {
+    this.values[at] = oneLine(value)
+    if (this.raw) this.raw[at] = undefined
   }
 
   /** Appends the fields of that number from another list under one name; values are trusted to be single lines. */

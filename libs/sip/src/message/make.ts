@@ -1,12 +1,15 @@
 /** Messages made by us: requests, responses (RFC 3261 8.2.6), ACK to a non-2xx (17.1.1.3), CANCEL (9.1). */
-import { type HeaderList, headerList } from './header-list.ts'
+import { CALL_ID, CSEQ, FROM, fieldNumber, RECORD_ROUTE, ROUTE, TO, VIA } from './field-names.ts'
+import { Fields, fieldsOf } from './header-list.ts'
 import type { SipRequest, SipResponse } from './message.ts'
-import { splitCommas } from './read.ts'
+import { cseq, topVia, toTag } from './read.ts'
+import { hop, scanVia } from './scan.ts'
 import { reasonOf } from './status.ts'
+import { writeParam } from './uri.ts'
 
 const EMPTY = new Uint8Array(0)
 
-type Fields = Iterable<readonly [name: string, value: string]>
+type Pairs = Iterable<readonly [name: string, value: string]>
 
 export interface RequestParts {
   readonly method: string
@@ -23,13 +26,13 @@ export interface RequestParts {
   readonly route?: readonly string[] | undefined
   readonly contact?: string | undefined
   /** Further fields, in order, after those above. */
-  readonly headers?: Fields | undefined
+  readonly headers?: Pairs | undefined
   readonly body?: Uint8Array | string | undefined
   readonly contentType?: string | undefined
 }
 
 export function makeRequest(parts: RequestParts): SipRequest {
-  const headers = headerList()
+  const headers = new Fields([], [], [])
   if (parts.via !== undefined) headers.append('Via', parts.via)
   headers.append('Max-Forwards', String(parts.maxForwards ?? 70))
   if (parts.route) for (const route of parts.route) headers.append('Route', route)
@@ -50,7 +53,7 @@ export interface ResponseParts {
   readonly contact?: string | undefined
   /** RFC 3261 12.1.1: a response that makes a dialog copies Record-Route. */
   readonly recordRoute?: boolean | undefined
-  readonly headers?: Fields | undefined
+  readonly headers?: Pairs | undefined
   readonly body?: Uint8Array | string | undefined
   readonly contentType?: string | undefined
 }
@@ -58,19 +61,20 @@ export interface ResponseParts {
 // RFC 3261 8.2.6.2: From, Call-ID, CSeq and Via (all values, same order) MUST equal those of the request; so does To,
 // to which a tag is added when it has none.
 export function makeResponse(request: SipRequest, status: number, parts: ResponseParts = {}): SipResponse {
-  const headers = headerList()
-  copy(request, headers, 'Via')
-  if (parts.recordRoute) copy(request, headers, 'Record-Route')
-  copyOne(request, headers, 'From')
-  const to = request.headers.get('to')
-  if (to !== undefined) {
-    const tagged = parts.toTag === undefined || /;\s*tag\s*=/i.test(to.slice(to.lastIndexOf('>') + 1))
-    headers.append('To', tagged ? to : `${to};tag=${parts.toTag}`)
+  const headers = new Fields([], [], [])
+  const asked = fieldsOf(request.headers)
+  headers.copy(asked, 'Via', VIA, true)
+  if (parts.recordRoute) headers.copy(asked, 'Record-Route', RECORD_ROUTE, true)
+  headers.copy(asked, 'From', FROM, false)
+  const called = asked.first(TO)
+  if (called !== undefined) {
+    const tagged = parts.toTag === undefined || toTag(request) !== undefined
+    headers.append('To', tagged ? called : `${called};tag=${parts.toTag}`)
   }
-  copyOne(request, headers, 'Call-ID')
-  copyOne(request, headers, 'CSeq')
+  headers.copy(asked, 'Call-ID', CALL_ID, false)
+  headers.copy(asked, 'CSeq', CSEQ, false)
   // RFC 3261 8.2.6.1: a 100 copies Timestamp.
-  if (status === 100) copyOne(request, headers, 'Timestamp')
+  if (status === 100) headers.copy(asked, 'Timestamp', fieldNumber('Timestamp'), false)
   if (parts.contact !== undefined) headers.append('Contact', parts.contact)
   const body = finish(headers, parts)
   return { kind: 'response', status, reason: parts.reason ?? reasonOf(status), headers, body }
@@ -87,56 +91,55 @@ export function makeCancel(invite: SipRequest): SipRequest {
 }
 
 function derive(invite: SipRequest, method: string, to: string): SipRequest {
-  const headers = headerList()
-  const via = splitCommas(invite.headers.get('via') ?? '')[0]
-  if (via !== undefined) headers.append('Via', via)
+  const headers = new Fields([], [], [])
+  const asked = fieldsOf(invite.headers)
+  const via = asked.first(VIA)
+  // RFC 3261 17.1.1.3 and 9.1: a single Via, equal to the top one.
+  if (via !== undefined) headers.append('Via', topElement(via))
   headers.append('Max-Forwards', '70')
-  copy(invite, headers, 'Route')
-  copyOne(invite, headers, 'From')
+  headers.copy(asked, 'Route', ROUTE, true)
+  headers.copy(asked, 'From', FROM, false)
   headers.append('To', to)
-  copyOne(invite, headers, 'Call-ID')
-  headers.append('CSeq', `${Number.parseInt(invite.headers.get('cseq') ?? '0', 10)} ${method}`)
+  headers.copy(asked, 'Call-ID', CALL_ID, false)
+  headers.append('CSeq', `${cseq(invite)?.sequence ?? 0} ${method}`)
   headers.append('Content-Length', '0')
   return { kind: 'request', method, uri: invite.uri, headers, body: EMPTY }
 }
 
+function topElement(via: string): string {
+  const end = scanVia(via, 0)
+  return end > 0 && end < via.length ? via.slice(0, end).trimEnd() : via
+}
+
 /**
- * RFC 3261 18.2.1 and RFC 3581 4: notes in the top Via where the request really came from. Changes the request's
- * headers in place and returns it.
+ * RFC 3261 18.2.1 and RFC 3581 4: notes in the top Via where the request really came from, so that the response finds
+ * its way. Changes the request's headers in place and returns it. What the sender itself wrote into `received` is not
+ * believed.
  */
 export function withReceived(request: SipRequest, address: string, port: number): SipRequest {
-  const value = request.headers.get('via')
-  if (value === undefined) return request
-  const [top = '', ...others] = splitCommas(value)
-  const sentBy = /^\S+\s*\/\s*\S+\s*\/\s*\S+\s+(\[[^\]]*\]|[^\s:;]+)/.exec(top)?.[1]?.toLowerCase()
-  let marked = top.replace(/;\s*received\s*=[^;]*/i, '')
-  const rport = /;\s*rport(?:\s*=[^;]*)?(?=\s*(?:;|$))/i
-  const asked = rport.test(marked)
-  if (asked) marked = marked.replace(rport, `;rport=${port}`)
-  const bare = address.toLowerCase()
-  if (asked || (sentBy !== bare && sentBy !== `[${bare}]`)) marked += `;received=${address}`
-  const first = [marked, ...others].join(', ')
-  const rest = request.headers.getAll('via').slice(1)
-  request.headers.set('Via', first)
-  if (rest.length > 0) {
-    request.headers.remove('Via')
-    for (const via of [first, ...rest].reverse()) request.headers.prepend('Via', via)
+  const fields = fieldsOf(request.headers)
+  const at = fields.numbers.indexOf(VIA)
+  const via = topVia(request)
+  if (at < 0 || via === undefined) return request
+  const value = fields.values[at] as string
+  const asksPort = via.params.has('rport')
+  // RFC 3261 18.2.1: received MUST be added when sent-by is a name or another address; RFC 3581 4: always with rport.
+  const differs = via.host !== address && via.host !== `[${address}]`
+  if (!asksPort && !differs && !via.params.has('received')) return request
+  const end = scanVia(value, 0)
+  let marked = value.slice(0, hop.portEnd > 0 ? hop.portEnd : hop.hostEnd)
+  for (const [name, text] of via.params) {
+    if (name === 'rport') marked += `;rport=${port}`
+    else if (name !== 'received') marked += writeParam(name, text)
   }
+  if (asksPort || differs) marked += `;received=${address}`
+  fields.replace(at, marked + value.slice(end))
   return request
 }
 
-function copy(request: SipRequest, headers: HeaderList, name: string): void {
-  for (const value of request.headers.getAll(name)) headers.append(name, value)
-}
-
-function copyOne(request: SipRequest, headers: HeaderList, name: string): void {
-  const value = request.headers.get(name)
-  if (value !== undefined) headers.append(name, value)
-}
-
 function finish(
-  headers: HeaderList,
-  parts: { headers?: Fields | undefined; body?: Uint8Array | string | undefined; contentType?: string | undefined },
+  headers: Fields,
+  parts: { headers?: Pairs | undefined; body?: Uint8Array | string | undefined; contentType?: string | undefined },
 ): Uint8Array {
   if (parts.headers) for (const [name, value] of parts.headers) headers.append(name, value)
   const body = typeof parts.body === 'string' ? Buffer.from(parts.body, 'utf8') : (parts.body ?? EMPTY)

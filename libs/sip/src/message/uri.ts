@@ -12,12 +12,14 @@ export function parseUri(text: string): SipUri | undefined {
   if (text.startsWith('sip:')) return parseSip(text, 'sip', 4)
   if (text.startsWith('sips:')) return parseSip(text, 'sips', 5)
   const colon = text.indexOf(':')
-  if (colon < 1 || colon + 1 === text.length || !isPlain(text, colon + 1, text.length)) return undefined
+  if (colon < 1) return undefined
   const scheme = text.slice(0, colon).toLowerCase()
   if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) return undefined
   if (scheme === 'sip' || scheme === 'sips') return parseSip(text, scheme, colon + 1)
   if (scheme === 'tel') return parseTel(text, colon + 1)
-  return uri(scheme, undefined, undefined, '', undefined, NO_PARAMS, undefined, text.slice(colon + 1))
+  const opaque = text.slice(colon + 1)
+  if (opaque === '' || /[\s<>"\p{Cc}]/u.test(opaque)) return undefined
+  return uri(scheme, undefined, undefined, '', undefined, NO_PARAMS, undefined, opaque)
 }
 
 function parseSip(text: string, scheme: string, start: number): SipUri | undefined {
@@ -58,6 +60,7 @@ function parseTel(text: string, start: number): SipUri | undefined {
   const end = semicolon < 0 ? text.length : semicolon
   // RFC 3966 3: digits with visual separators; a local number may hold * # and hex digits.
   if (!/^\+?[0-9A-Fa-f*#().-]+$/.test(text.slice(start, end))) return undefined
+  if (!isPlain(text, end, text.length)) return undefined
   const params = uriParams(text, end, text.length)
   return uri('tel', text.slice(start, end), undefined, '', undefined, params, undefined, undefined)
 }
