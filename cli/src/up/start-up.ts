@@ -112,7 +112,7 @@ class Running implements Up {
 
     const [databaseUrl] = await Promise.all([this.#startDatabase(), this.#startNats()])
     const services = planServices(this.#serviceSettings(apiAddress, databaseUrl)).map((plan) => this.#launch(plan))
-    const applied = await Promise.race([applyWhenUp(this.api, this.checked, READY_WITHIN_MS), this.broken])
+    const applied = await Promise.race([applyWhenUp(this.api, this.checked, this.folder, READY_WITHIN_MS), this.broken])
     say(applied)
     await Promise.race([Promise.all(services.map((part) => this.#untilReady(part))), this.broken])
     this.#readyAt = new Date().toISOString()
@@ -169,7 +169,7 @@ class Running implements Up {
       ended: (why, again) =>
         this.#options.warn(`${plan.name} ended (${why}); starting it again in ${again} ms; its log: ${plan.log}`),
       gaveUp: (why) =>
-        this.#break(new Failure(`${plan.name} does not start (${why})`, `Its log: ${plan.log}`, part.lastLines(12))),
+        this.#break(new Failure(`${plan.name} does not start (${why})`, `Its log: ${plan.log}`, part.lastLines(20))),
     })
     this.#parts.push(part)
     part.start()
@@ -184,7 +184,7 @@ class Running implements Up {
         throw new Failure(
           `${part.plan.name} is not ready after ${READY_WITHIN_MS / 1000} s${why}`,
           `Its log: ${part.plan.log}`,
-          part.lastLines(12),
+          part.lastLines(20),
         )
       }
       await new Promise((done) => setTimeout(done, 20))
