@@ -23,7 +23,7 @@ export function natsServerConfig(s: ServerSettings): string {
     'max_payload: 8MB',
     'max_pending: 128MB',
     ...(s.portsFileDir === undefined ? [] : [`ports_file_dir: ${JSON.stringify(s.portsFileDir)}`]),
-    ...(s.monitorPort === undefined ? [] : [`http: "${s.monitorPort}"`]),
+    ...(s.monitorPort === undefined ? [] : [`http: ${s.monitorPort}`]),
     `jetstream { store_dir: ${JSON.stringify(s.storeDir)}, max_file_store: 32GB, max_memory_store: 256MB }`,
     'authorization {',
     '  timeout: 5',
@@ -46,9 +46,19 @@ function userBlock(service: ServiceName, password: string): string {
     '      permissions {',
     `        publish { allow: [\n${list(publish)}\n        ] }`,
     `        subscribe { allow: [\n${list(subscribe)}\n        ] }`,
-    "        # an answer goes to the asker's own inbox, once",
-    '        allow_responses { max: 1, expires: "10s" }',
     '      }',
     '    }',
   ].join('\n')
+}
+
+/** For containers: passwords come from `<SERVICE>_NATS_PASSWORD` in the environment of nats-server. */
+export function containerServerConfig(): string {
+  const name = (service: ServiceName): string => `$${service.toUpperCase().replaceAll('-', '_')}_NATS_PASSWORD`
+  return natsServerConfig({
+    host: '0.0.0.0',
+    port: 4222,
+    storeDir: '/data',
+    monitorPort: 8222,
+    passwords: Object.fromEntries(serviceNames.map((s) => [s, name(s)])) as Record<ServiceName, string>,
+  })
 }
