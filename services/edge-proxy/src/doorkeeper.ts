@@ -5,6 +5,7 @@ import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { from } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { Authenticator } from './authenticator.ts'
+import { emergencyDialled } from './domain/emergency-number.ts'
 import {
   identifyTrunk,
   sourceFacts,

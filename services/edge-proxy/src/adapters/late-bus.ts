@@ -15,8 +15,11 @@ export function connectLate(settings: BusSettings): LateBus {
   let real: Bus | undefined
   let closed = false
   const starts: ((bus: Bus) => void)[] = []
-  const connected = connectBus(settings).then((bus) => {
-    if (closed) return bus.close()
+  const connected = connectBus(settings).then(async (bus) => {
+    if (closed) {
+      await bus.close()
+      return
+    }
     real = bus
     for (const start of starts.splice(0)) start(bus)
   })
