@@ -36,7 +36,13 @@ export function permissionsOf(service: ServiceName): Permissions {
   const subscribe = new Set<string>([`${inboxPrefix(service)}.>`])
   for (const r of requests) {
     if (r.askedBy.includes(service)) publish.add(r.subject)
-    if (r.answeredBy === service) subscribe.add(r.subject)
+    if (r.answeredBy === service) {
+      subscribe.add(r.subject)
+      // An answer goes to the inbox of a service that may ask. (`allow_responses` would let only the one reply through,
+      // but nats-server keeps a list for it of every message that carries a reply subject, JetStream deliveries too,
+      // and walks it at each delivery: ten times the cost of the delivery itself.)
+      for (const asker of r.askedBy) publish.add(`${inboxPrefix(asker)}.>`)
+    }
   }
   for (const f of facts) {
     if (f.toldBy.includes(service)) publish.add(subjectPattern(f))
