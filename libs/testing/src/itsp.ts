@@ -9,9 +9,10 @@ import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { contacts, expires, to as toAddress } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import type { Wire } from '@tandem/sip/transaction/wire.ts'
 import { SipAgent } from './sip-agent.ts'
 import type { Call, CallHandle } from './sip-call.ts'
-import { readSipAddress, type SipAddress, type Transport } from './sip-endpoint.ts'
+import { readSipAddress } from './sip-endpoint.ts'
 import { nextTone } from './tone.ts'
 
 /** What the carrier does with an INVITE. */
@@ -54,7 +55,7 @@ export interface ReceivedInvite {
   readonly request: SipRequest
   /** The body as text, multipart and all. */
   readonly body: string
-  /** udp, tcp */
+  /** udp, tcp, tls */
   readonly transport: string
   /** The call made of it; undefined while the INVITE is ignored or refused. */
   readonly call: CallHandle | undefined
@@ -65,6 +66,8 @@ export interface ItspParts {
   readonly name: string
   /** Default `udp://127.0.0.1:0`; with UDP the same port listens on TCP too. */
   readonly listen?: string
+  /** PEM, for a `tls://` listener. */
+  readonly certificate?: { readonly certificate: string; readonly privateKey: string }
   /** The edge's carrier listener, `udp://127.0.0.1:5070`. Without it calls go to a registered contact. */
   readonly target?: string
   /** user -> password: who may register here; when given, INVITEs are challenged too unless `challengeInvite: false`. */
@@ -133,7 +136,7 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
   const nonceKey = randomBytes(16)
   const received: (ReceivedInvite & { call: CallHandle | undefined })[] = []
   const counts = new Map<string, number>()
-  const registrations = new Map<string, { uri: string; address: SipAddress; until: number }>()
+  const registrations = new Map<string, { uri: string; wire: Wire; until: number }>()
   const phones = new Map(Object.entries(parts.phones ?? {}).map(([number, b]) => [digits(number), b]))
   const watchers = new Set<() => void>()
   let behaviour = parts.behaviour ?? 'answer'
@@ -147,7 +150,9 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
     user: 'pstn',
     host,
     port: listen.port,
-    listen: listen.transport === 'udp' ? ['udp', 'tcp'] : ['tcp'],
+    listen: listen.transport === 'udp' ? ['udp', 'tcp'] : [listen.transport],
+    certificate: parts.certificate,
+    contactParams: listen.transport === 'udp' ? '' : `;transport=${listen.transport}`,
     tone,
     admit(request, wire) {
       if (request.method === 'OPTIONS') count(request)
@@ -230,7 +235,7 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
       agent.layer.timers.after(how.hangUpAfterMs, () => agent.forget(call.hangUp()))
     }
   }
-  const refuse = (transaction: ServerTransaction, wanted: ItspBehaviour & { status: number }) => {
+  const refuse = (transaction: ServerTransaction, wanted: Extract<ItspBehaviour, { status: number }>) => {
     const { status, reason, headers } = wanted
     if (wanted.ring) transaction.reply(180)
     const answer = () => transaction.reply(status, { reason, headers })
@@ -258,9 +263,8 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
     const granted = Math.min(asked, parts.maxExpires ?? 3600)
     if (found === '*' || granted === 0) registrations.delete(user)
     else if (contact) {
-      const transport = (contact.uri.params.get('transport') ?? 'udp') as Transport
-      const address = { transport, host: contact.uri.host.replace(/^\[|\]$/g, ''), port: contact.uri.port ?? 5060 }
-      registrations.set(user, { uri: contact.uriText, address, until: Date.now() + granted * 1000 })
+      // calls go back the way the REGISTER came, through NAT and over its connection
+      registrations.set(user, { uri: contact.uriText, wire: transaction.wire, until: Date.now() + granted * 1000 })
     }
     const bound = registrations.get(user)
     transaction.reply(200, bound ? { headers: [['Contact', `<${bound.uri}>;expires=${granted}`]] } : {})
@@ -310,15 +314,15 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
     },
     async call({ from, to, headers, offer, name }) {
       const registered = registrations.values().next().value
-      const address = target ?? registered?.address
-      if (!address) throw new Error(`${parts.name}: no target, and nobody is registered`)
-      const place = `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`
+      const wire = target ? await agent.endpoint.wireTo(target) : registered?.wire
+      if (!wire) throw new Error(`${parts.name}: no target, and nobody is registered`)
+      const place = target ? hostPort(target) : hostPort(parseUri(registered?.uri ?? ''))
       const display = name === undefined ? '' : `"${name}" `
       return agent.call({
         uri: `sip:${to}@${place}`,
         from: `${display}<sip:${from}@${agent.endpoint.sentBy}>`,
         to: `<sip:${to}@${place}>`,
-        wire: await agent.endpoint.wireTo(address),
+        wire,
         headers,
         offer,
       })
@@ -341,6 +345,12 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
 function userOf(uri: string): string {
   const parsed = parseUri(uri)
   return parsed?.user === undefined ? uri : unescapeUser(parsed.user)
+}
+
+function hostPort(place: { readonly host: string; readonly port: number | undefined } | undefined): string {
+  const host = place?.host ?? ''
+  const written = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+  return place?.port === undefined ? written : `${written}:${place.port}`
 }
 
 function digits(number: string): string {

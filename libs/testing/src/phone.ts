@@ -111,7 +111,11 @@ export async function startPhone(parts: PhoneParts): Promise<Phone> {
     onRequest: (transaction) => receive(transaction),
   })
   await agent.open()
-  const serverWire = server && (await agent.endpoint.wireTo(server))
+  const connect = async () => server && agent.endpoint.wireTo(server)
+  const serverWire = await connect().catch(async (error: unknown) => {
+    await agent.close()
+    throw error
+  })
   if (serverWire?.reliable) agent.contactHost = serverWire.sentBy
   const domain = parts.domain ?? serverWire?.sentBy ?? agent.endpoint.sentBy
   const uri = `sip:${user}@${domain}`

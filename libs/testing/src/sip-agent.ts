@@ -12,7 +12,7 @@ import type { Wire } from '@tandem/sip/transaction/wire.ts'
 import { SDP_TYPE } from './call-sdp.ts'
 import { openRtpAudio } from './rtp-audio.ts'
 import { Call } from './sip-call.ts'
-import { openSipEndpoint, type SipEndpoint } from './sip-endpoint.ts'
+import { openSipEndpoint, type SipEndpoint, type Transport } from './sip-endpoint.ts'
 
 export interface Credentials {
   readonly user: string
@@ -24,7 +24,8 @@ export interface SipAgentParts {
   readonly user: string
   readonly host: string
   readonly port: number
-  readonly listen: readonly ('udp' | 'tcp')[]
+  readonly listen: readonly Transport[]
+  readonly certificate?: { readonly certificate: string; readonly privateKey: string } | undefined
   readonly ca?: string | undefined
   /** `;transport=tls` and the like, for our Contact. */
   readonly contactParams?: string
@@ -76,11 +77,12 @@ export class SipAgent {
   }
 
   async open(): Promise<void> {
-    const { host, port, listen, ca, admit } = this.#parts
+    const { host, port, listen, certificate, ca, admit } = this.#parts
     this.#endpoint = await openSipEndpoint({
       host,
       port,
       listen,
+      certificate,
       ca,
       onRequest: (transaction) => this.#onRequest(transaction),
       onAck: (ack) => this.#calls.get(dialogKeyOfRequest(ack) ?? '')?.receiveAck(ack),

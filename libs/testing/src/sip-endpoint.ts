@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect as connectTcp, createServer, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { withReceived } from '@tandem/sip/message/make.ts'
 import type { SipMessage, SipRequest } from '@tandem/sip/message/message.ts'
 import { parseDatagram, parseStream } from '@tandem/sip/message/parse.ts'
@@ -44,8 +44,10 @@ export interface SipEndpointParts {
   /** Our own address. */
   readonly host: string
   readonly port: number
-  /** UDP is always open on `port`; `tcp` listens there too. Connections out are made from `host`. */
-  readonly listen: readonly ('udp' | 'tcp')[]
+  /** What is open on `port`: UDP and TCP may share it. None: only connections that we make, from `host`. */
+  readonly listen: readonly Transport[]
+  /** PEM, for `tls` in `listen`. */
+  readonly certificate?: { readonly certificate: string; readonly privateKey: string } | undefined
   /** PEM of the authority that the TLS server's certificate must come from; without it any certificate is taken. */
   readonly ca?: string | undefined
   onRequest(transaction: ServerTransaction): void
@@ -82,6 +84,7 @@ export async function openSipEndpoint(parts: SipEndpointParts): Promise<SipEndpo
     layer.receive(message, wire)
   }
   const { udp, tcp, port } = await openSockets(parts)
+  const listening = parts.listen.includes('tls') ? 'TLS' : 'TCP'
   const host = parts.host
   const sentBy = `${host.includes(':') ? `[${host}]` : host}:${port}`
   const datagramWires = new Map<string, Wire>()
@@ -133,7 +136,7 @@ export async function openSipEndpoint(parts: SipEndpointParts): Promise<SipEndpo
       layer.replyStateless(outcome.request, outcome.status, datagramWire(source.address, source.port))
     }
   })
-  tcp?.on('connection', (socket) => adopt(socket, 'TCP'))
+  tcp?.on(listening === 'TLS' ? 'secureConnection' : 'connection', (socket: Socket) => adopt(socket, listening))
 
   const dial = async ({ transport, host: remote, port: remotePort }: SipAddress): Promise<Wire> => {
     const to = { host: remote, port: remotePort, localAddress: host }
@@ -184,10 +187,11 @@ export async function openSipEndpoint(parts: SipEndpointParts): Promise<SipEndpo
 }
 
 /** UDP and TCP on one port, as a carrier has them. */
-async function openSockets({ host, port, listen }: SipEndpointParts) {
+async function openSockets({ host, port, listen, certificate }: SipEndpointParts) {
   for (let attempt = 0; ; attempt++) {
     const udp = listen.includes('udp') ? createSocket(host.includes(':') ? 'udp6' : 'udp4') : undefined
-    const tcp = listen.includes('tcp') ? createServer() : undefined
+    const tls = listen.includes('tls') && { cert: certificate?.certificate, key: certificate?.privateKey }
+    const tcp = tls ? createTlsServer(tls) : listen.includes('tcp') ? createServer() : undefined
     try {
       if (udp) {
         udp.bind(port, host)
