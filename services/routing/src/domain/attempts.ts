@@ -1,8 +1,8 @@
-import type { TrunkAttempt } from '@tandem/contracts/routing.ts'
+import type { CallIdentity, TrunkAttempt } from '@tandem/contracts/routing.ts'
 import { translate } from '@tandem/numbers/translate.ts'
 import type { Circumstances } from './circumstances.ts'
 import type { Pick } from './select-trunks.ts'
-import type { RoutedTrunk } from './table.ts'
+import type { RoutedTrunk, RoutedUser } from './table.ts'
 
 /** Who the far end is told is calling; `number` undefined = withheld. */
 export type Calling = {
@@ -10,6 +10,17 @@ export type Calling = {
   readonly display: string | undefined
   /** RFC 5806, for calls that are passed on: whose call it was and why it comes. */
   readonly diversion?: string
+}
+
+/** Whose call it is, for facts, presence and billing. */
+export function identityOf(user: RoutedUser, site = user.site): CallIdentity {
+  return {
+    user: user.name,
+    ...(user.did === undefined ? {} : { number: user.did }),
+    display: user.display,
+    site,
+    ...(user.costCentre === undefined ? {} : { costCentre: user.costCentre }),
+  }
 }
 
 /** More than the longest pattern makes of a number, and less than any switch takes. */

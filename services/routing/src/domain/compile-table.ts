@@ -1,16 +1,16 @@
-import type { Configuration, Policy, Route, Trunk, User } from '@tandem/config/defaults.ts'
-import { compileDialPlan, type DialPlan, normalise, readDialled } from '@tandem/numbers/dial-plan.ts'
-import { callingCode, isE164 } from '@tandem/numbers/e164.ts'
+import type { Configuration, Policy, Route, Trunk } from '@tandem/config/defaults.ts'
+import { compileDialPlan, type DialPlan } from '@tandem/numbers/dial-plan.ts'
+import { callingCode } from '@tandem/numbers/e164.ts'
 import { compilePattern, type Pattern } from '@tandem/numbers/pattern.ts'
 import { compileRules } from '@tandem/numbers/translate.ts'
+import { compileDirectory, type Directory } from './compile-users.ts'
 import type {
   Authority,
   EmergencyRouting,
-  ForwardTarget,
+  RoutedPolicy,
   RoutedRoute,
   RoutedSite,
   RoutedTrunk,
-  RoutedUser,
   RoutingTable,
 } from './table.ts'
 import { compileWindows } from './time-windows.ts'
@@ -36,18 +36,13 @@ export function compileTable(configuration: Configuration, source: TableSource):
     const usages = configuration.trunks[trunk.name]?.usages ?? []
     Object.assign(trunk, { transit: authority(`trunk ${trunk.name}`, usages, byUsage) })
   }
-  const users = compileUsers(configuration, plans, sites, byUsage)
-  const dids = new Map<string, RoutedUser>()
-  for (const user of users.values()) if (user.did !== undefined) dids.set(user.did, user)
+  const directory = compileDirectory(configuration, plans, sites, compilePolicies(configuration, byUsage))
   return {
     revision: source.revision,
     domain: configuration.domain,
     country: configuration.country,
-    emergency: compileEmergency(configuration, trunks, plans, users),
-    users,
-    dids,
-    ...compileExtensions(configuration, users),
-    blocks: blocksOf(configuration, dids),
+    emergency: compileEmergency(configuration, trunks, plans, directory),
+    ...directory,
     sites,
     trunks,
     routes,
@@ -132,116 +127,21 @@ function compileSites(c: Configuration, plans: ReadonlyMap<string, DialPlan>): M
   return new Map(Object.values(c.sites).map((site) => [site.name, compile(site.name, site.dialPlan)]))
 }
 
-type PolicyAuthorities = { usages: Authority; forward: Authority; ring: Authority }
-
-function compileUsers(
-  c: Configuration,
-  plans: ReadonlyMap<string, DialPlan>,
-  sites: ReadonlyMap<string, RoutedSite>,
-  byUsage: ReadonlyMap<string, RoutedRoute[]>,
-): Map<string, RoutedUser> {
-  const nothing: Authority = { owner: 'no policy', usages: [] }
-  const policies = new Map<string, PolicyAuthorities>()
-  for (const policy of Object.values(c.policies)) {
-    policies.set(policy.name, {
-      usages: authority(`policy ${policy.name}`, policy.usages, byUsage),
-      forward: authority(`forwarding by policy ${policy.name}`, policy.forward, byUsage),
-      ring: authority(`simultaneous ring by policy ${policy.name}`, policy.ring, byUsage),
-    })
-  }
-  const owners = new Map(
-    Object.values(c.users).flatMap(({ did, name }) => (did === null ? [] : [[did, name] as const])),
-  )
-  const users = new Map<string, RoutedUser>()
-  for (const user of Object.values(c.users)) {
-    const policy = policies.get(user.policy) ?? { usages: nothing, forward: nothing, ring: nothing }
-    const dialPlan = user.dialPlan === null ? undefined : plans.get(user.dialPlan)
-    users.set(
-      user.name,
-      compileUser(c, user, policy, dialPlan, (text) =>
-        forwardTarget(c, text, dialPlan ?? sites.get(user.site)?.dialPlan, owners),
-      ),
-    )
-  }
-  return users
-}
-
-function compileUser(
-  c: Configuration,
-  user: User,
-  policy: PolicyAuthorities,
-  dialPlan: DialPlan | undefined,
-  target: (text: string | null) => ForwardTarget | undefined,
-): RoutedUser {
-  const shown = user.callerId ?? user.did ?? undefined
-  const suppressed = (c.policies[user.policy] as Policy | undefined)?.callerId === 'suppress'
-  return {
-    name: user.name,
-    identity: {
-      user: user.name,
-      ...(user.did === null ? {} : { number: user.did }),
-      display: user.displayName,
-      site: user.site,
-      ...(user.costCentre === null ? {} : { costCentre: user.costCentre }),
-    },
-    did: user.did ?? undefined,
-    site: user.site,
-    dialPlan,
-    ...policy,
-    shows: suppressed ? undefined : shown,
-    mobile: user.mobile ?? undefined,
-    simultaneousRing: user.simultaneousRing,
-    always: target(user.forward.always),
-    noAnswer: target(user.forward.noAnswer),
-    afterMs: user.forward.afterMs,
-  }
-}
-
-/** A user's name, or a number as that user would dial it; anything else forwards nowhere. */
-function forwardTarget(
-  c: Configuration,
-  text: string | null,
-  plan: DialPlan | undefined,
-  owners: ReadonlyMap<string, string>,
-): ForwardTarget | undefined {
-  if (text === null) return undefined
-  if (Object.hasOwn(c.users, text)) return { kind: 'user', user: text }
-  const digits = readDialled(text)
-  const number = plan === undefined || isE164(digits) ? digits : normalise(plan, digits).number
-  if (!isE164(number)) return undefined
-  const owner = owners.get(number)
-  return owner === undefined ? { kind: 'number', number } : { kind: 'user', user: owner }
-}
-
-function compileExtensions(c: Configuration, users: ReadonlyMap<string, RoutedUser>) {
-  const extensions = new Map<string, RoutedUser>()
-  const sole = new Map<string, RoutedUser | undefined>()
-  for (const { name, extension, site } of Object.values(c.users)) {
-    const user = users.get(name)
-    if (extension === null || user === undefined) continue
-    extensions.set(`${site} ${extension}`, user)
-    sole.set(extension, sole.has(extension) ? undefined : user)
-  }
-  const soleExtensions = new Map<string, RoutedUser>()
-  for (const [extension, user] of sole) if (user !== undefined) soleExtensions.set(extension, user)
-  return { extensions, soleExtensions }
-}
-
-/** Numbers are given out by the thousand: an unassigned one beside ours is a wrong number, not a call to elsewhere. */
-export const blockOf = (number: string): string => number.slice(0, -3)
-
-function blocksOf(c: Configuration, dids: ReadonlyMap<string, RoutedUser>): Set<string> {
-  const blocks = new Set<string>()
-  for (const did of dids.keys()) blocks.add(blockOf(did))
-  for (const elin of Object.values(c.emergency.elins).flat()) blocks.add(blockOf(elin))
-  return blocks
+function compilePolicies(c: Configuration, byUsage: ReadonlyMap<string, RoutedRoute[]>): Map<string, RoutedPolicy> {
+  const compile = ({ name, usages, forward, ring, callerId }: Policy): RoutedPolicy => ({
+    usages: authority(`policy ${name}`, usages, byUsage),
+    forward: authority(`forwarding by policy ${name}`, forward, byUsage),
+    ring: authority(`simultaneous ring by policy ${name}`, ring, byUsage),
+    suppress: callerId === 'suppress',
+  })
+  return new Map(Object.values(c.policies).map((policy) => [policy.name, compile(policy)]))
 }
 
 function compileEmergency(
   c: Configuration,
   trunks: ReadonlyMap<string, RoutedTrunk>,
   plans: ReadonlyMap<string, DialPlan>,
-  users: ReadonlyMap<string, RoutedUser>,
+  { users }: Directory,
 ): EmergencyRouting {
   const { numbers, test, relayCentre, timers } = c.emergency
   const named = c.emergency.trunks.filter((name) => c.trunks[name]?.emergency)

@@ -8,7 +8,7 @@ import {
   readEmergency,
 } from '@tandem/numbers/dial-plan.ts'
 import { isE164 } from '@tandem/numbers/e164.ts'
-import { type Calling, trunkAttempts } from './attempts.ts'
+import { type Calling, identityOf, trunkAttempts } from './attempts.ts'
 import { brief, type Circumstances, type Note } from './circumstances.ts'
 import { emergencyPlan } from './emergency-plan.ts'
 import { routeFromTrunk } from './from-trunk.ts'
@@ -70,9 +70,7 @@ function readCall(question: RouteQuestion, table: RoutingTable): Call {
   const caller: CallIdentity =
     user === undefined
       ? { number: question.from.number, ...(here === undefined ? {} : { site: here.name }) }
-      : here === undefined || here.name === user.site
-        ? user.identity
-        : { ...user.identity, site: here.name }
+      : identityOf(user, here?.name)
   return { question, dialled, user, caller, dialPlan }
 }
 
@@ -120,7 +118,7 @@ function routeFromUser(call: UserCall, table: RoutingTable, c: Circumstances): R
   c.note?.('destination', brief(normalised.number), 'no-match', 'is no number, extension or name of ours')
   if (!isE164(normalised.number)) return notANumber(call, normalised, table)
   const onBehalf = question.onBehalfOf === undefined ? undefined : table.users.get(question.onBehalfOf)
-  return toPstn(call, normalised, onBehalf?.forward ?? user.usages, table, c)
+  return toPstn(call, normalised, onBehalf?.policy.forward ?? user.policy.usages, table, c)
 }
 
 function normaliseFor({ dialled, dialPlan }: Call, { note }: Circumstances): Normalised {
@@ -202,7 +200,7 @@ function toPstn(
 
 /** Who the PSTN is told is calling: nobody, when the user or the policy wants it so (RFC 3323). */
 function callingOf({ user, question }: UserCall): Calling {
-  return { number: question.privacy ? undefined : user.shows, display: user.identity.display }
+  return { number: question.privacy ? undefined : user.shows, display: user.display }
 }
 
 function ring(
@@ -229,7 +227,7 @@ function ring(
     ...(number === undefined ? {} : { normalised: number }),
     ...(normalised?.kind === 'matched' ? { rule: normalised.rule } : {}),
     caller: call.caller,
-    callee: ringing.user.identity,
+    callee: identityOf(ringing.user),
     branches: ringing.branches,
   }
 }

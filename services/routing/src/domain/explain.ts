@@ -48,7 +48,7 @@ export function readSource(from: string, table: RoutingTable, note?: Note): { so
   const number = toE164(from, { country: table.country })
   const user = table.users.get(from) ?? table.dids.get(number ?? from) ?? table.soleExtensions.get(from)
   if (user !== undefined) {
-    note?.('source', `user ${user.name}`, 'matched', `calls from site ${user.site}, ${user.usages.owner}`)
+    note?.('source', `user ${user.name}`, 'matched', `calls from site ${user.site}, ${user.policy.usages.owner}`)
     return { source: { kind: 'user', user: user.name, site: user.site }, number: user.did ?? from }
   }
   const trunk = table.trunks.get(from)

@@ -2,9 +2,9 @@ import type { CallIdentity, RouteDecision, RouteQuestion } from '@tandem/contrac
 import { normalise, readDialled } from '@tandem/numbers/dial-plan.ts'
 import { isE164, toE164 } from '@tandem/numbers/e164.ts'
 import { translate } from '@tandem/numbers/translate.ts'
-import { type Calling, trunkAttempts } from './attempts.ts'
+import { type Calling, identityOf, trunkAttempts } from './attempts.ts'
 import { brief, type Circumstances } from './circumstances.ts'
-import { blockOf } from './compile-table.ts'
+import { blockOf } from './compile-users.ts'
 import { ringUser } from './ring-user.ts'
 import { selectTrunks } from './select-trunks.ts'
 import type { RoutedTrunk, RoutedUser, RoutingTable } from './table.ts'
@@ -111,7 +111,7 @@ function toUser(arrival: Arrival, user: RoutedUser, table: RoutingTable, c: Circ
     dialled: arrival.dialled,
     ...normalisedOf(arrival),
     caller: arrival.caller,
-    callee: ringing.user.identity,
+    callee: identityOf(ringing.user),
     branches: ringing.branches,
   }
 }
@@ -125,7 +125,7 @@ function passOn(arrival: Arrival, user: RoutedUser | undefined, table: RoutingTa
   const callee = table.users.get(dialled) ?? table.dids.get(number) ?? table.extensions.get(`${user.site} ${dialled}`)
   if (callee !== undefined) return toUser({ ...arrival, number: callee.did }, callee, table, c)
   if (!isE164(number)) return refuse(arrival, table, 484, `${brief(dialled)} is not a complete number.`)
-  return out({ ...arrival, number }, number, user.forward, undefined, table, c)
+  return out({ ...arrival, number }, number, user.policy.forward, undefined, table, c)
 }
 
 /** R2: an unassigned DID of ours is 404; PSTN to PSTN only by the trunk's own usages, which are none by default. */

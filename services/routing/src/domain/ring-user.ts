@@ -47,9 +47,9 @@ function forwardOut(
 ): Ringing {
   c.note?.('destination', `user ${user.name}`, 'note', `forwards every call to ${number}`)
   const calling = divert(arriving.calling, user, 'unconditional', table)
-  const branch = outBranch('forward', number, user.forward, { ...arriving, calling }, 0, table, c)
+  const branch = outBranch('forward', number, user.policy.forward, { ...arriving, calling }, 0, table, c)
   if (branch !== undefined) return { kind: 'ring', user, branches: [branch] }
-  const reason = `${user.name} forwards calls to ${number}, which ${user.forward.owner} does not allow.`
+  const reason = `${user.name} forwards calls to ${number}, which ${user.policy.forward.owner} does not allow.`
   return { kind: 'refused', status: 403, reason }
 }
 
@@ -75,12 +75,12 @@ function mobileBranch(user: RoutedUser, mobile: string, arriving: Arriving, tabl
     return undefined
   }
   const calling = divert(arriving.calling, user, 'follow-me', table)
-  const branch = outBranch('mobile', mobile, user.ring, { ...arriving, calling }, 0, table, c)
+  const branch = outBranch('mobile', mobile, user.policy.ring, { ...arriving, calling }, 0, table, c)
   c.note?.(
     'destination',
     `mobile of ${user.name}`,
     branch === undefined ? 'skipped' : 'matched',
-    branch === undefined ? `${user.ring.owner} does not allow ${mobile}` : `${mobile} rings at the same time`,
+    branch === undefined ? `${user.policy.ring.owner} does not allow ${mobile}` : `${mobile} rings at the same time`,
   )
   return branch
 }
@@ -97,7 +97,7 @@ function noAnswerBranch(
   }
   if (target === undefined) return undefined
   const calling = divert(arriving.calling, user, 'no-answer', table)
-  return outBranch('forward', target.number, user.forward, { ...arriving, calling }, user.afterMs, table, c)
+  return outBranch('forward', target.number, user.policy.forward, { ...arriving, calling }, user.afterMs, table, c)
 }
 
 function outBranch(

@@ -1,4 +1,3 @@
-import type { CallIdentity } from '@tandem/contracts/routing.ts'
 import type { DialPlan } from '@tandem/numbers/dial-plan.ts'
 import type { Pattern } from '@tandem/numbers/pattern.ts'
 import type { Translations } from '@tandem/numbers/translate.ts'
@@ -52,16 +51,23 @@ export type ForwardTarget =
   | { readonly kind: 'user'; readonly user: string }
   | { readonly kind: 'number'; readonly number: string }
 
-export type RoutedUser = {
-  readonly name: string
-  readonly identity: CallIdentity
-  readonly did: string | undefined
-  readonly site: string
-  /** The user's own; it goes before the site's. */
-  readonly dialPlan: DialPlan | undefined
+export type RoutedPolicy = {
   readonly usages: Authority
   readonly forward: Authority
   readonly ring: Authority
+  /** The PSTN is not told who calls. */
+  readonly suppress: boolean
+}
+
+export type RoutedUser = {
+  readonly name: string
+  readonly display: string
+  readonly did: string | undefined
+  readonly site: string
+  readonly costCentre: string | undefined
+  /** The user's own; it goes before the site's. */
+  readonly dialPlan: DialPlan | undefined
+  readonly policy: RoutedPolicy
   /** What the PSTN is shown, E.164; undefined = anonymous. */
   readonly shows: string | undefined
   readonly mobile: string | undefined

@@ -1,0 +1,85 @@
+import type { Configuration, User } from '@tandem/config/defaults.ts'
+import { type DialPlan, normalise, readDialled } from '@tandem/numbers/dial-plan.ts'
+import { isE164 } from '@tandem/numbers/e164.ts'
+import type { ForwardTarget, RoutedPolicy, RoutedSite, RoutedUser, RoutingTable } from './table.ts'
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+export type Directory = Pick<RoutingTable, 'users' | 'dids' | 'extensions' | 'soleExtensions' | 'blocks'>
+
+/** Numbers are given out by the thousand: an unassigned one beside ours is a wrong number, not a call to elsewhere. */
+export const blockOf = (number: string): string => number.slice(0, -3)
+
+/** Everybody and every number that somebody has. Made for a million users: one pass, one object each. */
+export function compileDirectory(
+  c: Configuration,
+  plans: ReadonlyMap<string, DialPlan>,
+  sites: ReadonlyMap<string, RoutedSite>,
+  policies: ReadonlyMap<string, RoutedPolicy>,
+): Directory {
+  const users = new Map<string, RoutedUser>()
+  const dids = new Map<string, RoutedUser>()
+  const extensions = new Map<string, RoutedUser>()
+  const sole = new Map<string, RoutedUser | undefined>()
+  const blocks = new Set<string>()
+  const forwarding: [Writable<RoutedUser>, User][] = []
+  for (const name in c.users) {
+    const user = c.users[name] as User
+    const routed = compileUser(user, policies.get(user.policy) ?? noPolicy, plans)
+    users.set(name, routed)
+    if (user.did !== null) {
+      dids.set(user.did, routed)
+      blocks.add(blockOf(user.did))
+    }
+    if (user.extension !== null) {
+      extensions.set(`${user.site} ${user.extension}`, routed)
+      sole.set(user.extension, sole.has(user.extension) ? undefined : routed)
+    }
+    if (user.forward.always !== null || user.forward.noAnswer !== null) forwarding.push([routed, user])
+  }
+  for (const [routed, { forward }] of forwarding) {
+    const plan = routed.dialPlan ?? sites.get(routed.site)?.dialPlan
+    routed.always = forwardTarget(forward.always, plan, users, dids)
+    routed.noAnswer = forwardTarget(forward.noAnswer, plan, users, dids)
+  }
+  for (const elins of Object.values(c.emergency.elins)) for (const elin of elins) blocks.add(blockOf(elin))
+  const soleExtensions = new Map<string, RoutedUser>()
+  for (const [extension, user] of sole) if (user !== undefined) soleExtensions.set(extension, user)
+  return { users, dids, extensions, soleExtensions, blocks }
+}
+
+const nothing = { owner: 'no policy', usages: [] }
+const noPolicy: RoutedPolicy = { usages: nothing, forward: nothing, ring: nothing, suppress: false }
+
+function compileUser(user: User, policy: RoutedPolicy, plans: ReadonlyMap<string, DialPlan>): RoutedUser {
+  return {
+    name: user.name,
+    display: user.displayName,
+    did: user.did ?? undefined,
+    site: user.site,
+    costCentre: user.costCentre ?? undefined,
+    dialPlan: user.dialPlan === null ? undefined : plans.get(user.dialPlan),
+    policy,
+    shows: policy.suppress ? undefined : (user.callerId ?? user.did ?? undefined),
+    mobile: user.mobile ?? undefined,
+    simultaneousRing: user.simultaneousRing,
+    always: undefined,
+    noAnswer: undefined,
+    afterMs: user.forward.afterMs,
+  }
+}
+
+/** A user's name, or a number as that user would dial it; anything else forwards nowhere. */
+function forwardTarget(
+  text: string | null,
+  plan: DialPlan | undefined,
+  users: ReadonlyMap<string, RoutedUser>,
+  dids: ReadonlyMap<string, RoutedUser>,
+): ForwardTarget | undefined {
+  if (text === null) return undefined
+  if (users.has(text)) return { kind: 'user', user: text }
+  const digits = readDialled(text)
+  const number = plan === undefined || isE164(digits) ? digits : normalise(plan, digits).number
+  if (!isE164(number)) return undefined
+  const owner = dids.get(number)
+  return owner === undefined ? { kind: 'number', number } : { kind: 'user', user: owner.name }
+}
