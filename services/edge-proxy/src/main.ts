@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { readEnvironment } from '@tandem/observability/environment.ts'
 import { startHealth } from '@tandem/observability/health.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { runService } from '@tandem/observability/run.ts'
 import { startObservability } from '@tandem/observability/start.ts'
 import { connectLate } from './adapters/late-bus.ts'
-import { createCalls } from './on-invite.ts'
+import { openMediaRelay } from './adapters/media-relay.ts'
+import { openOutbox } from './adapters/outbox.ts'
+import { callsIn } from './calls.ts'
 import { type EdgeService, startEdge } from './service.ts'
 
 const service = 'edge-proxy'
@@ -35,13 +37,13 @@ runService(log, async () => {
   })
   const { dataFolder } = environment
   edge = startEdge({
-    bus,
-    connected,
-    log,
+    ...{ bus, connected, log, dataFolder, node },
     env: { ...process.env, TANDEM_DATA: dataFolder },
-    dataFolder,
-    node,
-    createCalls,
+    createCalls: (core) =>
+      createCalls(core, {
+        media: openMediaRelay({ ...core.config().edge.media, now: core.clock.now }),
+        outbox: openOutbox({ folder: join(dataFolder, 'edge'), bus, log }),
+      }),
   })
   const { ready } = edge
   const health = await startHealth({ service, host: environment.healthHost, port: environment.healthPort, ready })

@@ -4,7 +4,7 @@ import { contacts, maxForwards, nameAddrs, tokens } from '@tandem/sip/message/re
 import { parseUri } from '@tandem/sip/message/uri.ts'
 
 /** Methods that this edge answers, outside or inside a dialog. */
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE'
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE'
 /** Option tags that a peer may require of us. */
 export const SUPPORTED = 'timer, path, outbound'
 export const ACCEPT = 'application/sdp, multipart/mixed, application/pidf+xml, text/plain'

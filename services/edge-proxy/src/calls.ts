@@ -1,0 +1,36 @@
+/** Calls with everything they need on this machine: the relay, the outbox, and what may be asked of them on the bus. */
+import { join } from 'node:path'
+import { HangUp } from '@tandem/contracts/edge.ts'
+import { openMediaRelay } from './adapters/media-relay.ts'
+import { openOutbox } from './adapters/outbox.ts'
+import type { Edge } from './edge.ts'
+import { type CallControl, createCalls } from './on-invite.ts'
+
+/** An edge that does not have the call says so only after this, so that the one that has it is heard first, ms. */
+const NOT_MINE_MS = 300
+
+/** `dataFolder`: TANDEM_DATA; the outbox lives in its folder `edge`. */
+export function callsIn(dataFolder: string): (edge: Edge) => CallControl {
+  return (edge) => {
+    const { address, firstPort, lastPort } = edge.config().edge.media
+    const media = openMediaRelay({ address, firstPort, lastPort, now: () => edge.clock.now() })
+    const outbox = openOutbox({ folder: join(dataFolder, 'edge'), bus: edge.bus, log: edge.log })
+    const calls = createCalls(edge, { media, outbox })
+    const stop = edge.bus.answer(
+      HangUp,
+      async ({ callId, reason }) => {
+        if (calls.hangUp(callId, reason)) return { found: true }
+        await new Promise<void>((done) => void edge.clock.setTimer(NOT_MINE_MS, done))
+        return { found: false }
+      },
+      { everyReplica: true },
+    )
+    return {
+      ...calls,
+      async close() {
+        await stop()
+        await calls.close()
+      },
+    }
+  }
+}

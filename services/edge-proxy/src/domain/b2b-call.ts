@@ -1,0 +1,658 @@
+/**
+ * One call through the house: a leg to the caller, one to whoever answers, and the walk over the plan in between. Each
+ * leg is a dialog of its own; what happens on one is told to the other here. After the answer session.ts has it.
+ *
+ *   routed --begin--> walking --2xx--> up --BYE--> over
+ *                        | `--all failed / caller's CANCEL--> over
+ */
+import { type Context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { Attempt, Branch, TrunkAttempt } from '@tandem/contracts/routing.ts'
+import { negotiatedCodec } from '@tandem/sdp/offer-answer.ts'
+import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
+import { agreedAsUac } from '@tandem/sip/dialog/session-timer.ts'
+import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
+import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
+import type { LiveBinding, TrunkPath, Wire } from '../edge.ts'
+import { descriptionOf, SDP_TYPE } from './call-body.ts'
+import { causeOfReason } from './call-cause.ts'
+import type { CallFacts, LegEnd } from './call-facts.ts'
+import { CallLeg } from './call-leg.ts'
+import type { CallParts, LegOwner } from './call-parts.ts'
+import { CallSession } from './call-session.ts'
+import type { CallerSide } from './caller-side.ts'
+import type { EmergencyRun } from './emergency-run.ts'
+import { forgetLeg } from './leg-end.ts'
+import { ALLOW, passReason, passResponse } from './leg-headers.ts'
+import { identityOf, type ShownCaller, userPart } from './leg-identity.ts'
+import { contactOf } from './leg-wire.ts'
+import type { MediaPeer } from './media-engine.ts'
+import { OutInvite } from './out-invite.ts'
+import {
+  type CancelReason,
+  newWalk,
+  step,
+  type Walk,
+  type WalkEffect,
+  type WalkInput,
+  type WalkTimer,
+} from './plan-walk.ts'
+
+export interface CallPlan {
+  readonly branches: readonly Pick<Branch, 'role' | 'delayMs' | 'attempts'>[]
+  readonly shown: ShownCaller
+  readonly callee: {
+    readonly user?: string | undefined
+    readonly costCentre?: string | undefined
+    readonly site?: string | undefined
+  }
+  /** Who pays for legs to trunks. */
+  readonly costCentre: string | undefined
+  readonly emergency: EmergencyRun | undefined
+}
+
+export interface CallSeed {
+  readonly parts: CallParts
+  readonly facts: CallFacts
+  readonly caller: CallerSide
+  readonly plan: CallPlan
+  /** The caller's offer; undefined: he wants one (late offer). */
+  readonly offer: { readonly sdp: Sdp; readonly text: string } | undefined
+  readonly maxForwards: number
+  /** From the caller's INVITE, on the allow-list. */
+  readonly passed: readonly (readonly [string, string])[]
+  readonly span: Span
+  readonly context: Context
+}
+
+interface Run {
+  readonly what: Attempt
+  readonly role: Branch['role']
+  readonly legs: OutLeg[]
+}
+
+interface OutLeg {
+  readonly invite: OutInvite
+  readonly leg: CallLeg
+  readonly index: number
+  /** The description of an early response, should the final one bring none. */
+  early: string | undefined
+  answer: SipResponse | undefined
+  /** A rung that was left without an answer yet: its 2xx would still be welcome (emergency). */
+  pending: LegEnd | undefined
+}
+
+export class B2bCall implements LegOwner {
+  readonly id: string
+  readonly facts: CallFacts
+  readonly caller: CallerSide
+  readonly #seed: CallSeed
+  readonly #parts: CallParts
+  #walk: Walk
+  #runs: Run[] = []
+  #timers = new Map<string, WheelTimer>()
+  #state: 'walking' | 'up' | 'over' = 'walking'
+  #session: CallSession | undefined
+  #lastFailure: SipResponse | undefined
+  /** The leg whose 2xx is being looked at. */
+  #answering: OutLeg | undefined
+  /** Whose early media the caller hears. */
+  #earlyFrom: CallLeg | undefined
+
+  constructor(seed: CallSeed) {
+    this.#seed = seed
+    this.#parts = seed.parts
+    this.id = seed.facts.callId
+    this.facts = seed.facts
+    this.caller = seed.caller
+    this.#walk = newWalk(seed.plan.branches, seed.plan.emergency !== undefined)
+  }
+
+  get legs(): readonly CallLeg[] {
+    if (this.#session) return this.#session.legs
+    return [this.caller.leg, ...this.#runs.flatMap((run) => run.legs.map((l) => l.leg))].filter((leg) => !leg.ended)
+  }
+
+  begin(): void {
+    this.#parts.tell.started(this.facts, this.caller.leg)
+    this.#input({ kind: 'start' })
+  }
+
+  /** The caller's CANCEL, or his BYE before the answer. */
+  callerGone(reason: readonly (readonly [string, string])[] = []): void {
+    if (this.#state !== 'walking') return
+    this.#reason = reason
+    this.#input({ kind: 'cancel' })
+    this.caller.refuse(487, [])
+    this.#over({ by: 'caller', status: 487 })
+  }
+
+  #reason: readonly (readonly [string, string])[] = []
+
+  /** An operator, a shutdown, a timer. */
+  hangUp(reason: string): void {
+    if (this.#session) return this.#session.end('tandem', { reason })
+    if (this.#state !== 'walking') return
+    this.#input({ kind: 'cancel' })
+    this.caller.refuse(503, [], reason)
+    this.#over({ by: 'tandem', status: 503, reason })
+  }
+
+  onRequest(leg: CallLeg, transaction: ServerTransaction): void {
+    if (this.#session) return this.#session.onRequest(leg, transaction)
+    const { method } = transaction.request
+    if (this.#state === 'walking' && method === 'BYE' && leg === this.caller.leg) {
+      // RFC 3261 15: the caller's UA may end an early dialog by BYE
+      transaction.reply(200)
+      return this.callerGone(passReason(transaction.request))
+    }
+    // RFC 3261 14.2: an INVITE before the final response of the first: 500 with Retry-After; nothing else fits either
+    transaction.reply(this.#state === 'over' ? 481 : 500, { headers: [['Retry-After', '2']] })
+  }
+
+  onAck(leg: CallLeg, ack: SipRequest): void {
+    this.#session?.onAck(leg, ack)
+  }
+
+  #input(input: WalkInput): void {
+    const [walk, effects] = step(this.#walk, input)
+    this.#walk = walk
+    for (const effect of effects) this.#apply(effect)
+  }
+
+  #apply(effect: WalkEffect): void {
+    switch (effect.kind) {
+      case 'launch':
+        return this.#launch(effect)
+      case 'cancel':
+        return this.#cancelLeg(effect.attempt, effect.leg, effect.why)
+      case 'win':
+        return this.#win(this.#answering as OutLeg)
+      case 'discard': {
+        const out = this.#answering
+        if (out?.answer) out.invite.discard(out.answer)
+        if (out) this.#endLeg(out, { by: 'tandem', status: 487 })
+        return
+      }
+      case 'set-timer':
+        return this.#setTimer(effect.timer, effect.attempt, effect.ms)
+      case 'clear-timers':
+        for (const timer of WALK_TIMERS) this.#clearTimer(`${timer} ${effect.attempt}`)
+        return
+      case 'set-delay':
+        this.#timers.set(
+          `delay ${effect.branch}`,
+          this.#wheel.after(effect.ms, () => this.#input({ kind: 'delay', branch: effect.branch })),
+        )
+        return
+      case 'attempt-failed':
+        return this.#attemptFailed(effect)
+      case 'lose':
+        return this.#lose(effect.status)
+    }
+  }
+
+  get #wheel() {
+    return this.#parts.edge.transactions.timers
+  }
+
+  #setTimer(timer: WalkTimer, attempt: number, ms: number): void {
+    this.#timers.set(
+      `${timer} ${attempt}`,
+      this.#wheel.after(ms, () => this.#input({ kind: 'timer', timer, attempt })),
+    )
+  }
+
+  #clearTimer(key: string): void {
+    const timer = this.#timers.get(key)
+    if (timer === undefined) return
+    this.#wheel.clear(timer)
+    this.#timers.delete(key)
+  }
+
+  #launch(effect: WalkEffect & { kind: 'launch' }): void {
+    const { attempt, what } = effect
+    const run: Run = { what, role: this.#seed.plan.branches[effect.branch]?.role ?? 'callee', legs: [] }
+    this.#runs[attempt] = run
+    if (what.kind === 'user') return this.#launchUser(attempt, run, what.user, effect.number)
+    this.#parts.edge.trunks.paths(what.trunk).then(
+      (paths) => this.#launchTrunk(attempt, run, what, paths, effect),
+      (error: unknown) => {
+        this.#parts.edge.log.warn({ trunk: what.trunk, why: String(error) }, 'no way to the trunk')
+        this.#launched(attempt, 0, 503)
+      },
+    )
+  }
+
+  #launched(attempt: number, legs: number, status?: number, more = 0): void {
+    this.#input({ kind: 'launched', attempt, legs, more, ...(status === undefined ? {} : { status }) })
+  }
+
+  #launchUser(attempt: number, run: Run, user: string, number: number): void {
+    for (const binding of this.#parts.edge.bindings.of(user)) {
+      const wire = binding.wire()
+      if (wire === undefined) continue
+      this.#inviteContact(attempt, run, binding, wire, number)
+    }
+    this.#launched(attempt, run.legs.length, 480)
+    if (run.legs.length > 0) this.#sendAll(run)
+  }
+
+  #launchTrunk(
+    attempt: number,
+    run: Run,
+    what: TrunkAttempt,
+    paths: readonly TrunkPath[],
+    effect: WalkEffect & { kind: 'launch' },
+  ): void {
+    if (this.#walk.kind !== 'walking') return this.#launched(attempt, 0)
+    const path = paths[effect.path]
+    if (path === undefined) return this.#launched(attempt, 0, 503)
+    const { limits, edge } = this.#parts
+    const limit = this.#parts.config().trunks[what.trunk]?.limits ?? { calls: null, callsPerSecond: null }
+    const admission = limits.admit(what.trunk, limit, this.facts.emergency, edge.clock.now())
+    if (admission !== 'admitted') {
+      edge.log.info({ call: this.id, trunk: what.trunk, why: admission }, 'trunk limit reached')
+      return this.#launched(attempt, 0, 503)
+    }
+    edge.trunks.callStarted(what.trunk)
+    this.#inviteTrunk(attempt, run, what, path, effect.number)
+    this.#launched(attempt, run.legs.length, 503, paths.length - effect.path - 1)
+    this.#sendAll(run)
+  }
+
+  #sendAll(run: Run): void {
+    for (const { invite } of run.legs) invite.send()
+  }
+
+  #inviteContact(attempt: number, run: Run, binding: LiveBinding, wire: Wire, number: number): void {
+    const { plan } = this.#seed
+    const { domain } = this.#parts.config()
+    const { uri } = binding.contact
+    const peer = { address: wire.remoteAddress, behindNat: bareHost(uri.host) !== wire.remoteAddress }
+    const leg = this.#newLeg(run, { kind: 'user', user: binding.user }, wire, peer, number)
+    leg.identity = { ...plan.callee, user: plan.callee.user ?? binding.user, sent: binding.user }
+    const identity = identityOf({
+      caller: plan.shown,
+      called: binding.user,
+      calledHost: domain,
+      domain,
+      tag: leg.localTag,
+      trusted: !plan.shown.withheld,
+    })
+    // RFC 3327 5.1: the Path of the registration is the Route of requests to it
+    this.#invite(attempt, run, leg, { uri: binding.contact.uriText, routes: binding.path, ...identity, extra: [] })
+  }
+
+  #inviteTrunk(attempt: number, run: Run, what: TrunkAttempt, path: TrunkPath, number: number): void {
+    const { plan } = this.#seed
+    const config = this.#parts.config()
+    const peer = { address: path.wire.remoteAddress, behindNat: false }
+    const leg = this.#newLeg(run, { kind: 'trunk', trunk: what.trunk }, path.wire, peer, number)
+    const callee = run.role === 'callee' ? {} : plan.callee
+    leg.identity = { ...callee, costCentre: callee.costCentre ?? plan.costCentre, sent: what.called }
+    const trusted = plan.emergency !== undefined || (config.trunks[what.trunk]?.trusted ?? false)
+    const identity = identityOf({
+      caller: {
+        number: what.calling,
+        display: what.displayName ?? (plan.shown.withheld ? undefined : plan.shown.display),
+        // location.md L3: an emergency call never hides its caller
+        withheld: plan.shown.withheld && plan.emergency === undefined,
+      },
+      called: what.called,
+      calledHost: path.host,
+      domain: config.domain,
+      tag: leg.localTag,
+      trusted,
+    })
+    const uri = `sip:${userPart(what.called)}@${path.host}`
+    this.#invite(attempt, run, leg, { uri, routes: path.routes, ...identity, extra: what.headers ?? [] })
+  }
+
+  #newLeg(run: Run, party: CallLeg['party'], wire: Wire, peer: MediaPeer, attempt: number): CallLeg {
+    const { random, media, edge, tracer } = this.#parts
+    const legId = random()
+    const leg = new CallLeg({
+      legId,
+      role: run.role,
+      party,
+      direction: 'out',
+      wire,
+      peer,
+      media: media.openLeg(legId, this.facts.emergency),
+      sipCallId: random(),
+      localTag: random(),
+      attempt,
+      contact: contactOf(wire, legId),
+      startedMs: edge.clock.now(),
+      startedWall: edge.clock.wall(),
+    })
+    const peerName =
+      party.kind === 'trunk' ? `trunk:${party.trunk}` : party.kind === 'user' ? `user:${party.user}` : 'unknown'
+    leg.span = tracer.startSpan(
+      `INVITE ${peerName}`,
+      { kind: SpanKind.CLIENT, attributes: { 'tandem.leg': legId, 'tandem.attempt': attempt } },
+      this.#seed.context,
+    )
+    leg.context = trace.setSpan(this.#seed.context, leg.span)
+    edge.capture.follow(leg.sipCallId, this.id, legId, peerName)
+    this.#parts.dialogs.set(leg.key, { leg, owner: this })
+    return leg
+  }
+
+  #invite(
+    attempt: number,
+    run: Run,
+    leg: CallLeg,
+    to: {
+      uri: string
+      routes: readonly string[]
+      from: string
+      to: string
+      headers: readonly (readonly [string, string])[]
+      extra: readonly (readonly [string, string])[]
+    },
+  ): void {
+    const { offer, plan, passed, maxForwards } = this.#seed
+    const { edge, config, random } = this.#parts
+    let body: string | undefined
+    if (offer) {
+      this.caller.leg.media.relay(offer.sdp, this.caller.leg.peer, leg.media, (text) => {
+        body = text
+      })
+      if (body === undefined) {
+        edge.log.warn({ call: this.id }, 'no media port is left')
+        return forgetLeg(this.#parts, leg, 503)
+      }
+    }
+    leg.said = body
+    const located = plan.emergency?.body(body, random())
+    const index = run.legs.length
+    const out: OutLeg = {
+      leg,
+      index,
+      early: undefined,
+      answer: undefined,
+      pending: undefined,
+      invite: new OutInvite({
+        edge,
+        leg,
+        uri: to.uri,
+        from: to.from,
+        to: to.to,
+        routes: to.routes,
+        maxForwards: maxForwards - 1,
+        headers: [
+          ['Allow', ALLOW],
+          ['Supported', 'timer'],
+          ...to.headers,
+          ...passed,
+          ...to.extra,
+          ...(located?.headers ?? []),
+        ],
+        contentType: located?.type ?? (body === undefined ? undefined : SDP_TYPE),
+        body: located?.text ?? body,
+        credentials: leg.party.kind === 'trunk' ? edge.trunks.credentials(leg.party.trunk) : undefined,
+        timer: { interval: config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
+        cnonce: random,
+        handlers: {
+          onProvisional: (response) => this.#provisional(attempt, out, response),
+          onAnswer: (response) => this.#answered(attempt, out, response),
+          onFailed: (status, response, lost) => this.#failed(attempt, out, status, response, lost),
+        },
+      }),
+    }
+    run.legs.push(out)
+    this.#parts.tell.started(this.facts, leg)
+    if (leg.party.kind === 'trunk') plan.emergency?.attempted(leg, 'sent')
+  }
+
+  #provisional(attempt: number, out: OutLeg, response: SipResponse): void {
+    const { leg } = out
+    const since = this.#parts.edge.clock.now() - leg.startedMs
+    leg.tryingMs ??= since
+    if (response.status > 100) this.#rings(out, response, since)
+    this.#input({ kind: 'provisional', attempt, leg: out.index, status: response.status })
+  }
+
+  #rings(out: OutLeg, response: SipResponse, since: number): void {
+    const { leg } = out
+    const first = leg.ringingMs === undefined
+    leg.ringingMs ??= since
+    if (this.#state !== 'walking' || leg.ended) return
+    const described = descriptionOf(response)
+    if (first) this.#parts.tell.ringing(this.facts, leg, response.status, described.kind === 'sdp')
+    this.#callerRings(response.status, described.kind === 'sdp')
+    const headers = passResponse(response)
+    // a late offer is made in the 2xx only (RFC 3261 13.2.1: the first reliable response)
+    if (described.kind !== 'sdp' || this.#seed.offer === undefined)
+      return this.caller.progress(response.status, undefined, headers)
+    out.early = described.text
+    // the first that plays something is heard; the others ring silently
+    this.#earlyFrom ??= leg
+    if (this.#earlyFrom !== leg) return this.caller.progress(180, undefined, headers)
+    leg.media.relay(described.sdp, leg.peer, this.caller.leg.media, (text) => {
+      leg.media.connect(this.caller.leg.media)
+      this.#tune(leg, described.sdp)
+      this.caller.progress(response.status, text, headers)
+    })
+  }
+
+  #callerRings(status: number, early: boolean): void {
+    const { leg } = this.caller
+    if (leg.ringingMs !== undefined) return
+    leg.ringingMs = this.#parts.edge.clock.now() - leg.startedMs
+    this.#parts.tell.ringing(this.facts, leg, status, early)
+  }
+
+  #answered(attempt: number, out: OutLeg, response: SipResponse): void {
+    out.answer = response
+    this.#answering = out
+    this.#input({ kind: 'answered', attempt, leg: out.index })
+    this.#answering = undefined
+  }
+
+  #win(out: OutLeg): void {
+    const response = out.answer as SipResponse
+    const { leg } = out
+    out.pending = undefined
+    const now = this.#parts.edge.clock.now()
+    leg.setupMs = now - leg.startedMs
+    leg.ringingMs ??= leg.setupMs
+    leg.tryingMs ??= leg.setupMs
+    this.#clearAllTimers()
+    const described = descriptionOf(response)
+    const text = described.kind === 'sdp' ? described.text : out.early
+    const parsed = text === undefined ? undefined : parseSdp(text)
+    if (leg.dialog === undefined || parsed?.kind !== 'sdp') return this.#unusable(out, response)
+    leg.heard = text
+    leg.media.relay(parsed.sdp, leg.peer, this.caller.leg.media, (mine) => {
+      if (mine === undefined) return this.#unusable(out, response)
+      this.#answerCaller(out, response, parsed.sdp, mine)
+    })
+  }
+
+  #answerCaller(out: OutLeg, response: SipResponse, sdp: Sdp, mine: string): void {
+    const { leg } = out
+    const { edge, tell } = this.#parts
+    const lateOffer = this.#seed.offer === undefined
+    leg.media.connect(this.caller.leg.media)
+    this.#tune(leg, sdp)
+    const now = edge.clock.now()
+    const invite = out.invite.request
+    if (invite) leg.session = agreedAsUac(invite, response)
+    this.#answeredAt(leg, now)
+    const session = new CallSession(this.#parts, this.facts, this.caller.leg, leg, (end) => this.#ended(end))
+    const accepted = this.caller.accept(mine, passResponse(response), () => session.noAck(this.caller.leg))
+    if (!accepted) return this.#unusable(out, response)
+    const callerLeg = this.caller.leg
+    callerLeg.setupMs = now - callerLeg.startedMs
+    callerLeg.ringingMs ??= callerLeg.setupMs
+    this.#answeredAt(callerLeg, now)
+    this.#state = 'up'
+    this.#session = session
+    // RFC 3261 13.2.2.4: without a late offer the ACK is due now; with one it carries the caller's answer
+    if (lateOffer) callerLeg.onAck = (body) => this.#lateAnswer(out, body)
+    else out.invite.ack()
+    tell.answered(this.facts, leg)
+    tell.answered(this.facts, callerLeg)
+    this.#seed.plan.emergency?.answered(leg)
+    session.begin()
+    this.#endOthers(leg)
+    this.#runs = []
+  }
+
+  #lateAnswer(out: OutLeg, body: string | undefined): void {
+    const parsed = body === undefined ? undefined : parseSdp(body)
+    if (parsed?.kind !== 'sdp') {
+      out.invite.ack()
+      this.#session?.end('tandem', { reason: 'no answer in the ACK' })
+      return
+    }
+    const callerLeg = this.caller.leg
+    callerLeg.heard = body
+    callerLeg.media.relay(parsed.sdp, callerLeg.peer, out.leg.media, (text) => {
+      out.leg.said = text
+      this.#tune(out.leg, parsed.sdp)
+      out.invite.ack(text)
+    })
+  }
+
+  #answeredAt(leg: CallLeg, now: number): void {
+    leg.answeredAtMs = now
+    leg.span?.addEvent('answered')
+  }
+
+  /** The codec both legs talk: it is relayed, never changed. */
+  #tune(leg: CallLeg, answer: Sdp): void {
+    const codec = negotiatedCodec(answer)
+    if (codec === undefined) return
+    for (const each of [leg, this.caller.leg]) {
+      each.codec = codec.name
+      each.media.tune(codec.clock)
+    }
+  }
+
+  /** Answered, but not in a way that a call can come of: rare, and the callee's fault. */
+  #unusable(out: OutLeg, response: SipResponse): void {
+    out.invite.discard(response)
+    this.#endLeg(out, { by: 'tandem', status: 488, reason: 'no usable description in the answer' })
+    this.caller.refuse(502, [])
+    this.#over({ by: 'callee', status: 502 })
+  }
+
+  #failed(attempt: number, out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void {
+    if (response) this.#lastFailure = response
+    const pending = out.pending
+    const end: LegEnd = pending ?? {
+      by: 'callee',
+      status,
+      q850: response && causeOfReason(response.headers.getAll('reason')),
+      reason: response?.reason,
+    }
+    this.#input({ kind: 'final', attempt, leg: out.index, status, lost })
+    this.#endLeg(out, end)
+  }
+
+  #attemptFailed(effect: WalkEffect & { kind: 'attempt-failed' }): void {
+    const run = this.#runs[effect.attempt]
+    const next =
+      effect.next === undefined ? undefined : effect.next.kind === 'trunk' ? effect.next.trunk : effect.next.user
+    for (const out of run?.legs ?? []) {
+      const { leg, pending } = out
+      this.#parts.tell.attemptFailed(this.facts, leg, effect.status, effect.why, next)
+      if (leg.party.kind === 'trunk') this.#seed.plan.emergency?.attempted(leg, 'failed', effect.status)
+      // routing.md R4: in an emergency the first 2xx of any rung wins, also of one that was given up
+      if (pending && !this.facts.emergency) this.#endLeg(out, pending)
+    }
+  }
+
+  #cancelLeg(attempt: number, index: number, why: CancelReason): void {
+    const out = this.#runs[attempt]?.legs[index]
+    if (out === undefined) return
+    // RFC 3326 3.1: a phone shows no missed call when another one was answered
+    const reason: readonly (readonly [string, string])[] =
+      why === 'answered-elsewhere'
+        ? [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']]
+        : why === 'caller-gone'
+          ? this.#reason
+          : []
+    out.invite.cancel(reason)
+    const end: LegEnd = {
+      by: why === 'caller-gone' ? 'caller' : 'tandem',
+      status: why === 'no-response' || why === 'only-trying' ? 408 : 487,
+      reason: why,
+    }
+    const givenUp = why === 'no-response' || why === 'only-trying' || why === 'no-answer'
+    // its record follows the failed attempt
+    if (givenUp) out.pending = end
+    else this.#endLeg(out, end)
+  }
+
+  #lose(status: number): void {
+    const headers = this.#lastFailure === undefined ? [] : passReason(this.#lastFailure)
+    const shown = statusForCaller(status)
+    this.caller.refuse(shown, headers)
+    this.#over({ by: 'callee', status: shown })
+  }
+
+  #clearAllTimers(): void {
+    for (const timer of this.#timers.values()) this.#wheel.clear(timer)
+    this.#timers.clear()
+  }
+
+  /** Over without an answer. */
+  #over(end: LegEnd): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#clearAllTimers()
+    this.#endOthers(undefined)
+    const { leg } = this.caller
+    this.#parts.tell.ended(this.facts, leg, end)
+    this.#forget(leg, end.status)
+    this.#ended(end)
+  }
+
+  #endOthers(winner: CallLeg | undefined): void {
+    for (const out of this.#runs.flatMap((run) => run?.legs ?? [])) {
+      if (out.leg !== winner) this.#endLeg(out, out.pending ?? { by: 'tandem', status: 487 })
+    }
+  }
+
+  #endLeg(out: OutLeg, end: LegEnd): void {
+    const { leg } = out
+    if (leg.ended) return
+    this.#parts.tell.ended(this.facts, leg, end)
+    this.#forget(leg, end.status)
+  }
+
+  #forget(leg: CallLeg, status: number): void {
+    forgetLeg(this.#parts, leg, status)
+  }
+
+  #ended(end: LegEnd): void {
+    this.#state = 'over'
+    this.#seed.plan.emergency?.ended()
+    const { span } = this.#seed
+    span.setAttribute('sip.status', end.status)
+    if (end.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end()
+    this.#parts.over(this.id)
+  }
+}
+
+const WALK_TIMERS: readonly WalkTimer[] = ['no-response', 'only-trying', 'ring']
+
+/**
+ * What the caller is told. A challenge or a redirection of the far side is nothing that he could answer; a silent
+ * callee is unavailable to him.
+ */
+function statusForCaller(status: number): number {
+  if (status < 400) return 480
+  if (status === 401 || status === 407) return 502
+  if (status === 408) return 504
+  if (status === 482 || status === 483 || status === 481) return 502
+  return status
+}
+
+const bareHost = (host: string): string => (host.startsWith('[') ? host.slice(1, -1) : host)

@@ -1,0 +1,125 @@
+/**
+ * One leg: one SIP dialog of the edge with one peer, its media, its times and its facts. The call (b2b-call.ts) moves it;
+ * the leg itself decides nothing.
+ */
+
+import type { Context, Span } from '@opentelemetry/api'
+import type { LegRecord, LegRole } from '@tandem/contracts/call.ts'
+import type { Party } from '@tandem/contracts/values.ts'
+import type { Dialog } from '@tandem/sip/dialog/dialog.ts'
+import type { SessionTimer } from '@tandem/sip/dialog/session-timer.ts'
+import type { ClientTransaction } from '@tandem/sip/transaction/client-transaction.ts'
+import type { RetransmitUntilAck } from '@tandem/sip/transaction/retransmit-until-ack.ts'
+import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
+import type { Wire } from '../edge.ts'
+import type { MediaLeg, MediaPeer } from './media-engine.ts'
+
+export interface LegParts {
+  readonly legId: string
+  readonly role: LegRole
+  readonly party: Party
+  /** `in`: the peer sent the INVITE. */
+  readonly direction: 'in' | 'out'
+  readonly wire: Wire
+  readonly peer: MediaPeer
+  readonly media: MediaLeg
+  readonly sipCallId: string
+  readonly localTag: string
+  readonly attempt: number
+  /** Our Contact towards this peer, with angle brackets. */
+  readonly contact: string
+  readonly startedMs: number
+  readonly startedWall: number
+}
+
+export interface LegIdentity {
+  user?: string | undefined
+  costCentre?: string | undefined
+  site?: string | undefined
+  sent?: string | undefined
+}
+
+/** An offer of ours or theirs that waits for its answer (RFC 3264 4: one at a time). */
+export type Exchange =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'theirs'; readonly transaction: ServerTransaction }
+  | { readonly kind: 'ours'; transaction: ClientTransaction | undefined }
+
+export class CallLeg {
+  readonly legId: string
+  readonly role: LegRole
+  readonly party: Party
+  readonly direction: 'in' | 'out'
+  readonly peer: MediaPeer
+  readonly media: MediaLeg
+  readonly sipCallId: string
+  readonly attempt: number
+  readonly contact: string
+  /** Ours; a caller may get another one with the answer (caller-side.ts). */
+  localTag: string
+  wire: Wire
+  identity: LegIdentity = {}
+  span: Span | undefined
+  context: Context | undefined
+
+  dialog: Dialog | undefined
+  /** Descriptions as text: the last of the peer, the last that it was sent. */
+  heard: string | undefined
+  said: string | undefined
+  exchange: Exchange = { kind: 'none' }
+  /** Our 2xx waits for its ACK. */
+  unacked: RetransmitUntilAck | undefined
+  /** What is to be done with the body of that ACK (late offer). */
+  onAck: ((body: string | undefined) => void) | undefined
+  /** RFC 3261 15: no BYE before the ACK; this one waits. */
+  byeAfterAck: (() => void) | undefined
+  takesUpdate = false
+  session: SessionTimer | undefined
+  peerMinSe = 0
+  sessionTimer: WheelTimer | undefined
+  expiryTimer: WheelTimer | undefined
+  codec: string | undefined
+
+  readonly startedMs: number
+  readonly startedWall: number
+  tryingMs: number | undefined
+  ringingMs: number | undefined
+  setupMs: number | undefined
+  answeredAtMs: number | undefined
+  /** The final record is written. */
+  ended = false
+  seq = 0
+
+  constructor(parts: LegParts) {
+    this.legId = parts.legId
+    this.role = parts.role
+    this.party = parts.party
+    this.direction = parts.direction
+    this.wire = parts.wire
+    this.peer = parts.peer
+    this.media = parts.media
+    this.sipCallId = parts.sipCallId
+    this.localTag = parts.localTag
+    this.attempt = parts.attempt
+    this.contact = parts.contact
+    this.startedMs = parts.startedMs
+    this.startedWall = parts.startedWall
+  }
+
+  /** Of our in-dialog requests to it and of its record: whose side hung up. */
+  get side(): 'caller' | 'callee' {
+    return this.role === 'caller' ? 'caller' : 'callee'
+  }
+
+  get key(): string {
+    return legKey(this.sipCallId, this.localTag)
+  }
+}
+
+/** Under which a leg's requests are found: our tag is random, no two legs share it. */
+export function legKey(sipCallId: string, localTag: string): string {
+  return `${sipCallId}|${localTag}`
+}
+
+export type EndedBy = LegRecord['endedBy']

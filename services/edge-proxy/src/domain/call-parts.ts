@@ -1,0 +1,45 @@
+/** What every call of this edge is given: the edge, the relay, the outbox, randomness, and the tables that calls share. */
+import type { Tracer } from '@opentelemetry/api'
+import type { Configuration } from '@tandem/config/schema.ts'
+import type { LegRecord } from '@tandem/contracts/call.ts'
+import type { SipRequest } from '@tandem/sip/message/message.ts'
+import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import type { Edge } from '../edge.ts'
+import type { CallLeg } from './call-leg.ts'
+import type { CallTeller } from './call-tell.ts'
+import type { MediaEngine } from './media-engine.ts'
+import type { TrunkLimits } from './trunk-limits.ts'
+
+/** Final records on their way to billing; never awaited by a call. */
+export interface RecordBox {
+  put(record: LegRecord, traceparent: string | undefined): void
+  size(): number
+}
+
+/** Who answers the requests that come in on a leg's dialog. */
+export interface LegOwner {
+  onRequest(leg: CallLeg, transaction: ServerTransaction): void
+  /** The ACK of our 2xx. */
+  onAck(leg: CallLeg, ack: SipRequest): void
+}
+
+export interface CallParts {
+  readonly edge: Edge
+  readonly media: MediaEngine
+  readonly outbox: RecordBox
+  readonly limits: TrunkLimits
+  readonly tell: CallTeller
+  readonly tracer: Tracer
+  /** A fresh random token of at least 96 bits: ids, tags, Call-IDs. */
+  readonly random: () => string
+  /** Legs by Call-ID and our tag: where in-dialog requests go. */
+  readonly dialogs: Map<string, DialogEntry>
+  readonly config: () => Configuration
+  /** The call is over and forgets itself. */
+  readonly over: (callId: string) => void
+}
+
+export interface DialogEntry {
+  readonly leg: CallLeg
+  readonly owner: LegOwner
+}

@@ -1,0 +1,61 @@
+/** Tells the facts of legs on the bus, each once, with the trace of its call; final records go to the outbox. */
+import { isSpanContextValid, trace } from '@opentelemetry/api'
+import { CallAnswered, CallAttemptFailed, CallInterim, CallRinging, CallStarted } from '@tandem/contracts/call.ts'
+import type { Edge } from '../edge.ts'
+import { type CallFacts, type LegEnd, legFact, legRecord, rounded } from './call-facts.ts'
+import type { CallLeg } from './call-leg.ts'
+import type { RecordBox } from './call-parts.ts'
+
+export interface CallTeller {
+  started(call: CallFacts, leg: CallLeg): void
+  ringing(call: CallFacts, leg: CallLeg, status: number, earlyMedia: boolean): void
+  answered(call: CallFacts, leg: CallLeg): void
+  interim(call: CallFacts, leg: CallLeg): void
+  attemptFailed(call: CallFacts, leg: CallLeg, status: number, why: string, next: string | undefined): void
+  /** Once a leg: the record for billing. */
+  ended(call: CallFacts, leg: CallLeg, end: LegEnd): void
+}
+
+export function createTeller(edge: Pick<Edge, 'bus' | 'clock'>, outbox: RecordBox): CallTeller {
+  const { bus, clock } = edge
+  const options = (leg: CallLeg) => (leg.context === undefined ? {} : { context: leg.context })
+  return {
+    started: (call, leg) => bus.tell(CallStarted, legFact(call, leg, leg.startedWall), options(leg)),
+    ringing: (call, leg, status, earlyMedia) =>
+      bus.tell(CallRinging, { ...legFact(call, leg, clock.wall()), status, earlyMedia }, options(leg)),
+    answered: (call, leg) =>
+      bus.tell(
+        CallAnswered,
+        {
+          ...legFact(call, leg, clock.wall()),
+          setupMs: rounded(leg.setupMs ?? 0),
+          ...(leg.codec === undefined ? {} : { codec: leg.codec }),
+        },
+        options(leg),
+      ),
+    interim(call, leg) {
+      const media = leg.media.counts()
+      const durationMs = rounded(clock.now() - (leg.answeredAtMs ?? clock.now()))
+      const body = { ...legFact(call, leg, clock.wall()), durationMs, ...(media === undefined ? {} : { media }) }
+      bus.tell(CallInterim, body, options(leg))
+    },
+    attemptFailed: (call, leg, status, why, next) =>
+      bus.tell(
+        CallAttemptFailed,
+        { ...legFact(call, leg, clock.wall()), sipStatus: status, why, ...(next === undefined ? {} : { next }) },
+        options(leg),
+      ),
+    ended(call, leg, end) {
+      if (leg.ended) return
+      leg.ended = true
+      outbox.put(legRecord(call, leg, end, clock.now(), clock.wall()), traceparentOf(leg))
+    },
+  }
+}
+
+/** W3C traceparent of a leg's span; undefined when nothing is traced. */
+function traceparentOf(leg: CallLeg): string | undefined {
+  const context = leg.context === undefined ? undefined : trace.getSpanContext(leg.context)
+  if (context === undefined || !isSpanContextValid(context)) return undefined
+  return `00-${context.traceId}-${context.spanId}-${context.traceFlags.toString(16).padStart(2, '0')}`
+}

@@ -1,0 +1,83 @@
+/**
+ * The caller as the call sees him: hears what happens, is answered or refused. Usually he has sent an INVITE; in a call
+ * placed by us (placed-caller.ts) he was rung first and waits.
+ *
+ * One early dialog is shown to the caller, whatever forks on the other side (docs/adr/0010): the first description that
+ * is told stays the only one of its To tag, as RFC 3261 13.2.1 wants; an answer with another description comes under a
+ * tag of its own.
+ */
+import { dialogOfUas } from '@tandem/sip/dialog/dialog.ts'
+import type { UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
+import { makeResponse } from '@tandem/sip/message/make.ts'
+import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import type { Edge } from '../edge.ts'
+import { SDP_TYPE } from './call-body.ts'
+import type { CallLeg } from './call-leg.ts'
+import { ALLOW } from './leg-headers.ts'
+
+type Fields = readonly (readonly [string, string])[]
+
+export interface CallerSide {
+  readonly leg: CallLeg
+  /** 101-199. */
+  progress(status: number, sdp: string | undefined, headers: Fields): void
+  /** The call is his. `onNoAck`: his ACK never came. Returns false when he cannot be answered any more. */
+  accept(sdp: string | undefined, headers: Fields, onNoAck: () => void): boolean
+  /** 300-699. */
+  refuse(status: number, headers: Fields, reason?: string): void
+  /** No final answer was given yet. */
+  readonly waiting: boolean
+}
+
+export interface IncomingCallerParts {
+  readonly edge: Edge
+  readonly transaction: ServerTransaction
+  readonly leg: CallLeg
+  readonly timer: UasVerdict & { readonly kind: 'accept' }
+  readonly random: () => string
+  /** The leg is known under another tag from now on. */
+  readonly onTag: (leg: CallLeg, tag: string) => void
+}
+
+export function incomingCaller(parts: IncomingCallerParts): CallerSide {
+  const { transaction, leg, edge } = parts
+  let told: string | undefined
+  return {
+    leg,
+    get waiting() {
+      return !transaction.answered
+    },
+    progress(status, sdp, headers) {
+      if (transaction.answered) return
+      const consistent = sdp !== undefined && (told === undefined || told === sdp)
+      if (consistent) told = sdp
+      transaction.reply(status, {
+        contact: leg.contact,
+        recordRoute: true,
+        headers: [['Allow', ALLOW], ...headers],
+        ...(consistent ? { body: sdp, contentType: SDP_TYPE } : {}),
+      })
+    },
+    accept(sdp, headers, onNoAck) {
+      if (transaction.answered) return false
+      const changed = told !== undefined && sdp !== undefined && told !== sdp
+      if (changed) parts.onTag(leg, parts.random())
+      const response = makeResponse(transaction.request, 200, {
+        toTag: leg.localTag,
+        contact: leg.contact,
+        recordRoute: true,
+        headers: [['Allow', ALLOW], ['Supported', 'timer'], ...parts.timer.fields, ...headers],
+        ...(sdp === undefined ? {} : { body: sdp, contentType: SDP_TYPE }),
+      })
+      leg.dialog = dialogOfUas(transaction.request, response)
+      leg.session = parts.timer.timer
+      leg.said = sdp
+      leg.unacked = edge.transactions.accept(transaction, response, onNoAck)
+      return true
+    },
+    refuse(status, headers, reason) {
+      if (transaction.answered) return
+      transaction.reply(status, { headers, reason })
+    },
+  }
+}

@@ -1,0 +1,200 @@
+/** An edge with calls, two carriers, two phones, and a router that tests tell what to decide. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ConfigurationDocument } from '@tandem/config/schema.ts'
+import { CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
+import { Locate, type LocateAnswer } from '@tandem/contracts/location.ts'
+import {
+  type Attempt,
+  ResolveRoute,
+  type RouteDecision,
+  type RoutePlan,
+  type RouteQuestion,
+  type TrunkAttempt,
+} from '@tandem/contracts/routing.ts'
+import { type Itsp, type ItspParts, startItsp } from '@tandem/testing/itsp.ts'
+import { type Phone, startPhone } from '@tandem/testing/phone.ts'
+import { callsIn } from '../src/calls.ts'
+import type { CallControl } from '../src/on-invite.ts'
+import { PASSWORDS, startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
+
+export interface CallEdge {
+  readonly edge: TestEdge
+  readonly calls: CallControl
+  readonly itspA: Itsp
+  readonly itspB: Itsp
+  readonly alice: Phone
+  readonly bob: Phone
+  /** What the router was asked. */
+  readonly questions: readonly RouteQuestion[]
+  /** Every final record that came to the stream. */
+  readonly records: readonly LegRecord[]
+  route(decide: (question: RouteQuestion) => RouteDecision | undefined): void
+  locate(answer: LocateAnswer | undefined): void
+  /** Waits until so many records are there. */
+  ended(count: number): Promise<readonly LegRecord[]>
+  stopRouting(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface CallEdgeOptions {
+  readonly a?: Partial<ItspParts>
+  readonly b?: Partial<ItspParts>
+  readonly trunks?: Record<string, object>
+  readonly document?: Partial<ConfigurationDocument>
+  readonly mediaPorts?: string
+}
+
+/** Disjoint port ranges for suites that run beside each other. */
+export function somePorts(): string {
+  const first = 20_000 + 2 * Math.floor(Math.random() * 9000)
+  return `${first}-${first + 399}`
+}
+
+export async function startCallEdge(options: CallEdgeOptions = {}): Promise<CallEdge> {
+  const folder = await mkdtemp(join(tmpdir(), 'tandem-calls-'))
+  const itspA = await startItsp({ name: 'Carrier A', ...options.a })
+  const itspB = await startItsp({ name: 'Carrier B', ...options.b })
+  const base = testConfiguration()
+  const document: ConfigurationDocument = {
+    ...base,
+    edge: {
+      ...base.edge,
+      media: { relay: 'embedded', address: '127.0.0.1', ports: options.mediaPorts ?? somePorts() },
+    },
+    trunks: {
+      'itsp-a': {
+        to: [itspA.uri],
+        from: [`127.0.0.1:${itspA.port}`],
+        listener: 'carrier',
+        emergency: true,
+        ...options.trunks?.['itsp-a'],
+      },
+      'itsp-b': {
+        to: [itspB.uri],
+        from: [`127.0.0.1:${itspB.port}`],
+        listener: 'carrier',
+        emergency: true,
+        ...options.trunks?.['itsp-b'],
+      },
+    } as ConfigurationDocument['trunks'],
+    emergency: { ...base.emergency, trunks: ['itsp-a', 'itsp-b'] },
+    locations: {
+      'hq-lobby': {
+        country: 'US',
+        A1: 'WA',
+        A3: 'Redmond',
+        HNO: '15010',
+        RD: '36th',
+        STS: 'St',
+        PC: '98052',
+        FLR: '1',
+      },
+    },
+    ...options.document,
+  }
+  let calls: CallControl | undefined
+  const edge = await startEdgeForTest({
+    document,
+    createCalls: (e) => {
+      calls = callsIn(folder)(e)
+      return calls
+    },
+  })
+  const records: LegRecord[] = []
+  const watchers = new Set<() => void>()
+  const billing = await edge.nats.bus('billing')
+  billing.hear(CallEnded, (body) => {
+    records.push(body as LegRecord)
+    for (const look of watchers) look()
+  })
+  await billing.flush()
+  const routing = await edge.nats.bus('routing')
+  const location = await edge.nats.bus('location')
+  const questions: RouteQuestion[] = []
+  let decide: (question: RouteQuestion) => RouteDecision | undefined = () => reject(404, 'nothing is decided yet')
+  let located: LocateAnswer | undefined
+  routing.answer(ResolveRoute, (question) => {
+    questions.push(question)
+    return decide(question)
+  })
+  location.answer(Locate, () => located)
+  await Promise.all([routing.flush(), location.flush()])
+  const server = `udp://127.0.0.1:${edge.port('inside')}`
+  const alice = await startPhone({ name: 'alice', server, password: PASSWORDS.ALICE_PASSWORD, domain: 'acme.example' })
+  const bob = await startPhone({ name: 'bob', server, password: PASSWORDS.BOB_PASSWORD, domain: 'acme.example' })
+  await alice.register()
+  await bob.register()
+  return {
+    edge,
+    calls: calls as CallControl,
+    itspA,
+    itspB,
+    alice,
+    bob,
+    questions,
+    records,
+    route(next) {
+      decide = next
+    },
+    locate(answer) {
+      located = answer
+    },
+    ended: (count) =>
+      new Promise((done, fail) => {
+        const timer = setTimeout(() => fail(new Error(`${records.length} of ${count} records came`)), 5000)
+        const look = () => {
+          if (records.length < count) return
+          clearTimeout(timer)
+          watchers.delete(look)
+          done(records)
+        }
+        watchers.add(look)
+        look()
+      }),
+    async stopRouting() {
+      await routing.close()
+    },
+    async close() {
+      await Promise.all([alice.close(), bob.close(), itspA.close(), itspB.close()])
+      await edge.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export function reject(status: number, reason: string): RouteDecision {
+  return { kind: 'reject', revision: 1, status, reason }
+}
+
+export function toTrunk(trunk: string, called: string, more: Partial<TrunkAttempt> = {}): TrunkAttempt {
+  return {
+    kind: 'trunk',
+    trunk,
+    called,
+    calling: '+14255551001',
+    noResponseMs: 4000,
+    onlyTryingMs: 10_000,
+    retry: [408, 500, 502, 503, 504],
+    ...more,
+  }
+}
+
+export function toUser(user: string, ringMs = 30_000): Attempt {
+  return { kind: 'user', user, ringMs }
+}
+
+export function plan(attempts: readonly Attempt[], more: Partial<RoutePlan> = {}): RoutePlan {
+  return {
+    kind: 'route',
+    revision: 1,
+    emergency: false,
+    dialled: '12065550100',
+    normalised: '+12065550100',
+    caller: { user: 'alice', number: '+14255551001', display: 'Alice', costCentre: 'sales', site: 'hq' },
+    callee: {},
+    branches: [{ role: 'callee', delayMs: 0, attempts: [...attempts] }],
+    ...more,
+  }
+}
