@@ -287,6 +287,48 @@ test('RFC 6026 8.9 a response that matches no transaction is dropped and counted
   assert.equal(caller.layer.counters.strayResponses, 1)
 })
 
+test('RFC 3261 8.1.3.3 a response with more than one Via is discarded', () => {
+  const { caller, callee } = edgePair()
+  const heard = listener()
+  caller.layer.request(request('OPTIONS'), caller.wire, heard)
+  const [incoming] = callee.requests as [ServerTransaction]
+  const response = makeResponse(incoming.request, 200)
+  response.headers.set('Via', `${response.headers.get('via')}, SIP/2.0/UDP elsewhere.example;branch=z9hG4bKx`)
+  caller.layer.receiveResponse(response)
+  assert.deepEqual(heard.heard, [])
+})
+
+test('RFC 4320 4.2 a request that nobody answers is forgotten after 64*T1, and a later answer is not sent', () => {
+  const { caller, callee, time } = edgePair()
+  const heard = listener()
+  caller.layer.request(request('MESSAGE'), caller.wire, heard)
+  time.advance(60_000)
+  callee.requests[0]?.reply(200)
+  assert.deepEqual(heard.heard, ['timeout'])
+  assert.deepEqual(callee.sent, [])
+  assert.equal(callee.layer.serverCount, 0)
+})
+
+test('a released INVITE holds nothing of its call, but still acknowledges a repeated 2xx', () => {
+  const { caller, callee } = edgePair()
+  const invite = request()
+  const heard = listener()
+  const call = caller.layer.request(invite, caller.wire, {
+    ...heard,
+    onResponse(response) {
+      heard.onResponse(response)
+      call.ack(ackInDialog(dialogOfUac(invite, response) as Dialog, invite))
+      call.release()
+    },
+  })
+  const [incoming] = callee.requests as [ServerTransaction]
+  const ok = incoming.reply(200, OK)
+  incoming.respond(ok)
+  caller.layer.receiveResponse(makeResponse(incoming.request, 200, { toTag: 'fork', ...OK }))
+  assert.deepEqual(heard.heard, ['200'])
+  assert.equal(callee.acks.length, 2)
+})
+
 test('RFC 3261 17.1.3 a response to CANCEL does not match the INVITE of the same branch', () => {
   const { caller, callee } = edgePair()
   const heard = listener()

@@ -35,6 +35,11 @@ export interface ClientTransaction {
    * `ackInDialog` and carries no Via of ours; `wire` is where the dialog's next hop is (default: that of the INVITE).
    */
   ack(ack: SipRequest, wire?: Wire): void
+  /**
+   * The user is done with this INVITE (its call is over): drops the handlers, so that nothing of the call is held for
+   * the 64*T1 that a transaction lingers. A repeated 2xx is still acknowledged; one of another fork is dropped.
+   */
+  release(): void
 }
 
 export interface ClientOwner extends MachineOwner {
@@ -76,6 +81,10 @@ export abstract class ClientMachine extends Machine implements ClientTransaction
   abstract receive(response: SipResponse): void
   abstract cancel(headers?: Iterable<readonly [name: string, value: string]>): void
   abstract ack(ack: SipRequest, wire?: Wire): void
+
+  release(): void {
+    this.handlers = undefined
+  }
 
   protected sendRequest(): void {
     if (this.bytes === undefined) {

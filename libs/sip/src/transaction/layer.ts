@@ -1,7 +1,7 @@
 /** All transactions of one edge: finds the machine of a message and runs its effects. No I/O of its own. */
 import { makeResponse } from '../message/make.ts'
 import type { SipRequest, SipResponse } from '../message/message.ts'
-import { toTag } from '../message/read.ts'
+import { elements, toTag } from '../message/read.ts'
 import { writeMessage } from '../message/write.ts'
 import {
   type ClientHandlers,
@@ -129,7 +129,8 @@ export class TransactionLayer {
 
   /** RFC 6026 8.9: a response that matches nothing is silently discarded (and counted). */
   receiveResponse(response: SipResponse): void {
-    const key = responseKey(response)
+    // RFC 3261 8.1.3.3: "more than one Via header field value ... SHOULD discard the message"
+    const key = elements(response, 'via').length === 1 ? responseKey(response) : undefined
     const client = key === undefined ? undefined : this.#clients.get(key)
     if (client) client.receive(response)
     else this.counters.strayResponses++
@@ -230,6 +231,8 @@ export class TransactionLayer {
       return
     }
     this.#parts.onRequest(transaction)
+    const machine = this.#servers.get(key)
+    if (machine instanceof NonInviteServerMachine) machine.abandonLater()
   }
 
   #startServer(

@@ -188,6 +188,8 @@ export class InviteServerMachine extends ServerMachine {
   }
 }
 
+const ABANDON = 'abandon'
+
 export class NonInviteServerMachine extends ServerMachine {
   #state: nonInvite.NonInviteServerState<Uint8Array> = { kind: 'trying' }
 
@@ -196,8 +198,14 @@ export class NonInviteServerMachine extends ServerMachine {
   }
 
   respond(status: number, _response: SipResponse, bytes: Uint8Array): void {
+    if (status >= 200) this.clearTimer(ABANDON)
     this.#input({ kind: 'respond', status, response: bytes })
     if (status >= 200) this.user = undefined
+  }
+
+  /** RFC 4320 4.2: after 64*T1 the client has given up (timer F) and an answer would only confuse: none is sent. */
+  abandonLater(): void {
+    if (!this.answered) this.setTimer(ABANDON, 64 * this.clock.t1)
   }
 
   retransmission(): void {
@@ -205,8 +213,13 @@ export class NonInviteServerMachine extends ServerMachine {
     this.#input({ kind: 'retransmission' })
   }
 
-  fired(): void {
-    this.#input({ kind: 'timer', timer: 'J' })
+  fired(name: string): void {
+    if (name !== ABANDON) this.#input({ kind: 'timer', timer: 'J' })
+    else if (!this.answered) {
+      this.owner.counters.timeouts++
+      this.#state = { kind: 'terminated' }
+      this.end()
+    }
   }
 
   transportFailed(): void {
