@@ -30,7 +30,7 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url))
 /** What any process of ours is given when the shell has it. */
 const PASSED_ON =
   /^(PATH|HOME|TZ|LANG|LC_\w+|TMPDIR|LOG_LEVEL|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|OTEL_\w+|NATS_CREDS_DIR)$/
-const USES_DATABASE: ReadonlySet<ServiceName> = new Set(['billing', 'console', 'presence', 'location'])
+const USES_DATABASE: ReadonlySet<ServiceName> = new Set(['billing'])
 
 export function planServices(settings: ServiceSettings): PartPlan[] {
   return serviceNames.map((name) => planService(name, settings))

@@ -31,6 +31,8 @@ export interface UpOptions {
   environment: NodeJS.ProcessEnv
   /** the API answers without a token: loopback demonstration */
   open?: boolean
+  /** runs when the secrets are there and before any service is, e.g. to start the carriers of the demonstration */
+  beforeServices?(secrets: Secrets, checked: CheckedFiles): Promise<void>
   /** aborts a start that is not ready yet; afterwards call `stop` */
   signal?: AbortSignal
   /** a line for the person who watches */
@@ -110,6 +112,7 @@ class Running implements Up {
     this.api = connectApi({ address: apiAddress, token: this.secrets.token })
     for (const name of serviceNames) this.#health.set(name, await freePort())
 
+    await this.#options.beforeServices?.(this.secrets, this.checked)
     const [databaseUrl] = await Promise.all([this.#startDatabase(), this.#startNats()])
     const services = planServices(this.#serviceSettings(apiAddress, databaseUrl)).map((plan) => this.#launch(plan))
     const applied = await Promise.race([applyWhenUp(this.api, this.checked, this.folder, READY_WITHIN_MS), this.broken])
