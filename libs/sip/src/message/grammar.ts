@@ -110,7 +110,7 @@ function valueFault(
       headers.to = parseNameAddr(value)
       return headers.to ? undefined : 'Malformed To'
     case CALL_ID:
-      return /^[^\s,;]+$/.test(value) ? undefined : 'Malformed Call-ID'
+      return CALL_ID_SHAPE.test(value) ? undefined : 'Malformed Call-ID'
     case CSEQ:
       return cseqFault(value, method)
     case MAX_FORWARDS:
@@ -128,6 +128,8 @@ function valueFault(
       return undefined
   }
 }
+
+const CALL_ID_SHAPE = /^[^\s,;]+$/
 
 // RFC 3261 25.1: the only time zone is GMT.
 const SIP_DATE =
@@ -169,8 +171,10 @@ function cseqFault(value: string, method: string | undefined): string | undefine
 }
 
 // RFC 3261 7.1 and 25.1: no white space, no angle brackets; 19.1.1: no headers in the URI of a request line.
-export function uriFault(text: string): string | undefined {
+export function uriFault(headers: Fields, text: string): string | undefined {
   const uri = parseUri(text)
   if (!uri) return 'Malformed Request-URI'
+  headers.requestUriText = text
+  headers.requestUri = uri
   return uri.headers === undefined ? undefined : 'Header fields in the Request-URI'
 }

@@ -5,7 +5,7 @@
  * header fields are written back byte for byte.
  */
 import { fieldNumber } from './field-names.ts'
-import type { NameAddr, Via } from './message.ts'
+import type { NameAddr, SipUri, Via } from './message.ts'
 
 export interface HeaderList {
   /** Value of the first field of that name, unfolded, trimmed; undefined when absent. */
@@ -47,14 +47,16 @@ export class Fields implements HeaderList {
   to: NameAddr | undefined
   contactText: string | undefined
   contact: readonly NameAddr[] | undefined
+  requestUriText: string | undefined
+  requestUri: SipUri | undefined
 
   constructor(names: string[], numbers: number[], values: string[], raw?: (string | undefined)[]) {
     this.names = names
     this.numbers = numbers
     this.values = values
     this.raw = raw
-    this.viaText = this.fromText = this.toText = this.contactText = undefined
-    this.via = this.from = this.to = this.contact = undefined
+    this.viaText = this.fromText = this.toText = this.contactText = this.requestUriText = undefined
+    this.via = this.from = this.to = this.contact = this.requestUri = undefined
   }
 
   /** For the parser: `value` is a single line; `raw` is given when it was folded. */

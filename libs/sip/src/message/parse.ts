@@ -75,7 +75,7 @@ const SMALL = 4_096
 
 function readHead(buffer: Buffer): Head {
   if (buffer.length <= SMALL) {
-    const text = buffer.utf8Slice(0, buffer.length)
+    const text = buffer.toString('utf8')
     // As many characters as bytes and none replaced: ASCII, so places in the text are places in the bytes.
     if (text.length === buffer.length && !text.includes('\ufffd')) return readLines(text)
   }
@@ -251,12 +251,12 @@ function readRequestLine(
   headFault: string | undefined,
   length: number,
 ): ParseOutcome {
-  const line = start.trimEnd()
+  const line = start.endsWith(' SIP/2.0') ? start : start.trimEnd()
   const space = line.indexOf(' ')
   const last = line.lastIndexOf(' ')
-  const method = line.slice(0, Math.max(space, 0))
+  const method = knownMethod(line.slice(0, Math.max(space, 0)))
   const version = line.slice(last + 1)
-  if (!isToken(method) || last === space || !/^SIP\/\d{1,9}\.\d{1,9}$/i.test(version)) {
+  if (method === '' || last === space || !(version === 'SIP/2.0' || /^SIP\/\d{1,9}\.\d{1,9}$/i.test(version))) {
     return { kind: 'drop', why: 'no SIP start line', length }
   }
   const uri = line.slice(space + 1, last)
@@ -267,11 +267,18 @@ function readRequestLine(
   }
   let fault = headFault
   if (line.length !== start.length) fault ??= 'Space at the end of the request line'
-  fault ??= uriFault(uri) ?? fieldFault(headers, method)
+  fault ??= uriFault(headers, uri) ?? fieldFault(headers, method)
   if (fault === undefined) return { kind: 'message', message: request, length }
   // RFC 4475 3.1.2.18: 501 for a method that we do not know anyway "has better future-proof characteristics".
   if (fault === WRONG_METHOD && !KNOWN_METHODS.has(method)) return refuse(request, 501, 'Not Implemented', length)
   return refuse(request, 400, fault, length)
+}
+
+const shared: ReadonlyMap<string, string> = new Map([...KNOWN_METHODS].map((method) => [method, method]))
+
+/** One string for each known method, so that none keeps a datagram alive; empty when it is no token. */
+function knownMethod(method: string): string {
+  return shared.get(method) ?? (isToken(method) ? method : '')
 }
 
 /** RFC 3261 17.1.1.3: an ACK is never answered. */

@@ -6,9 +6,9 @@
 import { readCSeq } from './cseq.ts'
 import { CONTACT, CSEQ, FROM, TO, VIA } from './field-names.ts'
 import { fieldsOf } from './header-list.ts'
-import type { CSeq, NameAddr, SipMessage, Via } from './message.ts'
+import type { CSeq, NameAddr, SipMessage, SipRequest, SipUri, Via } from './message.ts'
 import { scanVia } from './scan.ts'
-import { parseHeaderParams, parseNameAddr } from './uri.ts'
+import { parseHeaderParams, parseNameAddr, parseUri } from './uri.ts'
 import { parseVia, viaScanned } from './via.ts'
 
 export { parseVia } from './via.ts'
@@ -40,6 +40,16 @@ export function splitCommas(value: string): string[] {
     }
   }
   return found
+}
+
+/** The Request-URI read; undefined when a request of ours has a malformed one (the parser lets none in). */
+export function requestUri(request: SipRequest): SipUri | undefined {
+  const fields = fieldsOf(request.headers)
+  if (fields.requestUriText !== request.uri) {
+    fields.requestUriText = request.uri
+    fields.requestUri = parseUri(request.uri)
+  }
+  return fields.requestUri
 }
 
 export function topVia(message: SipMessage): Via | undefined {

@@ -129,34 +129,51 @@ export function skipPort(text: string, from: number): number {
   return i > from && port <= 65535 && i < from + 6 ? i : -1
 }
 
+const NONE: ReadonlyMap<string, string> = new Map()
+
+/** The parameters that were scanned last: names lower case, quotes removed. */
+export const scanned: { params: ReadonlyMap<string, string> } = { params: NONE }
+
 /**
- * `*(SEMI generic-param)` up to the end or a comma. With `into`, the parameters are noted there: names lower case,
- * quotes removed, the first of one name wins (RFC 3261 7.3.1 forbids a second).
+ * `*(SEMI generic-param)` up to the end or a comma. What was found stands in `scanned`; the first of one name wins
+ * (RFC 3261 7.3.1 forbids a second).
  */
-export function scanParams(text: string, from: number, into?: Map<string, string>): number {
+export function scanParams(text: string, from: number): number {
+  let found: Map<string, string> | undefined
   for (let i = from; ; ) {
     i = skipSpace(text, i)
-    if (i >= text.length || text.charCodeAt(i) === COMMA) return i
+    if (i >= text.length || text.charCodeAt(i) === COMMA) {
+      scanned.params = found ?? NONE
+      return i
+    }
     if (text.charCodeAt(i) !== SEMICOLON) return -1
-    const name = skipSpace(text, i + 1)
-    const nameEnd = skipToken(text, name)
-    if (nameEnd === name) return -1
-    i = skipSpace(text, nameEnd)
+    const start = skipSpace(text, i + 1)
+    const end = skipToken(text, start)
+    if (end === start) return -1
+    found ??= new Map()
+    const name = paramName(text, start, end)
+    i = skipSpace(text, end)
     if (codeAt(text, i) !== EQUALS) {
-      if (into) note(into, text, name, nameEnd, '')
+      if (!found.has(name)) found.set(name, '')
       continue
     }
     const value = skipSpace(text, i + 1)
     const quoted = codeAt(text, value) === QUOTE
     i = quoted ? skipQuoted(text, value) : skipValue(text, value)
     if (i <= value) return -1
-    if (into) note(into, text, name, nameEnd, quoted ? unquote(text, value, i) : text.slice(value, i))
+    if (!found.has(name)) found.set(name, quoted ? unquote(text, value, i) : text.slice(value, i))
   }
 }
 
-function note(into: Map<string, string>, text: string, start: number, end: number, value: string): void {
-  const name = text.slice(start, end).toLowerCase()
-  if (!into.has(name)) into.set(name, value)
+/** Parameters met in nearly every message, found without making a string; by length and first letter. */
+const usual: (string | undefined)[] = []
+for (const name of 'tag branch rport received expires transport lr ob user q maddr +sip.instance reg-id'.split(' ')) {
+  usual[(name.length << 5) | (name.charCodeAt(0) & 31)] = name
+}
+
+export function paramName(text: string, start: number, end: number): string {
+  const name = usual[((end - start) << 5) | (text.charCodeAt(start) & 31)]
+  return name !== undefined && text.startsWith(name, start) ? name : text.slice(start, end).toLowerCase()
 }
 
 function skipValue(text: string, from: number): number {
@@ -168,14 +185,14 @@ function skipValue(text: string, from: number): number {
   return i
 }
 
-/** Where the parts of the name-addr scanned last stand. `name` is -1 when there is none; parameters start at `params`. */
-export const address = { name: -1, nameEnd: -1, quoted: false, bare: false, uri: 0, uriEnd: 0, params: 0 }
+/** Where the parts of the name-addr scanned last stand; `name` is -1 when there is none. */
+export const address = { name: -1, nameEnd: -1, quoted: false, uri: 0, uriEnd: 0 }
 
 /** name-addr or addr-spec with its parameters (RFC 3261 20.10), up to the end or a comma. The URI itself is not looked into. */
 export function scanAddress(text: string, from: number): number {
   const start = skipSpace(text, from)
   address.name = -1
-  address.quoted = address.bare = false
+  address.quoted = false
   let open = start
   if (codeAt(text, start) === QUOTE) {
     const end = skipQuoted(text, start)
@@ -195,7 +212,6 @@ export function scanAddress(text: string, from: number): number {
   if (close < 0) return -1
   address.uri = open + 1
   address.uriEnd = close
-  address.params = close + 1
   return scanParams(text, close + 1)
 }
 
@@ -219,15 +235,13 @@ function scanAddrSpec(text: string, start: number): number {
     if (code === QUESTION || code === LESS || code === 0x3e || code === QUOTE) return -1
   }
   if (i === start) return -1
-  address.bare = true
   address.uri = start
   address.uriEnd = i
-  address.params = i
   return scanParams(text, i)
 }
 
 /** Where the parts of the Via element scanned last stand; `port` is -1 when there is none. */
-export const hop = { transport: 0, transportEnd: 0, host: 0, hostEnd: 0, port: -1, portEnd: -1, params: 0, end: 0 }
+export const hop = { transport: 0, transportEnd: 0, host: 0, hostEnd: 0, port: -1, portEnd: -1 }
 
 /** via-parm, up to the end or a comma. */
 export function scanVia(text: string, from: number): number {
@@ -242,14 +256,13 @@ export function scanVia(text: string, from: number): number {
   hop.hostEnd = skipHost(text, hop.host)
   if (hop.hostEnd < 0) return -1
   hop.port = hop.portEnd = -1
-  hop.params = skipSpace(text, hop.hostEnd)
-  if (codeAt(text, hop.params) === COLON) {
-    hop.port = skipSpace(text, hop.params + 1)
-    hop.params = hop.portEnd = skipPort(text, hop.port)
-    if (hop.portEnd < 0) return -1
+  i = skipSpace(text, hop.hostEnd)
+  if (codeAt(text, i) === COLON) {
+    hop.port = skipSpace(text, i + 1)
+    i = hop.portEnd = skipPort(text, hop.port)
+    if (i < 0) return -1
   }
-  hop.end = scanParams(text, hop.params)
-  return hop.end
+  return scanParams(text, i)
 }
 
 /** `SIP / 2.0 /` with white space around the slashes and in any case. */

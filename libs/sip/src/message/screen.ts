@@ -5,9 +5,8 @@
 import { readAuthorization } from '../auth/digest.ts'
 import { KNOWN_METHODS } from './grammar.ts'
 import type { SipRequest, SipResponse } from './message.ts'
-import { contacts, contentType, elements, maxForwards, to, tokens } from './read.ts'
+import { contacts, contentType, elements, maxForwards, requestUri, to, tokens } from './read.ts'
 import { reasonOf } from './status.ts'
-import { parseUri } from './uri.ts'
 
 export interface Capabilities {
   /** Methods answered here; ACK and CANCEL always are. */
@@ -83,7 +82,7 @@ function screenMethod(request: SipRequest, can: Capabilities): Refusal {
 
 // RFC 3261 8.2.2.1: a Request-URI with a scheme that is not supported gets 416.
 function screenTarget(request: SipRequest, can: Capabilities): Refusal {
-  const uri = parseUri(request.uri)
+  const uri = requestUri(request)
   if (!uri || !can.schemes.includes(uri.scheme)) return refuse(416)
   if (request.method === 'REGISTER') return screenRegister(request)
   // RFC 3261 8.1.1.8: an INVITE MUST hold exactly one Contact, a SIP or SIPS URI: nobody could reach the caller else.

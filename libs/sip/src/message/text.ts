@@ -69,9 +69,9 @@ const scratch = Buffer.allocUnsafeSlow(2048)
 export function flatten(text: string): string {
   if (text.length < SHORTEST_SLICE) return text
   if (text.length * 3 <= scratch.length) {
-    const size = scratch.utf8Write(text, 0)
+    const size = scratch.write(text, 0, 'utf8')
     // As many bytes as characters: ASCII.
-    if (size === text.length) return scratch.latin1Slice(0, size)
+    if (size === text.length) return scratch.toString('latin1', 0, size)
   }
   return Buffer.from(text, 'utf16le').toString('utf16le')
 }

@@ -3,7 +3,7 @@
  * gives undefined, nothing throws.
  */
 import type { NameAddr, SipUri } from './message.ts'
-import { address, isPlain, scanAddress, scanParams, skipHost, skipPort, unquote } from './scan.ts'
+import { address, isPlain, paramName, scanAddress, scanned, scanParams, skipHost, skipPort, unquote } from './scan.ts'
 
 const NO_PARAMS: ReadonlyMap<string, string> = new Map()
 
@@ -88,7 +88,7 @@ function uriParams(text: string, start: number, end: number): ReadonlyMap<string
     const stop = next < 0 || next > end ? end : next
     const equals = text.indexOf('=', i + 1)
     const nameEnd = equals < 0 || equals > stop ? stop : equals
-    const name = text.slice(i + 1, nameEnd).toLowerCase()
+    const name = nameEnd > i + 1 ? paramName(text, i + 1, nameEnd) : ''
     if (name !== '' && !map.has(name)) map.set(name, nameEnd < stop ? text.slice(nameEnd + 1, stop) : '')
     i = stop
   }
@@ -163,27 +163,18 @@ export function parseNameAddrs(value: string): NameAddr[] | undefined {
 
 /** What `scanAddress` has just found. */
 function addressScanned(text: string): NameAddr | undefined {
-  const { name, nameEnd, quoted, params } = address
+  const { name, nameEnd, quoted } = address
   const uriText = text.slice(address.uri, address.uriEnd)
   const uri = parseUri(uriText)
   if (!uri) return undefined
   let displayName: string | undefined
   if (name >= 0) displayName = quoted ? unquote(text, name, nameEnd) : text.slice(name, nameEnd).trim() || undefined
-  return { displayName, uri, uriText, params: headerParams(text, params) }
-}
-
-function headerParams(text: string, start: number): ReadonlyMap<string, string> {
-  if (start >= text.length || text.charCodeAt(start) === 0x2c) return NO_PARAMS
-  const map = new Map<string, string>()
-  scanParams(text, start, map)
-  return map
+  return { displayName, uri, uriText, params: scanned.params }
 }
 
 /** `;a=b;c="d"` -> map, values without quotes; undefined when malformed. */
 export function parseHeaderParams(text: string): ReadonlyMap<string, string> | undefined {
-  if (text === '') return NO_PARAMS
-  const map = new Map<string, string>()
-  return scanParams(text, 0, map) === text.length ? map : undefined
+  return scanParams(text, 0) === text.length ? scanned.params : undefined
 }
 
 /** Writes a name-addr; always with angle brackets, the display name quoted. */

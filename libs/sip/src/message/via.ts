@@ -1,5 +1,5 @@
 import type { Via } from './message.ts'
-import { hop, readNumeral, scanParams, scanVia } from './scan.ts'
+import { hop, readNumeral, scanned, scanVia } from './scan.ts'
 
 /** Reads one Via element (RFC 3261 20.42); undefined when malformed. */
 export function parseVia(text: string): Via | undefined {
@@ -8,10 +8,20 @@ export function parseVia(text: string): Via | undefined {
 
 /** What `scanVia` has just found in `text`. */
 export function viaScanned(text: string): Via {
-  const { port, portEnd, params, end } = hop
-  const transport = text.slice(hop.transport, hop.transportEnd).toUpperCase()
-  const host = text.slice(hop.host, hop.hostEnd).toLowerCase()
-  const found = new Map<string, string>()
-  if (params < end) scanParams(text, params, found)
-  return { transport, host, port: port < 0 ? undefined : readNumeral(text.slice(port, portEnd), 65_535), params: found }
+  const { host, hostEnd, port, portEnd } = hop
+  return {
+    transport: transportName(text, hop.transport, hop.transportEnd),
+    host: text.slice(host, hostEnd).toLowerCase(),
+    port: port < 0 ? undefined : readNumeral(text.slice(port, portEnd), 65_535),
+    params: scanned.params,
+  }
+}
+
+function transportName(text: string, start: number, end: number): string {
+  if (end - start === 3) {
+    if (text.startsWith('UDP', start)) return 'UDP'
+    if (text.startsWith('TCP', start)) return 'TCP'
+    if (text.startsWith('TLS', start)) return 'TLS'
+  }
+  return text.slice(start, end).toUpperCase()
 }

@@ -11,7 +11,7 @@ export function writeMessage(message: SipMessage): Buffer {
   const head = writeHead(message)
   const { body } = message
   if (head.length * 3 <= scratch.length) {
-    const size = scratch.utf8Write(head, 0)
+    const size = scratch.write(head, 0, 'utf8')
     // As many bytes as characters: ASCII, so nothing of it was odd.
     if (size === head.length) {
       const bytes = Buffer.allocUnsafe(size + body.length)
