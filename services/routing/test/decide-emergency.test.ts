@@ -57,6 +57,10 @@ test('L3: withholding the number does not hold for emergency calls', () => {
   const [attempt] = plan(decide(from.alice, '911', { privacy: true }, table)).branches[0]?.attempts ?? []
   assert.equal(attempt?.kind === 'trunk' && attempt.calling, '+14255551001')
 })
+test('L1: the desk is the last rung, but not for a call of its own', () => {
+  assert.match(walk(decide(from.alice, '911'))[0] ?? '', /, bob$/)
+  assert.doesNotMatch(walk(decide(from.bob, '911'))[0] ?? '', /bob/)
+})
 test('a trunk that seems down is tried after the others, never left out', () => {
   const decision = decideRoute(ask(from.alice, '911'), acme, tuesday, { down: new Set(['itsp-a']) })
   assert.match(walk(decision)[0] ?? '', /^callee: itsp-b 911, itsp-a 911, /)

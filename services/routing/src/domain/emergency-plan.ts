@@ -29,7 +29,9 @@ export function emergencyPlan(
   const { emergency } = table
   const test = emergency.test.has(number)
   const attempts: Attempt[] = rungs(number, back, caller, table, circumstances).slice(0, mostRungs)
-  for (const user of emergency.desk.slice(0, mostDesks)) attempts.push({ kind: 'user', user, ringMs: deskRingMs })
+  for (const user of emergency.desk.slice(0, mostDesks)) {
+    if (user !== caller.user) attempts.push({ kind: 'user', user, ringMs: deskRingMs })
+  }
   if (attempts.length === 0) {
     const reason = 'No trunk of this configuration takes emergency calls and there is no desk: nothing can be done.'
     return { kind: 'reject', revision: table.revision, status: 480, reason, caller }
