@@ -17,7 +17,7 @@ export function isE164(text: string): boolean {
 
 /** Whether the number can exist by the numbering plan of its country: for warnings, never to refuse a call. */
 export function isPlausible(e164: string): boolean {
-  return parsePhoneNumberFromString(e164)?.isPossible() === true && parsePhoneNumberFromString(e164)?.isValid() === true
+  return parsePhoneNumberFromString(e164)?.isValid() === true
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Bus } from '@tandem/bus/bus.ts'
-import { ListCdrs, SummariseBilling, UsageSampled } from '@tandem/contracts/billing.ts'
+import { ListCdrs, ShowSavings, SummariseBilling, type UsageSample, UsageSampled } from '@tandem/contracts/billing.ts'
 import { CallEnded } from '@tandem/contracts/call.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { type Database, isDatabaseAway } from '@tandem/store/database.ts'
@@ -9,6 +9,7 @@ import { createCdrStore } from './adapters/cdr-store.ts'
 import { migrations, SCHEMA } from './adapters/migrations.ts'
 import { createUsageStore, type UsageStore } from './adapters/usage-store.ts'
 import { watchTariffs } from './adapters/watch-tariffs.ts'
+import { compareWays } from './domain/savings.ts'
 import { createTakeIn } from './take-in.ts'
 
 export interface BillingDeps {
@@ -30,6 +31,8 @@ export interface Billing {
 const DURABLE = 'billing-cdr'
 /** What a killed billing had taken comes again after this long, ms; more than the patience of one batch. */
 const ACK_WAIT_MS = 10_000
+/** A transaction and its wake-ups cost the same for one leg as for a hundred: gather for this long, ms. */
+const GATHER_MS = 100
 
 /** Starts at once; legs are taken in from the moment that the schema is there and a configuration is known. */
 export function startBilling({
@@ -63,6 +66,22 @@ export function startBilling({
     why = 'waiting for a configuration'
     const watch = watchTariffs(bus, database, log)
     stops.push(() => watch.stop())
+    stops.push(
+      bus.answer(ShowSavings, async ({ from, to, inputs }) => {
+        const tariffs = watch.current()
+        if (tariffs === undefined) return undefined
+        const range = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) }
+        const [calls, samples] = await Promise.all([
+          queries.calls(range),
+          usage.read({ ...range, now: now(), partial: true }),
+        ])
+        const period = {
+          start: from === undefined ? (calls[0]?.start ?? now()) : Date.parse(from),
+          end: to === undefined ? now() : Date.parse(to),
+        }
+        return compareWays(calls, pooled(samples), period, tariffs, inputs)
+      }),
+    )
     const stopTelling = tellSamples(bus, usage, log, now, tellSamplesEveryMs)
     stops.push(stopTelling)
     const initial = await watch.first
@@ -75,7 +94,9 @@ export function startBilling({
       tariffs: () => watch.current() ?? initial,
       stopped: () => stopped,
     })
-    stops.push(bus.consume(CallEnded, { durable: DURABLE, batch: 500, ackWaitMs: ACK_WAIT_MS }, takeIn))
+    stops.push(
+      bus.consume(CallEnded, { durable: DURABLE, batch: 500, gatherMs: GATHER_MS, ackWaitMs: ACK_WAIT_MS }, takeIn),
+    )
     why = undefined
   }
   const starting = start().catch((error: unknown) => {
@@ -91,6 +112,18 @@ export function startBilling({
       await Promise.race([starting, Promise.resolve()])
     },
   }
+}
+
+/** Samples of all trunks added up by window: what one central trunk would have carried. */
+function pooled(samples: readonly UsageSample[]): { bytesIn: number; bytesOut: number }[] {
+  const windows = new Map<string, { bytesIn: number; bytesOut: number }>()
+  for (const { from, bytesIn, bytesOut } of samples) {
+    const window = windows.get(from) ?? { bytesIn: 0, bytesOut: 0 }
+    window.bytesIn += bytesIn
+    window.bytesOut += bytesOut
+    windows.set(from, window)
+  }
+  return [...windows.values()]
 }
 
 async function migrateWhenThere(database: Database, log: Logger, stopped: () => boolean): Promise<boolean> {

@@ -127,7 +127,7 @@ async function storeOrSplit(legs: readonly Leg[], letters: DeadLetter[], deps: T
     const middle = legs.length >> 1
     const left = await storeOrSplit(legs.slice(0, middle), letters, deps)
     const right = await storeOrSplit(legs.slice(middle), letters, deps)
-    return left.union(right)
+    return new Set([...left, ...right])
   }
 }
 

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { BillingRated, BillingStored, ListCdrs, SummariseBilling, UsageSampled } from '@tandem/contracts/billing.ts'
+import {
+  BillingRated,
+  BillingStored,
+  ListCdrs,
+  ShowSavings,
+  SummariseBilling,
+  UsageSampled,
+} from '@tandem/contracts/billing.ts'
 import { CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
 import type { Body, Question } from '@tandem/contracts/contract.ts'
 import type { Database } from '@tandem/store/database.ts'
@@ -169,6 +176,18 @@ test('pages follow each other without gap or repetition, newest first', async ()
   assert.equal((await list({ user: 'alice', trunk: 'itsp-a' })).legs, 2)
   assert.equal((await list({ from: '2030-01-01T00:00:00Z' })).legs, 0)
   assert.equal((await platform.console.ask(ListCdrs, { cursor: 'bogus' })).kind, 'refused')
+})
+
+test('the savings rest on the stored calls', async () => {
+  const asked = await platform.console.ask(ShowSavings, { inputs: { 'pri-monthly': '500' } })
+  assert.equal(asked.kind, 'answer', JSON.stringify(asked))
+  const { answer } = asked as Extract<typeof asked, { kind: 'answer' }>
+  assert.equal(answer.currency, 'USD')
+  assert.deepEqual(
+    answer.ways.map((way) => way.name),
+    ['pri-per-site', 'sip-per-minute', 'channel-packs', 'bandwidth-p95'],
+  )
+  assert.deepEqual([answer.inputs.calls, answer.inputs['pri-monthly']], ['4', '500'])
 })
 
 test('legs that end while billing and then PostgreSQL are killed are all stored once, and the sums agree', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Bus } from '@tandem/bus/bus.ts'
-import { writeRevision } from '@tandem/config/revision.ts'
+import { type Revision, writeRevision } from '@tandem/config/revision.ts'
 import type { LegRecord } from '@tandem/contracts/call.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { type Database, openDatabase } from '@tandem/store/database.ts'
@@ -44,6 +44,15 @@ prices:
 export const DECK =
   'prefix,name,connect,perMinute,from,to\n1,North America,0,0.0100,2024-01-01,\n1206,Seattle,0.01,0.0175,,\n'
 
+export const REVISION: Revision = {
+  revision: 1,
+  by: 'test',
+  at: '2026-01-01T00:00:00Z',
+  why: 'test',
+  source: [{ path: 'tandem.yaml', text: CONFIGURATION }],
+  decks: { 'rates/a.csv': DECK },
+}
+
 export interface Platform {
   nats: PrivateNats
   edge: Bus
@@ -64,15 +73,7 @@ export async function startPlatform(): Promise<Platform> {
   let server = first
   const console = await nats.bus('console')
   const edge = await nats.bus('edge-proxy')
-  const revision = {
-    revision: 1,
-    by: 'test',
-    at: '2026-01-01T00:00:00Z',
-    why: 'test',
-    source: [{ path: 'tandem.yaml', text: CONFIGURATION }],
-    decks: { 'rates/a.csv': DECK },
-  }
-  await (await console.bucket('config')).put('current', writeRevision(revision))
+  await (await console.bucket('config')).put('current', writeRevision(REVISION))
   return {
     nats,
     edge,

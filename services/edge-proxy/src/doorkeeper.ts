@@ -100,7 +100,7 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
   }
 
   const proveUser = (request: SipRequest, wire: Wire, respond: Respond): string | undefined => {
-    if (tables().carrierOnly.has(wire.listener)) {
+    if (tables().carrierOnly.has(wire.listener) && site(wire.remoteAddress) === undefined) {
       refused(request, wire, 'unknown source on a carrier listener')
       respond(403)
       return undefined
@@ -179,9 +179,12 @@ function compile(configuration: Configuration, twins: (listener: string) => read
     if (group) group.push(source)
     else sources.set(source.listener, [source])
   }
-  const all = Object.keys(configuration.edge.listen)
-  // where phones have listeners of their own, a stranger on a carrier's listener is nobody's phone
-  const carrierOnly = all.some((name) => !sources.has(name)) ? new Set(sources.keys()) : new Set<string>()
+  // where phones have a listener of their own, a stranger on the carriers' one is nobody's phone
+  const { listen } = configuration.edge
+  const forPhones = new Set(Object.values(listen).flatMap((l) => (sources.has(l.name) ? [] : [l.transport])))
+  const carrierOnly = new Set(
+    Object.values(listen).flatMap((l) => (sources.has(l.name) && forPhones.has(l.transport) ? [l.name] : [])),
+  )
   const users = new Map<string, string>()
   for (const user of Object.values(configuration.users)) {
     if (user.did !== null) users.set(user.did, user.name).set(user.did.slice(1), user.name)

@@ -114,7 +114,25 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     draining: isDraining,
   })
 
-  await listeners.apply(configuration.edge.listen)
+  const close = async () => {
+    draining = true
+    await trunks.close()
+    await calls.close()
+    await subscriptions.close()
+    await messages.close()
+    registrations.close()
+    capture.close()
+    layer.close()
+    await listeners.close()
+    clock.close()
+  }
+
+  try {
+    await listeners.apply(configuration.edge.listen)
+  } catch (error) {
+    await close()
+    throw error
+  }
   trunks.configured()
 
   return {
@@ -144,18 +162,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
       registrations.retell()
       trunks.retell()
     },
-    async close() {
-      draining = true
-      await trunks.close()
-      await calls.close()
-      await subscriptions.close()
-      await messages.close()
-      registrations.close()
-      capture.close()
-      layer.close()
-      await listeners.close()
-      clock.close()
-    },
+    close,
   }
 }
 

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { readEnvironment } from '@tandem/observability/environment.ts'
 import { startHealth } from '@tandem/observability/health.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { runService } from '@tandem/observability/run.ts'
 import { startObservability } from '@tandem/observability/start.ts'
 import { connectLate } from './adapters/late-bus.ts'
-import { openMediaRelay } from './adapters/media-relay.ts'
-import { openOutbox } from './adapters/outbox.ts'
 import { callsIn } from './calls.ts'
 import { type EdgeService, startEdge } from './service.ts'
 
@@ -39,11 +37,7 @@ runService(log, async () => {
   edge = startEdge({
     ...{ bus, connected, log, dataFolder, node },
     env: { ...process.env, TANDEM_DATA: dataFolder },
-    createCalls: (core) =>
-      createCalls(core, {
-        media: openMediaRelay({ ...core.config().edge.media, now: core.clock.now }),
-        outbox: openOutbox({ folder: join(dataFolder, 'edge'), bus, log }),
-      }),
+    createCalls: callsIn(dataFolder),
   })
   const { ready } = edge
   const health = await startHealth({ service, host: environment.healthHost, port: environment.healthPort, ready })

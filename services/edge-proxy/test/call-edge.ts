@@ -15,6 +15,7 @@ import {
 } from '@tandem/contracts/routing.ts'
 import { type Itsp, type ItspParts, startItsp } from '@tandem/testing/itsp.ts'
 import { type Phone, startPhone } from '@tandem/testing/phone.ts'
+import { freePort } from '@tandem/testing/ports.ts'
 import { callsIn } from '../src/calls.ts'
 import type { CallControl } from '../src/on-invite.ts'
 import { PASSWORDS, startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
@@ -32,7 +33,7 @@ export interface CallEdge {
   readonly records: readonly LegRecord[]
   route(decide: (question: RouteQuestion) => RouteDecision | undefined): void
   locate(answer: LocateAnswer | undefined): void
-  /** Waits until so many records are there. */
+  /** The records of the call that the router was asked about last, once there are so many. */
   ended(count: number): Promise<readonly LegRecord[]>
   stopRouting(): Promise<void>
   close(): Promise<void>
@@ -43,6 +44,8 @@ export interface CallEdgeOptions {
   readonly b?: Partial<ItspParts>
   readonly trunks?: Record<string, object>
   readonly document?: Partial<ConfigurationDocument>
+  readonly edge?: Partial<ConfigurationDocument['edge']>
+  readonly edge?: Partial<ConfigurationDocument['edge']>
   readonly mediaPorts?: string
 }
 
@@ -54,14 +57,19 @@ export function somePorts(): string {
 
 export async function startCallEdge(options: CallEdgeOptions = {}): Promise<CallEdge> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-calls-'))
-  const itspA = await startItsp({ name: 'Carrier A', ...options.a })
-  const itspB = await startItsp({ name: 'Carrier B', ...options.b })
+  const carrier = await freePort()
+  const target = `udp://127.0.0.1:${carrier}`
+  const itspA = await startItsp({ name: 'Carrier A', target, ...options.a })
+  const itspB = await startItsp({ name: 'Carrier B', target, ...options.b })
   const base = testConfiguration()
+  const listen = { ...base.edge.listen, carrier: { url: target } }
   const document: ConfigurationDocument = {
     ...base,
     edge: {
       ...base.edge,
+      listen,
       media: { relay: 'embedded', address: '127.0.0.1', ports: options.mediaPorts ?? somePorts() },
+      ...options.edge,
     },
     trunks: {
       'itsp-a': {
@@ -141,18 +149,21 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
     locate(answer) {
       located = answer
     },
-    ended: (count) =>
-      new Promise((done, fail) => {
-        const timer = setTimeout(() => fail(new Error(`${records.length} of ${count} records came`)), 5000)
+    ended(count) {
+      const id = questions.at(-1)?.callId
+      return new Promise((done, fail) => {
+        const found = () => records.filter((r) => r.callId === id)
+        const timer = setTimeout(() => fail(new Error(`${found().length} of ${count} records came`)), 5000)
         const look = () => {
-          if (records.length < count) return
+          if (found().length < count) return
           clearTimeout(timer)
           watchers.delete(look)
-          done(records)
+          done(found())
         }
         watchers.add(look)
         look()
-      }),
+      })
+    },
     async stopRouting() {
       await routing.close()
     },

@@ -12,7 +12,6 @@ after(async () => {
 })
 
 test('a user calls the PSTN: audio both ways, the user hangs up, two records', async () => {
-  const from = house.records.length
   house.route(() => plan([toTrunk('itsp-a', '12065550100')]))
   const call = await house.alice.call('912065550100')
   await call.answered
@@ -24,7 +23,7 @@ test('a user calls the PSTN: audio both ways, the user hangs up, two records', a
   await call.hangUp()
   const end = await invite.call?.ended
   assert.equal(end?.why, 'hung-up')
-  const records = (await house.ended(from + 2)).slice(from)
+  const records = await house.ended(2)
   const caller = records.find((r) => r.role === 'caller')
   const trunk = records.find((r) => r.party.kind === 'trunk')
   assert.equal(caller?.user, 'alice')
@@ -43,7 +42,6 @@ test('a user calls the PSTN: audio both ways, the user hangs up, two records', a
 })
 
 test('the PSTN calls a user: the phone rings and answers, the PSTN hangs up', async () => {
-  const from = house.records.length
   house.route(() =>
     plan([toUser('alice')], {
       dialled: '14255551001',
@@ -63,7 +61,7 @@ test('the PSTN calls a user: the phone rings and answers, the PSTN hangs up', as
   await rung.audio.hears(house.itspA.tone)
   await outside.hangUp()
   await rung.ended
-  const records = (await house.ended(from + 2)).slice(from)
+  const records = await house.ended(2)
   const callee = records.find((r) => r.role === 'callee')
   assert.equal(callee?.user, 'alice')
   assert.equal(callee?.endedBy, 'caller')
@@ -93,7 +91,6 @@ test('nothing of one side is seen on the other', async () => {
 })
 
 test('the caller gives up while it rings: CANCEL, 487, records of both legs', async () => {
-  const from = house.records.length
   house.itspA.setPhone('12065550101', 'ring')
   house.route(() => plan([toTrunk('itsp-a', '12065550101')]))
   const call = await house.alice.call('912065550101')
@@ -103,7 +100,7 @@ test('the caller gives up while it rings: CANCEL, 487, records of both legs', as
   await call.hangUp()
   assert.equal((await call.ended).why, 'cancelled')
   assert.equal((await invite.call?.ended)?.why, 'cancelled')
-  const records = (await house.ended(from + 2)).slice(from)
+  const records = await house.ended(2)
   assert.deepEqual(
     records.map((r) => [r.sipStatus, r.endedBy, r.durationMs]),
     [
@@ -123,7 +120,6 @@ test('busy is told to the caller, and no other trunk is tried', async () => {
 })
 
 test('a 503 of one trunk sends the call over the next one', async () => {
-  const from = house.records.length
   house.itspA.setPhone('12065550103', { status: 503 })
   house.route(() => plan([toTrunk('itsp-a', '12065550103'), toTrunk('itsp-b', '12065550103')]))
   const call = await house.alice.call('912065550103')
@@ -132,7 +128,7 @@ test('a 503 of one trunk sends the call over the next one', async () => {
   const a = await house.itspA.nextInvite((i) => i.number === '12065550103')
   assert.notEqual(a.request.headers.get('call-id'), b.request.headers.get('call-id'), 'a fresh Call-ID per attempt')
   await call.hangUp()
-  const records = (await house.ended(from + 3)).slice(from)
+  const records = await house.ended(3)
   const failed = records.find((r) => r.sipStatus === 503)
   assert.equal(failed?.attempt, 1)
   assert.equal(failed?.q850, 41)
@@ -140,13 +136,12 @@ test('a 503 of one trunk sends the call over the next one', async () => {
 })
 
 test('a silent trunk is given up in time and the call goes on', async () => {
-  const from = house.records.length
   house.itspA.setPhone('12065550104', 'silent')
   house.route(() => plan([toTrunk('itsp-a', '12065550104', { noResponseMs: 300 }), toTrunk('itsp-b', '12065550104')]))
   const call = await house.alice.call('912065550104')
   await call.answered
   await call.hangUp()
-  const records = (await house.ended(from + 3)).slice(from)
+  const records = await house.ended(3)
   assert.equal(records.find((r) => r.sipStatus === 408)?.q850, 102)
 })
 
@@ -200,12 +195,11 @@ test('an INVITE without a description gets the offer in the answer', async () =>
 })
 
 test('a reject says why in the right status', async () => {
-  const from = house.records.length
   house.route(() => reject(403, 'bob may not call abroad'))
   const call = await house.alice.call('9011442079460000')
   await assert.rejects(call.answered, /403/)
   assert.match(call.responses.at(-1)?.headers.get('warning') ?? '', /bob may not call abroad/)
-  const [record] = (await house.ended(from + 1)).slice(from)
+  const [record] = await house.ended(1)
   assert.equal(record?.sipStatus, 403)
 })
 
@@ -221,7 +215,6 @@ test('alice and her mobile ring together: the first to answer has the call, the 
       ],
     }),
   )
-  const from = house.records.length
   const call = await house.itspB.call({ from: '+12065550177', to: '+14255551001' })
   const rung = await house.alice.nextCall()
   await call.answered
@@ -229,7 +222,7 @@ test('alice and her mobile ring together: the first to answer has the call, the 
   assert.equal(end.why, 'cancelled')
   await call.audio.hears(house.itspA.tone)
   await call.hangUp()
-  const records = (await house.ended(from + 3)).slice(from)
+  const records = await house.ended(3)
   const mobile = records.find((r) => r.role === 'mobile')
   assert.equal(mobile?.user, 'alice')
   assert.equal(mobile?.sipStatus, 200)

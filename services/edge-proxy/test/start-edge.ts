@@ -124,7 +124,7 @@ export function testConfiguration(more: Partial<ConfigurationDocument> = {}): Co
   }
 }
 
-function noCalls(): Calls {
+export function noCalls(): Calls {
   return {
     onInvite: (transaction) => void transaction.reply(501),
     onInDialog: () => false,

@@ -18,11 +18,13 @@ export type RoutingService = {
   stop(): Promise<void>
 }
 
+/** As long as the stream keeps the state of trunks, ms. */
+const rememberMs = 24 * 3_600_000
+
 /** Decides calls from memory; the table is swapped as one when a new revision stands in the bucket. `clock`: epoch ms. */
 export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number }): RoutingService {
   const { bus, log, clock } = deps
   let table: RoutingTable | undefined
-  const health = new Map<string, string>()
   let down: ReadonlySet<string> = new Set()
   const stops: Stop[] = []
 
@@ -37,11 +39,15 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     stops.push(bus.answer(ExplainRoute, (asked) => explainRoute(asked, table as RoutingTable, clock(), down)))
   }
 
-  // Trunks of several edges: one that does not get through to it is enough to try it last.
+  // From the stream, so that a router that starts later knows it too. One prober per trunk: its last word counts.
   stops.push(
-    bus.hear(TrunkChanged, ({ trunk, edge, health: state }) => {
-      health.set(`${edge} ${trunk}`, state === 'down' || state === 'drain' ? trunk : '')
-      down = new Set([...health.values()].filter((name) => name !== ''))
+    bus.replay(TrunkChanged, { sinceMs: rememberMs }, ({ trunk, health }) => {
+      const away = health === 'down' || health === 'drain'
+      if (away === down.has(trunk)) return
+      const next = new Set(down)
+      if (away) next.add(trunk)
+      else next.delete(trunk)
+      down = next
     }),
   )
   stops.push(

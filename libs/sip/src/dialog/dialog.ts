@@ -6,6 +6,7 @@
 import { makeRequest } from '../message/make.ts'
 import type { NameAddr, SipMessage, SipRequest, SipResponse } from '../message/message.ts'
 import { callId, contacts, cseq, fromTag, nameAddrs, toTag } from '../message/read.ts'
+import { flatten } from '../message/text.ts'
 import { parseUri, writeUri } from '../message/uri.ts'
 
 /** Everything RFC 3261 12 keeps of a dialog. JSON.parse(JSON.stringify(dialog)) is the same dialog. */
@@ -43,7 +44,7 @@ export function dialogOfUas(request: SipRequest, response: SipResponse, secure =
   const remoteTarget = contactUri(request)
   const sequence = cseq(request)?.sequence
   if (localTag === undefined || remoteTarget === undefined || sequence === undefined) return undefined
-  return {
+  return own({
     role: 'uas',
     state: response.status < 200 ? 'early' : 'confirmed',
     callId: callId(request),
@@ -58,7 +59,7 @@ export function dialogOfUas(request: SipRequest, response: SipResponse, secure =
     localSequence: null,
     remoteSequence: sequence,
     secure,
-  }
+  })
 }
 
 /**
@@ -76,7 +77,7 @@ export function dialogOfUac(request: SipRequest, response: SipResponse, secure =
   // a provisional may lack Contact (RFC 3261 20.10: only 2xx MUST have it): the Request-URI serves until the 2xx
   const remoteTarget = contactUri(response) ?? (early ? request.uri : undefined)
   if (remoteTarget === undefined) return undefined
-  return {
+  return own({
     role: 'uac',
     state: early ? 'early' : 'confirmed',
     callId: callId(request),
@@ -90,6 +91,20 @@ export function dialogOfUac(request: SipRequest, response: SipResponse, secure =
     localSequence: sequence,
     remoteSequence: null,
     secure,
+  })
+}
+
+/** A dialog lives long: its text must not hold on to the datagrams it came in. */
+function own(dialog: Dialog): Dialog {
+  return {
+    ...dialog,
+    callId: flatten(dialog.callId),
+    localTag: flatten(dialog.localTag),
+    remoteTag: flatten(dialog.remoteTag),
+    localParty: flatten(dialog.localParty),
+    remoteParty: flatten(dialog.remoteParty),
+    remoteTarget: flatten(dialog.remoteTarget),
+    routeSet: dialog.routeSet.map(flatten),
   }
 }
 
@@ -102,8 +117,8 @@ export function confirmDialog(dialog: Dialog, response: SipResponse): Dialog {
   return {
     ...dialog,
     state: 'confirmed',
-    remoteTarget: contactUri(response) ?? dialog.remoteTarget,
-    routeSet: recordRoutes(response).reverse(),
+    remoteTarget: flatten(contactUri(response) ?? dialog.remoteTarget),
+    routeSet: recordRoutes(response).reverse().map(flatten),
   }
 }
 
@@ -254,7 +269,9 @@ function refreshesTarget(method: string): boolean {
 
 function refreshTarget(dialog: Dialog, message: SipMessage, method = cseq(message)?.method ?? ''): Dialog {
   const remoteTarget = refreshesTarget(method) ? contactUri(message) : undefined
-  return remoteTarget === undefined || remoteTarget === dialog.remoteTarget ? dialog : { ...dialog, remoteTarget }
+  return remoteTarget === undefined || remoteTarget === dialog.remoteTarget
+    ? dialog
+    : { ...dialog, remoteTarget: flatten(remoteTarget) }
 }
 
 function contactUri(message: SipMessage): string | undefined {

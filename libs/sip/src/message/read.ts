@@ -7,7 +7,7 @@ import { readCSeq } from './cseq.ts'
 import { CONTACT, CSEQ, FROM, TO, VIA } from './field-names.ts'
 import { fieldsOf } from './header-list.ts'
 import type { CSeq, NameAddr, SipMessage, SipRequest, SipUri, Via } from './message.ts'
-import { scanVia } from './scan.ts'
+import { scanVia, skipQuoted } from './scan.ts'
 import { parseHeaderParams, parseNameAddr, parseUri } from './uri.ts'
 import { parseVia, viaScanned } from './via.ts'
 
@@ -20,26 +20,32 @@ export function elements(message: SipMessage, name: string): string[] {
 
 /** Splits at commas outside quotes and angle brackets; empty elements are left out. */
 export function splitCommas(value: string): string[] {
-  if (!value.includes(',')) return value === '' ? [] : [value]
   const found: string[] = []
-  let start = 0
-  let quoted = false
-  let angle = false
-  for (let i = 0; i <= value.length; i++) {
-    const c = value[i]
-    if (quoted) {
-      if (c === '\\') i++
-      else if (c === '"') quoted = false
-    } else if (c === '"') quoted = true
-    else if (c === '<') angle = true
-    else if (c === '>') angle = false
-    if (i >= value.length || (c === ',' && !quoted && !angle)) {
-      const element = value.slice(start, i).trim()
-      if (element !== '') found.push(element)
-      start = i + 1
-    }
+  const plain = !value.includes('"') && !value.includes('<')
+  for (let start = 0; start < value.length; ) {
+    let end = plain ? value.indexOf(',', start) : elementEnd(value, start)
+    if (end < 0) end = value.length
+    const element = value.slice(start, end).trim()
+    if (element !== '') found.push(element)
+    start = end + 1
   }
   return found
+}
+
+/** The next comma that separates; -1 when there is none. */
+function elementEnd(value: string, from: number): number {
+  let angle = false
+  for (let i = from; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code === 0x22) {
+      i = skipQuoted(value, i) - 1
+      // A quote that is never closed: all the rest is one element.
+      if (i < 0) return -1
+    } else if (code === 0x3c) angle = true
+    else if (code === 0x3e) angle = false
+    else if (code === 0x2c && !angle) return i
+  }
+  return -1
 }
 
 /** The Request-URI read; undefined when a request of ours has a malformed one (the parser lets none in). */

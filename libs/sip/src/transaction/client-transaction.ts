@@ -2,8 +2,10 @@
 import { makeAck, makeCancel } from '../message/make.ts'
 import type { SipRequest, SipResponse } from '../message/message.ts'
 import { toTag } from '../message/read.ts'
+import { flatten } from '../message/text.ts'
 import { writeMessage } from '../message/write.ts'
 import * as invite from './invite-client.ts'
+import { KeptMessage } from './kept-message.ts'
 import { Machine, type MachineOwner } from './machine.ts'
 import * as nonInvite from './non-invite-client.ts'
 import type { Wire } from './wire.ts'
@@ -70,7 +72,8 @@ export abstract class ClientMachine extends Machine implements ClientTransaction
   ) {
     super(owner, wire)
     this.clientOwner = owner
-    this.method = request.method
+    // what lingers must not hold on to a datagram or to the parts it was joined from
+    this.method = flatten(request.method)
     this.branch = branch
     this.key = key
     this.request = request
@@ -108,10 +111,15 @@ export abstract class ClientMachine extends Machine implements ClientTransaction
   }
 }
 
+interface KeptAck {
+  readonly message: KeptMessage
+  readonly wire: Wire
+}
+
 export class InviteClientMachine extends ClientMachine {
   #state: invite.InviteClientState = { kind: 'calling', interval: 0, cancel: false }
-  #ack: Uint8Array | undefined
-  #acks: Map<string, { bytes: Uint8Array; wire: Wire }> | undefined
+  #ack: KeptMessage | undefined
+  #acks: Map<string, KeptAck> | undefined
   #cancelHeaders: Iterable<readonly [name: string, value: string]> | undefined
 
   begin(): void {
@@ -134,10 +142,11 @@ export class InviteClientMachine extends ClientMachine {
   }
 
   ack(ack: SipRequest, wire: Wire = this.wire): void {
-    const kept = { bytes: this.clientOwner.writeAck(ack, wire), wire }
+    const kept = { message: new KeptMessage(this.clientOwner.writeAck(ack, wire)), wire }
     this.#acks ??= new Map()
-    if (this.#acks.size < 64) this.#acks.set(toTag(ack) ?? '', kept)
+    if (this.#acks.size < 64) this.#acks.set(flatten(toTag(ack) ?? ''), kept)
     this.#send(kept)
+    kept.message.compact()
   }
 
   fired(name: string): void {
@@ -148,14 +157,14 @@ export class InviteClientMachine extends ClientMachine {
     this.#input({ kind: 'transport-error' })
   }
 
-  #resend(kept: { bytes: Uint8Array; wire: Wire }): void {
+  #resend(kept: KeptAck): void {
     this.owner.counters.retransmissionsSent++
     this.#send(kept)
   }
 
-  #send({ bytes, wire }: { bytes: Uint8Array; wire: Wire }): void {
+  #send({ message, wire }: KeptAck): void {
     try {
-      wire.send(bytes)
+      wire.send(message.bytes)
     } catch {
       // the 2xx comes again, and with it this ACK
       this.owner.counters.transportErrors++
@@ -209,11 +218,12 @@ export class InviteClientMachine extends ClientMachine {
         break
       case 'ack':
         if (!this.request) return
-        this.#ack = writeMessage(makeAck(this.request, effect.response))
-        this.#send({ bytes: this.#ack, wire: this.wire })
+        this.#ack = new KeptMessage(writeMessage(makeAck(this.request, effect.response)))
+        this.#send({ message: this.#ack, wire: this.wire })
+        this.#ack.compact()
         break
       case 'ack-again':
-        if (this.#ack) this.#resend({ bytes: this.#ack, wire: this.wire })
+        if (this.#ack) this.#resend({ message: this.#ack, wire: this.wire })
         break
       case 'cancel':
         this.#sendCancel()

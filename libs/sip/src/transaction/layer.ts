@@ -2,6 +2,7 @@
 import { makeResponse } from '../message/make.ts'
 import type { SipRequest, SipResponse } from '../message/message.ts'
 import { elements, toTag } from '../message/read.ts'
+import { flatten } from '../message/text.ts'
 import { writeMessage } from '../message/write.ts'
 import {
   type ClientHandlers,
@@ -142,7 +143,7 @@ export class TransactionLayer {
    */
   request(request: SipRequest, wire: Wire, handlers: ClientHandlers): ClientTransaction {
     if (request.method === 'ACK') throw new Error('an ACK has no transaction: use ClientTransaction.ack or sendAck')
-    const branch = MAGIC_COOKIE + this.#parts.random()
+    const branch = flatten(MAGIC_COOKIE + this.#parts.random())
     request.headers.prepend('Via', viaValue(wire, branch))
     return this.#startClient(request, branch, wire, handlers)
   }

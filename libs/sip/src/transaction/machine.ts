@@ -28,10 +28,12 @@ export interface MachineOwner {
   clockwork(wire: Wire): Clockwork
 }
 
+const NONE: readonly WheelTimer[] = []
+
 export abstract class Machine implements TimerListener {
   readonly wire: Wire
   protected readonly owner: MachineOwner
-  #timers: WheelTimer[] = []
+  #timers: readonly WheelTimer[] = NONE
 
   constructor(owner: MachineOwner, wire: Wire) {
     this.owner = owner
@@ -47,9 +49,9 @@ export abstract class Machine implements TimerListener {
   }
 
   protected setTimer(name: string, ms: number): void {
-    // fired and cleared ones leave when the next is set: there are never more than three
-    if (this.#timers.length > 0) this.#timers = this.#timers.filter((timer) => timer.active)
-    this.#timers.push(this.owner.timers.set(ms, this, name))
+    const timer = this.owner.timers.set(ms, this, name)
+    // fired and cleared ones leave when the next is set: there are never more than three (and push would reserve 17)
+    this.#timers = this.#timers.length === 0 ? [timer] : [...this.#timers.filter(({ active }) => active), timer]
   }
 
   protected clearTimer(name: string): void {
@@ -58,7 +60,7 @@ export abstract class Machine implements TimerListener {
 
   protected clearAllTimers(): void {
     for (const timer of this.#timers) this.owner.timers.clear(timer)
-    this.#timers = []
+    this.#timers = NONE
   }
 
   protected transmit(bytes: Uint8Array): void {

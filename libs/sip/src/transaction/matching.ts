@@ -1,6 +1,7 @@
 /** Keys under which transactions are found: RFC 3261 17.1.3 and 17.2.3. */
 import type { SipRequest, SipResponse } from '../message/message.ts'
 import { callId, cseq, fromTag, topVia, toTag } from '../message/read.ts'
+import { flatten } from '../message/text.ts'
 
 /** RFC 3261 8.1.1.7: every branch of a compliant client begins with this. */
 export const MAGIC_COOKIE = 'z9hG4bK'
@@ -39,7 +40,7 @@ export function requestIdentity(request: SipRequest): string | undefined {
 }
 
 export function serverKey(identity: string, method: string): string {
-  return `${method}|${identity}`
+  return flatten(`${method}|${identity}`)
 }
 
 export function isCompliant(identity: string): boolean {
@@ -51,7 +52,7 @@ export function isCompliant(identity: string): boolean {
  * transaction".
  */
 export function ackKey2543(request: SipRequest, toTagOfResponse: string): string {
-  return `ACK|${toTagOfResponse}|${identity2543(request)}`
+  return flatten(`ACK|${toTagOfResponse}|${identity2543(request)}`)
 }
 
 function identity2543(request: SipRequest): string {
@@ -68,11 +69,11 @@ export function responseKey(response: SipResponse): string | undefined {
 }
 
 export function clientKey(branch: string, method: string): string {
-  return `${method}|${branch}`
+  return flatten(`${method}|${branch}`)
 }
 
 /** RFC 3261 8.2.2.2: From tag, Call-ID and CSeq of a request without To tag; undefined for one with a To tag. */
 export function mergeKey(request: SipRequest): string | undefined {
   if (toTag(request) !== undefined) return undefined
-  return `${fromTag(request) ?? ''}|${callId(request)}|${request.headers.get('cseq') ?? ''}`
+  return flatten(`${fromTag(request) ?? ''}|${callId(request)}|${request.headers.get('cseq') ?? ''}`)
 }

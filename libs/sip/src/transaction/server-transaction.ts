@@ -3,6 +3,7 @@ import { makeResponse, type ResponseParts } from '../message/make.ts'
 import type { SipRequest, SipResponse } from '../message/message.ts'
 import { writeMessage } from '../message/write.ts'
 import * as invite from './invite-server.ts'
+import { KeptMessage } from './kept-message.ts'
 import { Machine, type MachineOwner } from './machine.ts'
 import * as nonInvite from './non-invite-server.ts'
 import type { Wire } from './wire.ts'
@@ -95,7 +96,7 @@ export abstract class ServerMachine extends Machine {
 }
 
 export class InviteServerMachine extends ServerMachine {
-  #state: invite.InviteServerState<Uint8Array> = { kind: 'proceeding', last: undefined }
+  #state: invite.InviteServerState<KeptMessage> = { kind: 'proceeding', last: undefined }
   /** The To tag of our responses: CANCEL is answered with the same (RFC 3261 9.2). */
   #toTag = ''
 
@@ -116,8 +117,10 @@ export class InviteServerMachine extends ServerMachine {
   respond(status: number, response: SipResponse, bytes: Uint8Array): void {
     const first = !this.answered && status >= 200
     const user = this.user
-    this.#input({ kind: 'respond', status, response: bytes })
+    const kept = new KeptMessage(bytes)
+    this.#input({ kind: 'respond', status, response: kept })
     if (!first) return
+    kept.compact()
     if (status >= 300 && user) this.serverOwner.expectAck2543(this, user.request, response)
     else this.user = undefined
   }
@@ -152,19 +155,19 @@ export class InviteServerMachine extends ServerMachine {
     this.#input({ kind: 'transport-error' })
   }
 
-  #input(input: invite.InviteServerInput<Uint8Array>): void {
+  #input(input: invite.InviteServerInput<KeptMessage>): void {
     this.#run(invite.step(this.#state, input, this.clock))
   }
 
-  #run([state, effects]: invite.InviteServerStep<Uint8Array>): void {
+  #run([state, effects]: invite.InviteServerStep<KeptMessage>): void {
     this.#state = state
     for (const effect of effects) this.#apply(effect)
   }
 
-  #apply(effect: invite.InviteServerEffect<Uint8Array>): void {
+  #apply(effect: invite.InviteServerEffect<KeptMessage>): void {
     switch (effect.kind) {
       case 'send':
-        this.transmit(effect.response)
+        this.transmit(effect.response.bytes)
         break
       case 'set-timer':
         this.setTimer(effect.timer, effect.ms)
@@ -191,7 +194,7 @@ export class InviteServerMachine extends ServerMachine {
 const ABANDON = 'abandon'
 
 export class NonInviteServerMachine extends ServerMachine {
-  #state: nonInvite.NonInviteServerState<Uint8Array> = { kind: 'trying' }
+  #state: nonInvite.NonInviteServerState<KeptMessage> = { kind: 'trying' }
 
   get answered(): boolean {
     return this.#state.kind === 'completed' || this.#state.kind === 'terminated'
@@ -199,8 +202,11 @@ export class NonInviteServerMachine extends ServerMachine {
 
   respond(status: number, _response: SipResponse, bytes: Uint8Array): void {
     if (status >= 200) this.clearTimer(ABANDON)
-    this.#input({ kind: 'respond', status, response: bytes })
-    if (status >= 200) this.user = undefined
+    const kept = new KeptMessage(bytes)
+    this.#input({ kind: 'respond', status, response: kept })
+    if (status < 200) return
+    kept.compact()
+    this.user = undefined
   }
 
   /** RFC 4320 4.2: after 64*T1 the client has given up (timer F) and an answer would only confuse: none is sent. */
@@ -226,11 +232,11 @@ export class NonInviteServerMachine extends ServerMachine {
     this.#input({ kind: 'transport-error' })
   }
 
-  #input(input: nonInvite.NonInviteServerInput<Uint8Array>): void {
+  #input(input: nonInvite.NonInviteServerInput<KeptMessage>): void {
     const [state, effects] = nonInvite.step(this.#state, input, this.clock)
     this.#state = state
     for (const effect of effects) {
-      if (effect.kind === 'send') this.transmit(effect.response)
+      if (effect.kind === 'send') this.transmit(effect.response.bytes)
       else if (effect.kind === 'set-timer') this.setTimer(effect.timer, effect.ms)
       else if (effect.kind === 'clear-timer') this.clearTimer(effect.timer)
       else if (effect.kind === 'to-user') this.user?.onTransportError?.()

@@ -5,6 +5,7 @@ import { formatMoney, parseMoney } from '@tandem/money/money.ts'
 import type { Database } from '@tandem/store/database.ts'
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import { cdrOf } from '../domain/price-leg.ts'
+import type { SavingsCall } from '../domain/savings.ts'
 
 /** The tables as they are read; NUMERIC and BIGINT are text. */
 interface Tables {
@@ -35,7 +36,12 @@ type Summary = Omit<Answer<typeof SummariseBilling>, 'samples'>
 export interface CdrQueries {
   list(question: ListQuestion): Promise<Answer<typeof ListCdrs>>
   summarise(question: { from?: string; to?: string }): Promise<Summary>
+  /** Answered trunk legs, in the order of their start; at most `MAX_CALLS`, the newest. */
+  calls(question: { from?: string; to?: string }): Promise<SavingsCall[]>
 }
+
+/** More than that is no longer held in memory at once. */
+const MAX_CALLS = 200_000
 
 const DEFAULT_LIMIT = 100
 
@@ -83,6 +89,25 @@ export function createCdrQueries(database: Pick<Database, 'kysely'>): CdrQueries
       }
     },
     summarise: (question) => summarise(db, question),
+    calls: async (question) => {
+      const rows = await db
+        .selectFrom('billing.legs')
+        .select(['duration_ms', 'started_at'])
+        .select([
+          sql<string>`coalesce(record->>'to', record->>'sent', record->>'dialled')`.as('number'),
+          sql<string | null>`record->>'site'`.as('site'),
+        ])
+        .where((eb) => eb.and([chosen(eb, question), eb('trunk', 'is not', null), eb('answered', '=', true)]))
+        .orderBy('started_at', 'desc')
+        .limit(MAX_CALLS)
+        .execute()
+      return rows.reverse().map((row) => ({
+        site: row.site ?? '',
+        start: row.started_at.getTime(),
+        durationMs: Number(row.duration_ms),
+        number: row.number,
+      }))
+    },
   }
 }
 

@@ -70,6 +70,9 @@ function read(bytes: Uint8Array, log: Logger): Revised | undefined {
   if (outcome.kind === 'ok') {
     return { configuration: outcome.configuration, revision: outcome.revision.revision, bytes }
   }
-  log.error({ why: outcome.message }, 'configuration refused, the last one stays in force')
+  log.error(
+    { why: outcome.message, problems: outcome.problems.slice(0, 5) },
+    'configuration refused, the last one stays in force',
+  )
   return undefined
 }

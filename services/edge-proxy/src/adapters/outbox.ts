@@ -192,7 +192,7 @@ class SqliteOutbox implements Outbox {
     if (this.#closed || this.#retryTimer !== undefined) return
     if (this.#ready.length === 0 && this.#more && this.#flight.size === 0) this.#refill()
     while (this.#flight.size < IN_FLIGHT) {
-      const row = this.#ready.pop()
+      const row = this.#ready.shift()
       if (row === undefined) break
       if (!this.#flight.has(row.leg)) this.#send(row)
     }
