@@ -81,7 +81,8 @@ export function createAuthenticator(parts: {
       method: request.method,
       realm,
       secret: account(claim.username) ?? nobody,
-      uri: request.uri,
+      // RFC 3261 22.4: a digest for another uri than the request line's is not necessarily a failure (proxies rewrite
+      // it, and so do sipp and phones behind an outbound proxy); the nonce count keeps it from being used twice
       algorithms: algorithms(wire),
       body: request.body,
       checkNonce: (nonce) => checkNonce(secret, nonce, parts.wall(), NONCE_MS, wire.listener),
