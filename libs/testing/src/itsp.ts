@@ -327,7 +327,7 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
         offer,
       })
     },
-    nextInvite(fits = () => true, timeoutMs = 5000) {
+    nextInvite(fits = () => true, timeoutMs = 10_000) {
       const look = () => {
         const at = received.findIndex((invite, i) => i >= taken && fits(invite))
         if (at < 0) return undefined
@@ -336,7 +336,7 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
       }
       return within(look, timeoutMs, 'no INVITE came')
     },
-    nextRegistration: (timeoutMs = 5000) =>
+    nextRegistration: (timeoutMs = 10_000) =>
       within(() => registrations.keys().next().value, timeoutMs, 'nobody registered'),
     close: () => agent.close(),
   }

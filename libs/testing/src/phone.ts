@@ -74,7 +74,7 @@ export interface Phone {
   call(to: string, options?: CallOptions): Promise<CallHandle>
   /** The handler gets every incoming call from now on (180 has been sent); without one `nextCall` queues them. */
   onIncoming(handler: (call: CallHandle) => void): void
-  /** The next incoming call, ringing; rejects after `timeoutMs` (default 5000). */
+  /** The next incoming call, ringing; rejects after `timeoutMs` (default 10,000). */
   nextCall(timeoutMs?: number): Promise<CallHandle>
   nextMessage(timeoutMs?: number): Promise<IncomingMessage>
   /** Any request outside a call, with digest when challenged. */
@@ -243,7 +243,7 @@ function queue<T>(): Queue<T> {
       if (taker) taker(item)
       else items.push(item)
     },
-    take(timeoutMs = 5000, complaint) {
+    take(timeoutMs = 10_000, complaint) {
       const first = items.shift()
       if (first !== undefined) return Promise.resolve(first)
       return new Promise((resolve, reject) => {

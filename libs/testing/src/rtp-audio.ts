@@ -21,7 +21,7 @@ export interface Audio {
   readonly from: string | undefined
   /** Was that tone heard at any time within the last second of audio received? */
   heard(hz: number): boolean
-  /** Resolves once the tone is heard; rejects after `timeoutMs` (default 5000). */
+  /** Resolves once the tone is heard; rejects after `timeoutMs` (default 10,000). */
   hears(hz: number, timeoutMs?: number): Promise<void>
 }
 
@@ -142,7 +142,7 @@ export async function openRtpAudio({ address, tone, echo = false }: RtpAudioPart
       return from
     },
     heard,
-    async hears(hz, timeoutMs = 5000) {
+    async hears(hz, timeoutMs = 10_000) {
       const limit = performance.now() + timeoutMs
       while (!heard(hz)) {
         if (performance.now() > limit) {
