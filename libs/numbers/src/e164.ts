@@ -31,8 +31,7 @@ export function toE164(text: string, options: { readonly country: string }): str
   if (number.charCodeAt(0) === 43) return isE164(number) ? number : undefined
   if (!/^\d{5,24}$/.test(number)) return undefined
   if (options.country === 'US' || options.country === 'CA') {
-    const quick = northAmerican(number)
-    if (quick !== undefined) return quick
+    return northAmerican(number) ?? plausible(`+${number.replace(/^(?:011|00)/, '')}`)
   }
   const country = isSupportedCountry(options.country) ? (options.country as CountryCode) : undefined
   const national =
