@@ -450,6 +450,10 @@ export class B2bCall implements LegOwner {
     this.#answering = out
     this.#input({ kind: 'answered', attempt, leg: out.index })
     this.#answering = undefined
+    if (this.#state !== 'up') return
+    // who was cancelled knows it by now; the answered call needs none of them
+    this.#endOthers(out.leg)
+    this.#runs = []
   }
 
   #win(out: OutLeg): void {
@@ -498,8 +502,6 @@ export class B2bCall implements LegOwner {
     tell.answered(this.facts, callerLeg)
     this.#seed.plan.emergency?.answered(leg)
     session.begin()
-    this.#endOthers(leg)
-    this.#runs = []
   }
 
   #lateAnswer(out: OutLeg, body: string | undefined): void {
