@@ -18,7 +18,7 @@ export const bill: Step = {
   title: 'every leg has its CDR, priced',
   async play(stage, saw) {
     const wanted = await legsSeen(stage)
-    const { value: cdrs } = await eventually(`CDRs of ${wanted.size} legs`, 15_000, async () => {
+    const { value: cdrs } = await eventually(`CDRs of ${wanted.size} legs`, 20_000, async () => {
       const rows = await readCdrs(stage)
       const have = new Set(rows.map((c) => c.legId))
       return [...wanted].every((leg) => have.has(leg)) ? rows : undefined
@@ -37,12 +37,20 @@ export const bill: Step = {
       list(users),
     )
     const answered = (trunk: string) =>
-      cdrs.filter((c) => c.party.kind === 'trunk' && c.party.trunk === trunk && c.answeredAt !== undefined)
+      cdrs.filter(
+        (c) => c.party.kind === 'trunk' && c.party.trunk === trunk && c.answeredAt !== undefined && !c.emergency,
+      )
     const a = answered('itsp-a')
     saw(
       `${a.length} answered legs of itsp-a are priced per minute`,
       a.length > 0 && a.every((c) => c.cost.kind === 'per-minute'),
       list(a),
+    )
+    const help = cdrs.filter((c) => c.emergency && c.party.kind === 'trunk')
+    saw(
+      `the emergency call costs nothing`,
+      help.length > 0 && help.every((c) => parseMoney(c.cost.amount) === 0n),
+      list(help),
     )
     const b = answered('itsp-b')
     saw(

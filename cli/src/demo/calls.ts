@@ -6,6 +6,8 @@ import { eventually, pause, type Stage, type Step } from './stage.ts'
 import { findCall, hearEachOther } from './talk.ts'
 
 const CALLER = '+13605550199'
+/** A person: presence takes an answer within 1.5 s for the mobile's voicemail. */
+const MOBILE_ANSWERS_AFTER_MS = 2000
 
 async function presenceOf(stage: Stage, user: string): Promise<PresenceState | undefined> {
   return (await stage.api.get<PresenceList>('/presence', { user })).states[0]
@@ -49,6 +51,7 @@ export const inbound: Step = {
     await call.answered
     await findCall(stage, 'PSTN → alice', (c) => c.to === '+14255551001')
     await hearEachOther(saw, ['the PSTN', call], ['alice', rings])
+    await pause(500)
     await call.hangUp()
     await rings.ended
     saw('the PSTN hangs up, and so does her phone')
@@ -67,6 +70,7 @@ export const remote: Step = {
     await call.answered
     await findCall(stage, 'PSTN → bob', (c) => c.to === '+14255551002')
     await hearEachOther(saw, ['the PSTN', call], ['bob', rings])
+    await pause(500)
     await rings.hangUp()
     await call.ended
     saw('inside or outside makes no difference')
@@ -77,7 +81,7 @@ export const mobile: Step = {
   letter: 'd',
   title: 'the PSTN calls alice, and her mobile answers',
   async play(stage, saw) {
-    stage.a.setPhone(MOBILE, { kind: 'answer', answerAfterMs: 700 })
+    stage.a.setPhone(MOBILE, { kind: 'answer', answerAfterMs: MOBILE_ANSWERS_AFTER_MS })
     try {
       const calling = stage.a.call({ from: CALLER, to: '14255551001' })
       const [desk, toMobile] = await Promise.all([

@@ -31,10 +31,17 @@ export async function playSteps(steps: readonly Step[], stage: Stage, stopping: 
     } catch (error) {
       if (stopping.aborted) break
       failed.push(step.letter)
+      await hangUpAll(stage)
       console.log(`   ${colours.red('✗')} ${error instanceof Error ? error.message : String(error)}`)
     }
   }
   return failed
+}
+
+/** A step that failed leaves no call behind for the next one. */
+async function hangUpAll(stage: Stage): Promise<void> {
+  const calls = [stage.a, stage.b].flatMap((carrier) => carrier.calls.filter((c) => c.state !== 'ended'))
+  await Promise.allSettled(calls.map((call) => Promise.race([call.hangUp(), pause(2000)])))
 }
 
 const see: Saw = (what, condition = true, instead = 'it was not so') => {
