@@ -78,3 +78,17 @@ test('a timer set by a timer fires too, and a closed wheel keeps still', () => {
   assert.deepEqual(fired, [20])
   assert.equal(time.waiting, 0)
 })
+
+test('a timer that throws does not keep the others of its tick from firing', () => {
+  const time = fakeTime()
+  const wheel = new TimerWheel(time, 10)
+  const fired: string[] = []
+  wheel.after(10, () => {
+    throw new Error('a bug')
+  })
+  wheel.after(10, () => fired.push('same tick'))
+  wheel.after(500, () => fired.push('later'))
+  assert.throws(() => time.advance(1000), /a bug/)
+  time.advance(1000)
+  assert.deepEqual(fired, ['same tick', 'later'])
+})

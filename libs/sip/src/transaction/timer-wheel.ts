@@ -128,14 +128,14 @@ export class TimerWheel {
     // after a long pause one turn visits every slot
     const first = Math.max(this.#tick + 1, reached - SLOTS + 1)
     this.#tick = Math.max(this.#tick, reached)
-    try {
-      for (let tick = first; tick <= reached; tick++) this.#runSlot(tick % SLOTS, reached)
-    } finally {
-      this.#wakeForNext()
-    }
+    const errors: unknown[] = []
+    for (let tick = first; tick <= reached; tick++) this.#runSlot(tick % SLOTS, reached, errors)
+    this.#wakeForNext()
+    if (errors.length > 0) throw errors[0]
   }
 
-  #runSlot(slot: number, reached: number): void {
+  /** An error of one listener must not keep the others of its tick from firing: it is thrown when all have. */
+  #runSlot(slot: number, reached: number, errors: unknown[]): void {
     const due: Entry[] = []
     for (let entry = this.#slots[slot]; entry; entry = entry.next) if (entry.dueTick <= reached) due.push(entry)
     // the list grows at its head: the oldest is last
@@ -145,7 +145,11 @@ export class TimerWheel {
       if (!entry.active) continue
       entry.active = false
       this.#unlink(entry)
-      entry.listener.fired(entry.name)
+      try {
+        entry.listener.fired(entry.name)
+      } catch (error) {
+        errors.push(error)
+      }
     }
   }
 
