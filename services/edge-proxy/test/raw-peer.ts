@@ -20,6 +20,8 @@ export interface RawPeer {
   next(fits: (message: SipMessage) => boolean, ms?: number): Promise<SipMessage>
   /** Sends a request with a Via of its own and gives its final response. */
   ask(request: SipRequest, options?: { via?: string }): Promise<SipResponse>
+  /** Sends a response to where its request came from (UDP). */
+  reply(request: SipRequest, status: number, headers?: [string, string][]): void
   answer(request: SipRequest, status: number, headers?: [string, string][]): void
   /** Messages that nobody took. */
   readonly received: readonly SipMessage[]
@@ -44,12 +46,14 @@ export async function rawPeer(
   const host = to.address ?? '127.0.0.1'
   const inbox: SipMessage[] = []
   const other: Buffer[] = []
-  const waiters: { fits: (m: SipMessage) => boolean; take: (m: SipMessage) => void }[] = []
+  const waiters: { fits: (m: SipMessage) => boolean; take: (m: SipMessage) => void; end: () => void }[] = []
   const deliver = (message: SipMessage) => {
     const at = waiters.findIndex((w) => w.fits(message))
     if (at >= 0) waiters.splice(at, 1)[0]?.take(message)
     else inbox.push(message)
   }
+  const sources = new WeakMap<SipMessage, { port: number; address: string }>()
+  let sendTo: ((bytes: Uint8Array, port: number, address: string) => void) | undefined
   let send: (bytes: Uint8Array | string) => void
   let port: number
   let close: () => void
@@ -58,11 +62,14 @@ export async function rawPeer(
     const socket = createSocket('udp4')
     socket.bind(options.port ?? 0, from)
     await once(socket, 'listening')
-    socket.on('message', (bytes) => {
+    socket.on('message', (bytes, source) => {
       const outcome = parseDatagram(bytes)
-      if (outcome.kind === 'message') deliver(outcome.message)
-      else other.push(bytes)
+      if (outcome.kind === 'message') {
+        sources.set(outcome.message, source)
+        deliver(outcome.message)
+      } else other.push(bytes)
     })
+    sendTo = (bytes, toPort, address) => socket.send(bytes, toPort, address)
     port = socket.address().port
     send = (bytes) => socket.send(bytes, to.port, host)
     closed = once(socket, 'close')
@@ -94,7 +101,17 @@ export async function rawPeer(
     const at = inbox.findIndex(fits)
     if (at >= 0) return Promise.resolve(inbox.splice(at, 1)[0] as SipMessage)
     return new Promise((done, fail) => {
-      const waiter = { fits, take: (m: SipMessage) => (clearTimeout(limit), done(m)) }
+      const waiter = {
+        fits,
+        take: (m: SipMessage) => {
+          clearTimeout(limit)
+          done(m)
+        },
+        end: () => {
+          clearTimeout(limit)
+          fail(new Error('closed'))
+        },
+      }
       const limit = setTimeout(() => {
         waiters.splice(waiters.indexOf(waiter), 1)
         fail(
@@ -122,13 +139,22 @@ export async function rawPeer(
         (m) => isResponse(m) && m.status >= 200 && m.headers.get('cseq') === cseq && m.headers.get('call-id') === id,
       )) as SipResponse
     },
+    reply(request, status, headers = []) {
+      const source = sources.get(request)
+      const bytes = writeMessage(makeResponse(request, status, { toTag: randomBytes(4).toString('hex'), headers }))
+      if (sendTo && source) sendTo(bytes, source.port, source.address)
+      else send(bytes)
+    },
     answer(request, status, headers = []) {
       send(writeMessage(makeResponse(request, status, { toTag: randomBytes(4).toString('hex'), headers })))
     },
     received: inbox,
     other,
     closed,
-    close,
+    close() {
+      for (const waiter of waiters.splice(0)) waiter.end()
+      close()
+    },
   }
 }
 
