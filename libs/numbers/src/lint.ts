@@ -1,7 +1,7 @@
 import { type CountryCode, getExampleNumber, isSupportedCountry } from 'libphonenumber-js/max'
 import examples from 'libphonenumber-js/mobile/examples'
 import type { WrittenDialPlan, WrittenDialRule } from './dial-plan.ts'
-import { isE164, isPlausible, toE164 } from './e164.ts'
+import { callingCode, isE164, isPlausible } from './e164.ts'
 import { type CompiledPattern, compilePattern, compileTemplate, type Pattern, substitute } from './pattern.ts'
 import { isCovered } from './pattern-language.ts'
 import { samples } from './pattern-sample.ts'
@@ -125,22 +125,31 @@ function homeNumber(country: string): string {
 }
 const abroad = ['442079460000', '12015550123', '4930123456']
 
-/** Dials real numbers and looks at what the rule makes of them: one good result is enough. */
+/** Dials real numbers and looks at what the rule makes of them: one good result is enough, a wrong one too many. */
 function checkResult({ name, index, rule, pattern }: Named, country: string, findings: Finding[]): void {
   if (pattern.tree === undefined) return
+  const home = homeNumber(country)
+  const national = home.slice(callingCode(country).length)
+  const ownForms = [home, national, `0${national}`]
   const template = compileTemplate(rule.to)
-  let first: string | undefined
-  for (const dialled of samples(pattern.tree, homeNumber(country), abroad)) {
+  let good = false
+  let bad: string | undefined
+  for (const dialled of samples(pattern.tree, home, abroad)) {
     const match = pattern.exec(dialled)
     if (match === null) continue
     const result = substitute(dialled, match, template)
-    // What is a full number as it is dialled must stay that number; a country code is easily lost.
-    const meant = match.groups.some((group) => group.length >= 7) ? toE164(dialled, { country }) : undefined
-    if (meant === undefined ? isE164(result) && isPlausible(result) : result === meant) return
-    first ??= `${dialled} becomes ${result}${meant === undefined || !isE164(result) ? '' : `, not ${meant}`}`
+    // A number of this country, dialled in full by its digits, must stay that number: a country code is easily lost.
+    const kept = ownForms.includes(dialled) && match.groups.slice(1).some((group) => group.length >= 7)
+    if (kept && result !== `+${home}`) {
+      good = false
+      bad = `${dialled} becomes ${result}, not +${home}`
+      break
+    }
+    if (isE164(result) && isPlausible(result)) good = true
+    else bad ??= `${dialled} becomes ${result}`
   }
-  if (first === undefined) return
-  const message = `the result is not the E.164 number that was dialled: ${first}`
+  if (good || bad === undefined) return
+  const message = `the result is not the E.164 number that was dialled: ${bad}`
   const hint = 'a result is "+", the country code and the national number; is the country code inside the group?'
   findings.push({ severity: 'warning', code: 'not-e164', index, rule: name, message, hint })
 }
