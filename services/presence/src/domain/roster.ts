@@ -83,7 +83,7 @@ export function createRoster(firstVersion: number, precedence: readonly Level[] 
       }
       return changed
     },
-    size: () => entries.values().reduce((sum, entry) => sum + entry.held.size, 0),
+    size: () => [...entries.values()].reduce((sum, entry) => sum + entry.held.size, 0),
   }
 }
 
