@@ -46,9 +46,13 @@ export const inbound: Step = {
     const calling = stage.a.call({ from: CALLER, to: '14255551001', name: 'Visitor' })
     const rings = await stage.alice.nextCall()
     const call = await calling
-    saw(`alice's phone rings: ${rings.peer}`)
+    saw(`alice's phone rings: ${rings.peer.replace(/;.*/, '')}`)
+    // taken here, so that step d does not mistake it for its own
+    const toMobile = await stage.a.nextInvite((i) => i.number === MOBILE)
     await rings.answer()
     await call.answered
+    const stopped = await toMobile.call?.ended
+    saw('and her mobile, until she picks up at her desk', stopped?.why === 'cancelled', `it ended by ${stopped?.why}`)
     await findCall(stage, 'PSTN → alice', (c) => c.to === '+14255551001')
     await hearEachOther(saw, ['the PSTN', call], ['alice', rings])
     await pause(500)
