@@ -24,7 +24,7 @@ export interface DatabaseOptions {
   connections?: number
   /** Shown in pg_stat_activity. */
   name?: string
-  /** Hears of idle connections that broke (the server went away); the pool makes new ones. */
+  /** Hears of connections that broke while no query ran (the server went away); the pool makes new ones. */
   onConnectionLost?: (error: Error) => void
 }
 
@@ -44,7 +44,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     keepAlive: true,
     application_name: options.name ?? 'tandem',
   })
-  pool.on('error', (error) => options.onConnectionLost?.(error))
+  // A connection may break while it is lent out and no query runs on it: without a listener of its own that would end
+  // the process. The pool's own event tells only of idle ones, which are told of here already.
+  pool.on('connect', (client) => client.on('error', (error) => options.onConnectionLost?.(error)))
+  pool.on('error', () => {})
   return {
     url,
     pool,

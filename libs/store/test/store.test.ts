@@ -50,11 +50,14 @@ test('a server that is running is taken over, and found without starting one', a
 
 test('after kill -9 the next start comes up on the same port with the data, and open pools recover', async () => {
   await database.pool.query('CREATE TABLE kept AS SELECT 42 AS answer')
+  const lent = await database.pool.connect()
   process.kill(database.embedded?.pid as number, 'SIGKILL')
   // The children of a killed server notice within moments; until then they still answer.
   await assert.rejects(async () => {
     for (;;) await database.pool.query('SELECT pg_sleep(0.01)')
   }, isDatabaseAway)
+  await assert.rejects(lent.query('SELECT 1'), isDatabaseAway)
+  lent.release(true)
   const again = await startEmbedded({ dataFolder })
   assert.equal(again.url, database.url)
   assert.notEqual(again.pid, database.embedded?.pid)

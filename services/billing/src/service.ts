@@ -44,6 +44,7 @@ export function startBilling({
 }: BillingDeps): Billing {
   let stopped = false
   let why: string | undefined = 'waiting for the database'
+  let away = false
   const stops: (() => Promise<void>)[] = []
   const store = createCdrStore(database)
   const queries = createCdrQueries(database)
@@ -93,6 +94,9 @@ export function startBilling({
       now,
       tariffs: () => watch.current() ?? initial,
       stopped: () => stopped,
+      databaseAnswers: (answers) => {
+        away = !answers
+      },
     })
     stops.push(
       bus.consume(CallEnded, { durable: DURABLE, batch: 500, gatherMs: GATHER_MS, ackWaitMs: ACK_WAIT_MS }, takeIn),
@@ -105,7 +109,7 @@ export function startBilling({
   })
 
   return {
-    notReady: () => why ?? (bus.connected ? undefined : 'not connected to NATS'),
+    notReady: () => why ?? (away ? 'the database is away' : bus.connected ? undefined : 'not connected to NATS'),
     stop: async () => {
       stopped = true
       await Promise.allSettled(stops.toReversed().map((stop) => stop()))

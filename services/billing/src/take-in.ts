@@ -19,6 +19,8 @@ export interface TakeInDeps {
   /** Wall clock, epoch ms. */
   now: () => number
   stopped: () => boolean
+  /** Told whenever storing worked or did not: for readiness. */
+  databaseAnswers?: (answers: boolean) => void
 }
 
 type Message = Delivered<LegRecord>
@@ -145,9 +147,11 @@ async function patiently<T>(work: () => Promise<T>, deps: TakeInDeps): Promise<T
       const result = await work()
       if (attempt > 0) deps.log.info({ attempt }, 'database answers again')
       databaseAway.set(0)
+      deps.databaseAnswers?.(true)
       return result
     } catch (error) {
       databaseAway.set(isDatabaseAway(error) ? 1 : 0)
+      deps.databaseAnswers?.(!isDatabaseAway(error))
       if (attempt === 0) deps.log.warn({ err: error }, 'legs not stored yet, trying again')
       const pause = Math.min(2000, 100 * 2 ** attempt)
       if (deps.stopped() || performance.now() + pause > until) throw error

@@ -12,7 +12,7 @@ import { CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
 import type { Body, Question } from '@tandem/contracts/contract.ts'
 import type { Database } from '@tandem/store/database.ts'
 import { type Billing, startBilling } from '../src/service.ts'
-import { callOf, type Platform, quietLog, startPlatform, until } from './platform.ts'
+import { callOf, end as endOn, type Platform, quietLog, startPlatform, until } from './platform.ts'
 
 let platform: Platform
 let database: Database
@@ -40,9 +40,7 @@ after(async () => {
   await platform.close()
 })
 
-async function end(...legs: LegRecord[]): Promise<void> {
-  await Promise.all(legs.map((leg) => platform.edge.record(CallEnded, leg, { messageId: `${leg.legId}:${leg.seq}` })))
-}
+const end = (...legs: LegRecord[]) => endOn(platform.edge, ...legs)
 
 async function summary(closePartial = false) {
   const asked = await platform.console.ask(SummariseBilling, { closePartial })
@@ -224,11 +222,7 @@ test('NATS killed while records are taken in: nothing lost, nothing twice', asyn
   await end(...calls.slice(0, 100))
   await platform.nats.crash()
   await platform.nats.start()
-  for (const leg of calls) {
-    await until('recorded', async () =>
-      platform.edge.record(CallEnded, leg, { messageId: `${leg.legId}:${leg.seq}` }).catch(() => undefined),
-    )
-  }
+  await end(...calls)
   const sums = await until(
     'all',
     async () => {

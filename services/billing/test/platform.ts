@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Bus } from '@tandem/bus/bus.ts'
 import { type Revision, writeRevision } from '@tandem/config/revision.ts'
-import type { LegRecord } from '@tandem/contracts/call.ts'
+import { CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { type Database, openDatabase } from '@tandem/store/database.ts'
 import { type EmbeddedServer, eraseEmbedded, startEmbedded } from '@tandem/store/embedded.ts'
@@ -31,7 +31,7 @@ trunks:
   itsp-a: { to: ["sip:127.0.0.1:5080"], from: ["127.0.0.1:5080"], listener: carrier, emergency: true, cost: minutes }
   itsp-b: { to: ["sip:127.0.0.1:5090"], from: ["127.0.0.1:5090"], listener: carrier, emergency: true, cost: bandwidth }
 users:
-  alice: { did: "+14255551001", extension: "1001", site: hq, policy: staff, costCentre: sales, password: { env: ALICE_PASSWORD } }
+  alice: { did: "+14255551001", extension: "1001", mobile: "+12065550142", site: hq, policy: staff, costCentre: sales, password: { env: ALICE_PASSWORD } }
 locations:
   lobby: { country: US, A1: WA, A3: Redmond, HNO: "15010", PRD: NE, RD: "36th", STS: St, PC: "98052" }
 emergency: { numbers: ["911"], trunks: [itsp-a, itsp-b] }
@@ -135,6 +135,20 @@ export function callOf(n: number, trunk = 'itsp-a'): [LegRecord, LegRecord] {
     { ...common, legId: `leg-${n}-a`, role: 'caller', party: { kind: 'user', user: 'alice' } },
     { ...common, legId: `leg-${n}-b`, role: 'callee', party: { kind: 'trunk', trunk }, sent: '12065550100' },
   ]
+}
+
+/** Records legs as the edge does: again and again until the stream has them. */
+export async function end(edge: Bus, ...legs: LegRecord[]): Promise<void> {
+  const waiting = [...legs]
+  const one = async (): Promise<void> => {
+    for (let leg = waiting.shift(); leg !== undefined; leg = waiting.shift()) {
+      const record = leg
+      await until('recorded', async () =>
+        edge.record(CallEnded, record, { messageId: `${record.legId}:${record.seq}` }).catch(() => undefined),
+      )
+    }
+  }
+  await Promise.all(Array.from({ length: 64 }, one))
 }
 
 export async function until<T>(

@@ -4,8 +4,7 @@ import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SummariseBilling } from '@tandem/contracts/billing.ts'
-import { CallEnded } from '@tandem/contracts/call.ts'
-import { callOf, type Platform, startPlatform, until } from './platform.ts'
+import { callOf, end, type Platform, startPlatform, until } from './platform.ts'
 
 let platform: Platform
 before(async () => {
@@ -43,9 +42,7 @@ async function legs(): Promise<number> {
 test('kill -9 of the billing process while it takes in records loses none and doubles none', async () => {
   const running = await start()
   const calls = Array.from({ length: 1000 }, (_, i) => callOf(i)).flat()
-  const recording = Promise.all(
-    calls.map((leg) => platform.edge.record(CallEnded, leg, { messageId: `${leg.legId}:${leg.seq}` })),
-  )
+  const recording = end(platform.edge, ...calls)
   await until('some are stored', async () => (await legs()) > 0)
   running.child.kill('SIGKILL')
   await once(running.child, 'exit')

@@ -63,3 +63,11 @@ test('what is free, what is unrated, and who pays at cost', () => {
   assert.equal(priceLeg(trunk, all).price?.amount, '0.0322')
   assert.match(priceLeg(trunk, all).price?.explanation ?? '', /× 1\.1, half-up to 4 decimals = 0\.0322 USD$/)
 })
+
+test('a leg to the mobile is billed by the number of the mobile, a forwarded one by where it went', () => {
+  const [, trunk] = callOf(1)
+  const did = { ...trunk, to: '+14255551001', sent: '2065550142' }
+  assert.equal(priceLeg({ ...did, role: 'mobile' }, tariffs()).cost.prefix, '1206')
+  assert.equal(priceLeg({ ...did, role: 'forward', sent: '+12065550199' }, tariffs()).cost.prefix, '1206')
+  assert.equal(priceLeg(did, tariffs()).cost.prefix, '1')
+})

@@ -70,29 +70,35 @@ function costOf(record: LegRecord, trunk: string, tariffs: Tariffs): Rating {
       explanation: `in the 5-minute samples of trunk ${trunk}`,
     }
   }
-  return ratingOf(rateCall(legToRate(record), tariff.deck, tariff.terms), record)
+  return ratingOf(rateCall(legToRate(record, tariffs), tariff.deck, tariff.terms), record, tariffs)
 }
 
 /** Where the cost centre has no deck of its own it pays what the call costs. */
 function priceOf(record: LegRecord, cost: Rating, tariffs: Tariffs): Rating | undefined {
   const own = record.costCentre === undefined ? undefined : tariffs.ofCostCentre(record.costCentre)
   if (own === undefined || record.durationMs <= 0 || record.emergency) return cost
-  return ratingOf(rateCall(legToRate(record), own.tariff.deck, own.tariff.terms, own.factor), record)
+  return ratingOf(rateCall(legToRate(record, tariffs), own.tariff.deck, own.tariff.terms, own.factor), record, tariffs)
 }
 
-function legToRate(record: LegRecord): { number: string; startedAt: number; durationMs: number } {
+function legToRate(record: LegRecord, tariffs: Tariffs): { number: string; startedAt: number; durationMs: number } {
   const startedAt = Date.parse(record.answeredAt ?? record.startedAt)
-  return { number: numberOf(record), startedAt, durationMs: record.durationMs }
+  return { number: numberOf(record, tariffs), startedAt, durationMs: record.durationMs }
 }
 
-/** The number a carrier bills: the called one. */
-function numberOf(record: LegRecord): string {
-  return record.to ?? record.sent ?? record.dialled
+/**
+ * The number a carrier bills: the called one, in E.164 where it is known. A leg to a mobile, or forwarded, goes elsewhere
+ * than the call's own number; what was sent to the carrier may lack its country code, so it is the last resort.
+ */
+function numberOf(record: LegRecord, tariffs: Tariffs): string {
+  const mobile = record.role === 'mobile' && record.user !== undefined ? tariffs.mobileOf(record.user) : undefined
+  if (mobile !== undefined) return mobile
+  const elsewhere = record.role === 'mobile' || record.role === 'forward'
+  return (elsewhere ? (record.sent ?? record.to) : (record.to ?? record.sent)) ?? record.dialled
 }
 
-function ratingOf(rating: CallRating, record: LegRecord): Rating {
+function ratingOf(rating: CallRating, record: LegRecord, tariffs: Tariffs): Rating {
   if (rating.kind === 'no-prefix') {
-    const explanation = `deck ${rating.deck}@${rating.deckVersion} has no prefix for ${numberOf(record)}`
+    const explanation = `deck ${rating.deck}@${rating.deckVersion} has no prefix for ${numberOf(record, tariffs)}`
     return { kind: 'unrated', amount: '0', deck: rating.deck, deckVersion: rating.deckVersion, explanation }
   }
   return {

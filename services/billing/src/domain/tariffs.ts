@@ -35,6 +35,8 @@ export interface Tariffs {
   /** The tariff of a trunk: undefined when the trunk has no deck, or is not configured. */
   ofTrunk(trunk: string): Tariff | undefined
   ofCostCentre(costCentre: string): CostCentrePrice | undefined
+  /** E.164 of a user's mobile: what a leg to it is billed by. */
+  mobileOf(user: string): string | undefined
 }
 
 export type TariffsReading = { kind: 'tariffs'; tariffs: Tariffs } | { kind: 'bad'; problems: string[] }
@@ -44,7 +46,7 @@ export type TariffsReading = { kind: 'tariffs'; tariffs: Tariffs } | { kind: 'ba
  * `before` whose text did not change are kept: a large deck is read once.
  */
 export function readTariffs(
-  configuration: Pick<Configuration, 'rateDecks' | 'trunks' | 'prices' | 'timeZone'>,
+  configuration: Pick<Configuration, 'rateDecks' | 'trunks' | 'prices' | 'timeZone' | 'users'>,
   revision: number,
   texts: Readonly<Record<string, string>>,
   before?: Tariffs,
@@ -77,6 +79,8 @@ export function readTariffs(
       tariffs,
       ofTrunk: (trunk) => tariffs.get(deckOf.get(trunk) ?? ''),
       ofCostCentre: (costCentre) => prices.get(costCentre),
+      mobileOf: (user) =>
+        (Object.hasOwn(configuration.users, user) ? configuration.users[user]?.mobile : null) ?? undefined,
     },
   }
 }
