@@ -175,9 +175,9 @@ function receive(layer: TransactionLayer, outcome: Parameters<Inward['received']
     return
   }
   const { message } = outcome
-  if (message.kind === 'response') return layer.receiveResponse(message)
+  if (message.kind === 'response') layer.receiveResponse(message)
   // RFC 3261 18.2.1, RFC 3581 4
-  layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire)
+  else layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire)
 }
 
 /** A bug in one request must not end the calls of all others. */

@@ -117,8 +117,8 @@ export function createCapture(parts: { node: string; bus: Pick<Bus, 'tell'>; clo
       if (followed.has(sipCallId)) return
       const before = early.get(sipCallId) ?? []
       early.delete(sipCallId)
-      let origin = origins.get(callId)
-      if (!origin) origins.set(callId, (origin = { us: before[0]?.us ?? clock.now() * 1000, legs: 0 }))
+      const origin = origins.get(callId) ?? { us: before[0]?.us ?? clock.now() * 1000, legs: 0 }
+      origins.set(callId, origin)
       origin.legs++
       const of: Followed = { callId, legId, peer: peerName.slice(0, 1024), originUs: origin.us, forgetMs: undefined }
       followed.set(sipCallId, of)

@@ -5,7 +5,8 @@ const CALL_ID = Buffer.from('\r\nCall-ID:')
 /** The Call-ID of a message without parsing it; undefined when there is none in its head. */
 export function callIdOf(message: Buffer): string | undefined {
   const at = message.indexOf(CALL_ID)
-  if (at >= 0) {
+  const body = message.indexOf('\r\n\r\n')
+  if (at >= 0 && (body < 0 || at < body)) {
     const end = message.indexOf('\r\n', at + 2)
     return message.toString('latin1', at + CALL_ID.length, end < 0 ? undefined : end).trim()
   }

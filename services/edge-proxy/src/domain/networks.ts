@@ -14,8 +14,8 @@ export function networkTable<T>(networks: Iterable<readonly [network: string, va
     const read = readNetwork(network)
     if (!read) continue
     const key = `${read.bytes.length}/${read.bits}`
-    let group = byPrefix.get(key)
-    if (!group) byPrefix.set(key, (group = { bits: read.bits, v6: read.bytes.length === 16, values: new Map() }))
+    const group = byPrefix.get(key) ?? { bits: read.bits, v6: read.bytes.length === 16, values: new Map() }
+    byPrefix.set(key, group)
     const masked = mask(read.bytes, read.bits)
     if (!group.values.has(masked)) group.values.set(masked, value)
   }
