@@ -196,7 +196,8 @@ class SqliteOutbox implements Outbox {
       if (row === undefined) break
       if (!this.#flight.has(row.leg)) this.#send(row)
     }
-    if (this.#flight.size === 0 && this.#ready.length === 0 && this.#unsynced.length === 0) this.#idle?.()
+    const busy = this.#flight.size + this.#ready.length + this.#unsynced.length > 0 || this.#syncing
+    if (!busy) this.#idle?.()
   }
 
   #refill(): void {

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Attempt } from '@tandem/contracts/routing.ts'
+import fc from 'fast-check'
+import { best, newWalk, step, type Walk, type WalkEffect, type WalkInput } from '../src/domain/plan-walk.ts'
+
+const trunk = (name: string, retry = [408, 500, 502, 503, 504]): Attempt => ({
+  kind: 'trunk',
+  trunk: name,
+  called: '1',
+  calling: '2',
+  noResponseMs: 4000,
+  onlyTryingMs: 10_000,
+  retry,
+})
+const user = (name: string): Attempt => ({ kind: 'user', user: name, ringMs: 20_000 })
+
+/** Runs inputs one after the other and gathers what came of them. */
+function play(walk: Walk, ...inputs: WalkInput[]): { walk: Walk; effects: WalkEffect[]; last: readonly WalkEffect[] } {
+  const effects: WalkEffect[] = []
+  let last: readonly WalkEffect[] = []
+  let now = walk
+  for (const input of inputs) {
+    const [next, made] = step(now, input)
+    now = next
+    last = made
+    effects.push(...made)
+  }
+  return { walk: now, effects, last }
+}
+
+const up = (attempt: number, legs = 1, more = 0): WalkInput => ({ kind: 'launched', attempt, legs, more })
+const rings = (attempt: number, leg = 0, status = 180): WalkInput => ({ kind: 'provisional', attempt, leg, status })
+const ends = (attempt: number, status: number, leg = 0): WalkInput => ({ kind: 'final', attempt, leg, status })
+const answers = (attempt: number, leg = 0): WalkInput => ({ kind: 'answered', attempt, leg })
+const kinds = (effects: readonly WalkEffect[]) => effects.map((e) => e.kind)
+const launches = (effects: readonly WalkEffect[]) =>
+  effects.flatMap((e) => (e.kind === 'launch' ? [e.what.kind === 'trunk' ? e.what.trunk : e.what.user] : []))
+
+const two = () => newWalk([{ delayMs: 0, attempts: [trunk('a'), trunk('b')] }], false)
+const start: WalkInput = { kind: 'start' }
+
+describe('failover (routing.md R4)', () => {
+  for (const status of [408, 500, 502, 503, 504]) {
+    test(`${status} goes on to the next trunk`, () => {
+      assert.deepEqual(launches(play(two(), start, up(0), ends(0, status)).effects), ['a', 'b'])
+    })
+  }
+  for (const status of [404, 480, 484, 486, 487, 488, 600, 603]) {
+    test(`${status} is final`, () => {
+      const { effects, walk } = play(two(), start, up(0), ends(0, status))
+      assert.deepEqual(launches(effects), ['a'])
+      assert.equal(walk.kind, 'lost')
+      assert.deepEqual(effects.at(-1), { kind: 'lose', status })
+    })
+  }
+  test('a redirection is a failed attempt', () => {
+    assert.deepEqual(launches(play(two(), start, up(0), ends(0, 302)).effects), ['a', 'b'])
+  })
+  test('the retry set of the trunk counts, but silence is always a failure', () => {
+    const walk = () => newWalk([{ delayMs: 0, attempts: [trunk('a', [500]), trunk('b')] }], false)
+    assert.deepEqual(launches(play(walk(), start, up(0), ends(0, 503)).effects), ['a'])
+    assert.deepEqual(launches(play(walk(), start, up(0), ends(0, 500)).effects), ['a', 'b'])
+    const lost: WalkInput = { kind: 'final', attempt: 0, leg: 0, status: 408, lost: true }
+    assert.deepEqual(launches(play(walk(), start, up(0), lost).effects), ['a', 'b'])
+  })
+  test('no response in time: CANCEL, next', () => {
+    const { effects } = play(two(), start, up(0), { kind: 'timer', timer: 'no-response', attempt: 0 })
+    assert.ok(effects.some((e) => e.kind === 'cancel' && e.attempt === 0 && e.why === 'no-response'))
+    assert.deepEqual(launches(effects), ['a', 'b'])
+  })
+  test('only 100 in time: CANCEL, next; the timer starts with the 100', () => {
+    const seen = play(two(), start, up(0), rings(0, 0, 100))
+    assert.deepEqual(seen.last, [
+      { kind: 'clear-timers', attempt: 0 },
+      { kind: 'set-timer', timer: 'only-trying', attempt: 0, ms: 10_000 },
+    ])
+    const { effects } = play(seen.walk, { kind: 'timer', timer: 'only-trying', attempt: 0 })
+    assert.deepEqual(launches(effects), ['b'])
+  })
+  test('none after a non-100 provisional', () => {
+    const { effects, walk } = play(two(), start, up(0), rings(0, 0, 183), ends(0, 503))
+    assert.deepEqual(launches(effects), ['a'])
+    assert.equal(walk.kind, 'lost')
+    const timer = play(two(), start, up(0), rings(0), { kind: 'timer', timer: 'only-trying', attempt: 0 })
+    assert.equal(timer.last.length, 0)
+  })
+  test('a late 2xx of an attempt that was left is discarded', () => {
+    const left = play(two(), start, up(0), { kind: 'timer', timer: 'no-response', attempt: 0 }, up(1))
+    assert.deepEqual(kinds(play(left.walk, answers(0)).last), ['discard'])
+    assert.equal(play(left.walk, answers(0), answers(1)).walk.kind, 'won')
+  })
+  test('the next address of a trunk is tried before the next trunk', () => {
+    const { effects } = play(two(), start, up(0, 1, 1), ends(0, 503))
+    const second = effects.filter((e) => e.kind === 'launch')[1]
+    assert.ok(second?.kind === 'launch' && second.path === 1 && second.number === 2)
+    assert.deepEqual(launches(effects), ['a', 'a'])
+  })
+  test('every trunk fails: the best of what they said', () => {
+    const { effects } = play(two(), start, up(0), ends(0, 503), up(1), ends(1, 500))
+    assert.deepEqual(effects.at(-1), { kind: 'lose', status: 500 })
+  })
+})
+
+describe('emergency (location.md L2)', () => {
+  const ladder = () => newWalk([{ delayMs: 0, attempts: [trunk('a'), trunk('b'), user('desk')] }], true)
+  for (const status of [302, 403, 486, 487, 600, 603]) {
+    test(`${status} is not the end: the next rung`, () => {
+      assert.deepEqual(launches(play(ladder(), start, up(0), ends(0, status)).effects), ['a', 'b'])
+    })
+  }
+  test('also after it rang', () => {
+    assert.deepEqual(launches(play(ladder(), start, up(0), rings(0), ends(0, 500)).effects), ['a', 'b'])
+  })
+  test('the first 2xx of any rung wins, also of one that was given up', () => {
+    const left = play(ladder(), start, up(0), { kind: 'timer', timer: 'no-response', attempt: 0 }, up(1), rings(1))
+    const { last, walk } = play(left.walk, answers(0))
+    assert.equal(walk.kind, 'won')
+    assert.deepEqual(last[0], { kind: 'win', attempt: 0, leg: 0 })
+    assert.ok(last.some((e) => e.kind === 'cancel' && e.attempt === 1))
+    assert.deepEqual(kinds(play(walk, answers(1)).last), ['discard'])
+  })
+})
+
+describe('branches', () => {
+  const both = (delayMs = 0) =>
+    newWalk(
+      [
+        { delayMs: 0, attempts: [user('alice')] },
+        { delayMs, attempts: [trunk('a')] },
+      ],
+      false,
+    )
+  test('ring together; the answer of one cancels the others', () => {
+    const { effects, walk } = play(both(), start, up(0, 2), up(1), rings(0), rings(1), answers(1))
+    assert.equal(walk.kind, 'won')
+    const cancelled = effects.flatMap((e) => (e.kind === 'cancel' ? [`${e.attempt}.${e.leg} ${e.why}`] : []))
+    assert.deepEqual(cancelled, ['0.0 answered-elsewhere', '0.1 answered-elsewhere'])
+  })
+  test('busy on one lets the other ring; a decline ends all (RFC 3261 16.7)', () => {
+    assert.equal(play(both(), start, up(0), up(1), ends(0, 486)).walk.kind, 'walking')
+    const { effects, walk } = play(both(), start, up(0), up(1), ends(0, 603))
+    assert.equal(walk.kind, 'lost')
+    assert.ok(effects.some((e) => e.kind === 'cancel' && e.attempt === 1))
+    assert.deepEqual(effects.at(-1), { kind: 'lose', status: 603 })
+  })
+  test('a delayed branch begins at its time, or at once when nobody rings any more', () => {
+    const waiting = play(both(5000), start, up(0))
+    assert.deepEqual(launches(waiting.effects), ['alice'])
+    assert.deepEqual(launches(play(waiting.walk, { kind: 'delay', branch: 1 }).effects), ['a'])
+    assert.deepEqual(launches(play(waiting.walk, ends(0, 486)).effects), ['a'])
+  })
+  test('nobody picks up in the ring time: 480', () => {
+    const alone = newWalk([{ delayMs: 0, attempts: [user('alice')] }], false)
+    const { effects } = play(alone, start, up(0), rings(0), { kind: 'timer', timer: 'ring', attempt: 0 })
+    assert.ok(effects.some((e) => e.kind === 'cancel' && e.why === 'no-answer'))
+    assert.deepEqual(effects.at(-1), { kind: 'lose', status: 480 })
+  })
+  test('the caller goes: all that rings is cancelled, and nothing begins any more', () => {
+    const { effects, walk } = play(both(), start, up(0, 2), up(1), { kind: 'cancel' })
+    assert.equal(walk.kind, 'cancelled')
+    assert.equal(effects.filter((e) => e.kind === 'cancel' && e.why === 'caller-gone').length, 3)
+    assert.deepEqual(kinds(play(walk, answers(0)).last), ['discard'])
+    assert.deepEqual(play(walk, ends(1, 503)).last, [])
+  })
+})
+
+test('the best response (RFC 3261 16.7 step 6)', () => {
+  assert.equal(best([503, 404, 486]), 486)
+  assert.equal(best([480, 603]), 603)
+  assert.equal(best([500, 404]), 404)
+  assert.equal(best([503, 500]), 500)
+  assert.equal(best([408, 480, 404]), 404)
+  assert.equal(best([]), 480)
+})
+
+describe('whatever comes, in whatever order', () => {
+  const attempt = fc.oneof(
+    fc.constantFrom('a', 'b', 'c').map((name) => trunk(name)),
+    fc.constantFrom('alice', 'bob').map((name) => user(name)),
+  )
+  const branch = fc.record({
+    delayMs: fc.constantFrom(0, 0, 1000),
+    attempts: fc.array(attempt, { minLength: 1, maxLength: 4 }),
+  })
+  const index = fc.nat({ max: 5 })
+  const leg = fc.nat({ max: 2 })
+  const input: fc.Arbitrary<WalkInput> = fc.oneof(
+    fc.record({
+      kind: fc.constant('launched' as const),
+      attempt: index,
+      legs: fc.nat({ max: 3 }),
+      more: fc.nat({ max: 1 }),
+    }),
+    fc.record({
+      kind: fc.constant('provisional' as const),
+      attempt: index,
+      leg,
+      status: fc.constantFrom(100, 180, 183),
+    }),
+    fc.record({
+      kind: fc.constant('final' as const),
+      attempt: index,
+      leg,
+      status: fc.constantFrom(302, 404, 408, 486, 487, 500, 503, 603),
+      lost: fc.boolean(),
+    }),
+    fc.record({ kind: fc.constant('answered' as const), attempt: index, leg }),
+    fc.record({
+      kind: fc.constant('timer' as const),
+      timer: fc.constantFrom('no-response' as const, 'only-trying' as const, 'ring' as const),
+      attempt: index,
+    }),
+    fc.record({ kind: fc.constant('delay' as const), branch: fc.nat({ max: 3 }) }),
+    fc.constant({ kind: 'cancel' as const }),
+  )
+
+  test('one winner at most, nothing begins after the end, and a 2xx is never left hanging', () => {
+    fc.assert(
+      fc.property(
+        fc.array(branch, { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        fc.array(input, { maxLength: 40 }),
+        (branches, emergency, inputs) => {
+          let walk = newWalk(branches, emergency)
+          let wins = 0
+          let ends = 0
+          for (const next of [start, ...inputs]) {
+            const before = walk
+            const known = next.kind === 'answered' && before.attempts[next.attempt]?.legs[next.leg] !== undefined
+            const [after, effects] = step(walk, next)
+            walk = after
+            if (before.kind !== 'walking') {
+              assert.ok(!effects.some((e) => e.kind === 'launch' || e.kind === 'win' || e.kind === 'lose'))
+            }
+            if (known) assert.equal(effects.filter((e) => e.kind === 'win' || e.kind === 'discard').length, 1)
+            wins += effects.filter((e) => e.kind === 'win').length
+            ends += effects.filter((e) => e.kind === 'win' || e.kind === 'lose').length
+          }
+          assert.ok(wins <= 1 && ends <= 1)
+          if (walk.kind === 'won') assert.equal(wins, 1)
+        },
+      ),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('when every attempt fails the walk ends, and each rung of an emergency was tried', () => {
+    fc.assert(
+      fc.property(
+        fc.array(branch, { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        fc.constantFrom(408, 486, 503, 603),
+        (branches, emergency, status) => {
+          let walk = newWalk(branches, emergency)
+          const begun: Attempt[] = []
+          const queue: WalkInput[] = [start]
+          for (let n = 0; n < 200 && queue.length > 0; n++) {
+            const [after, effects] = step(walk, queue.shift() as WalkInput)
+            walk = after
+            for (const effect of effects) {
+              if (effect.kind === 'launch') {
+                begun.push(effect.what)
+                queue.push(up(effect.attempt), ends(effect.attempt, status))
+              } else if (effect.kind === 'set-delay') queue.push({ kind: 'delay', branch: effect.branch })
+            }
+          }
+          assert.equal(walk.kind, 'lost')
+          if (emergency) assert.equal(begun.length, branches.flatMap((b) => b.attempts).length)
+        },
+      ),
+    )
+  })
+})
