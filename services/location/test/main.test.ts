@@ -35,7 +35,7 @@ test('the process waits for a configuration, answers with its own NATS permissio
       writeRevision({ revision: 1, by: 'test', at: new Date().toISOString(), why: '', source, decks: {} }),
     )
     let ref: string | undefined
-    for (let tries = 0; tries < 200 && ref === undefined; tries++) {
+    for (let tries = 0; tries < 600 && ref === undefined; tries++) {
       const asked = await console.ask(Locate, { purpose: 'query', number: '+14255551001' })
       if (asked.kind === 'answer' && asked.answer.kind === 'found') ref = asked.answer.place.ref
       else await new Promise((done) => setTimeout(done, 50))

@@ -33,7 +33,7 @@ test('the process waits for a configuration, answers with its own NATS permissio
       writeRevision({ revision: 1, by: 'test', at: new Date().toISOString(), why: '', source, decks: {} }),
     )
     let users: string[] = []
-    for (let tries = 0; tries < 200 && users.length === 0; tries++) {
+    for (let tries = 0; tries < 600 && users.length === 0; tries++) {
       const asked = await console.ask(ReadPresence, {})
       if (asked.kind === 'answer') users = asked.answer.states.map((s) => s.user)
       else await new Promise((done) => setTimeout(done, 50))
