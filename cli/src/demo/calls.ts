@@ -6,8 +6,8 @@ import { eventually, pause, type Stage, type Step } from './stage.ts'
 import { findCall, hearEachOther } from './talk.ts'
 
 const CALLER = '+13605550199'
-/** A person: presence takes an answer within 1.5 s for the mobile's voicemail. */
-const MOBILE_ANSWERS_AFTER_MS = 2000
+/** A person: presence takes an answer within 2 s for the mobile's voicemail. */
+const MOBILE_ANSWERS_AFTER_MS = 2500
 
 async function presenceOf(stage: Stage, user: string): Promise<PresenceState | undefined> {
   return (await stage.api.get<PresenceList>('/presence', { user })).states[0]
