@@ -58,6 +58,11 @@ test('M2: anybody’s call through the trunk to that mobile counts too', () => {
   assert.equal(said(answered({ party: trunk(), user: 'bob', to: '+12065550143' })), undefined)
 })
 
+test('M2: a call forwarded to that mobile counts by the number that was sent', () => {
+  const forwarded = { role: 'forward' as const, party: trunk(), user: 'bob', to: '+14255551002', sent: '12065550142' }
+  assert.equal(said(answered(forwarded))?.user, 'alice')
+})
+
 test('M3: a call in from that mobile is certain only where the identity can be believed', () => {
   const incoming = (name: string) => said(answered({ role: 'caller', party: trunk(name), from: '12065550142' }, 0))
   assert.equal(incoming('itsp-a')?.confidence, 'likely')

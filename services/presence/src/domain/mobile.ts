@@ -26,10 +26,13 @@ export function mobileLeg(leg: Leg, directory: Directory): MobileLeg | undefined
   // M1: our own forked, simultaneous-ring or callback leg to the registered mobile
   if (leg.role === 'mobile' && leg.user !== undefined) return { user: leg.user, rule: 'M1', confidence: 'certain' }
   if (leg.role !== 'caller') {
-    // M2: a call through the trunk to the E.164 of a mobile
-    const number = directory.e164(leg.to ?? leg.sent ?? leg.dialled, trunk)
-    const user = number === undefined ? undefined : directory.ownerOfMobile(number)
-    return user === undefined ? undefined : { user, rule: 'M2', confidence: 'certain' }
+    // M2: a call through the trunk to the E.164 of a mobile. What was sent tells where a forwarded call really went.
+    for (const number of [leg.sent, leg.to]) {
+      const e164 = number === undefined ? undefined : directory.e164(number, trunk)
+      const user = e164 === undefined ? undefined : directory.ownerOfMobile(e164)
+      if (user !== undefined) return { user, rule: 'M2', confidence: 'certain' }
+    }
+    return undefined
   }
   // M3: a call in whose identity is that mobile; certain only where the identity can be believed
   const number = directory.e164(leg.from, trunk)
