@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, realpathSync } from 'node:fs'
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { type Binaries, ROOT_BASE, type ServerUser } from './embedded-binaries.ts'
+import { findRunning } from './embedded-process.ts'
 
 const run = promisify(execFile)
 
@@ -32,6 +34,20 @@ export function clusterPlaces(dataFolder: string): ClusterPlaces {
     data: join(base, 'data'),
     log: join(base, 'postgres.log'),
     passwordFile: join(folder, 'secrets', 'postgres-password'),
+  }
+}
+
+/**
+ * As root clusters live outside their data folders. Those of data folders in the temporary directory that are gone
+ * (tests, trials) are removed here; any other is left alone: its folder may only be unmounted.
+ */
+export async function removeAbandoned(): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  for (const name of await readdir(ROOT_BASE).catch(() => [])) {
+    const base = join(ROOT_BASE, name)
+    const folder = (await readFile(join(base, 'data-folder.txt'), 'utf8').catch(() => '')).trim()
+    if (!folder.startsWith(`${realpathSync(tmpdir())}/`) || existsSync(folder)) continue
+    if ((await findRunning(join(base, 'data'))) === undefined) await rm(base, { recursive: true, force: true })
   }
 }
 

@@ -11,6 +11,7 @@ import {
   DATABASE,
   OWNER,
   prepareCluster,
+  removeAbandoned,
   serverEnvironment,
 } from './embedded-cluster.ts'
 import { findRunning, isAlive, removeStalePidFile, stopServer } from './embedded-process.ts'
@@ -37,6 +38,7 @@ const START_PATIENCE_MS = 30_000
 export async function startEmbedded({ dataFolder }: { dataFolder: string }): Promise<EmbeddedServer> {
   const user = await serverUser()
   const binaries = await prepareBinaries(user)
+  await removeAbandoned()
   const places = clusterPlaces(dataFolder)
   const password = await prepareCluster(dataFolder, places, binaries, user)
   const until = performance.now() + START_PATIENCE_MS

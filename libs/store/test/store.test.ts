@@ -99,3 +99,13 @@ test('a pid file of a killed server whose pid another process has got does not s
   const server = await startEmbedded({ dataFolder })
   assert.equal(server.adopted, false)
 })
+
+test('the cluster of a temporary data folder that is gone does not stay behind', async () => {
+  const gone = mkdtempSync(join(tmpdir(), 'tandem-store-gone-'))
+  const { base } = clusterPlaces(gone)
+  const server = await startEmbedded({ dataFolder: gone })
+  await server.stop()
+  rmSync(gone, { recursive: true })
+  await startEmbedded({ dataFolder })
+  assert.equal(existsSync(base), false)
+})

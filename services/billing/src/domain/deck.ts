@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Money, readMoney } from '@tandem/money/money.ts'
+import { type Money, type MoneyReading, readMoney } from '@tandem/money/money.ts'
 import { parse } from 'csv-parse/sync'
 import { buildPrefixTable, type PrefixTable } from './prefix-table.ts'
 import { readInstant } from './zone-time.ts'
@@ -63,15 +63,17 @@ export function readDeck(csv: string, source: DeckSource): DeckReading {
   const place = readHeader(header.fields, errors)
   if (errors.length > 0) return { kind: 'invalid', errors }
 
-  const rows: (DeckRow & { line: number })[] = []
-  for (const { line, fields } of lines.slice(1)) {
-    const row = readRow(line, fields, place, source.timeZone, errors)
+  const rows: ReadRow[] = []
+  const prices = new Map<string, MoneyReading>()
+  for (let i = 1; i < lines.length; i += 1) {
+    const { line, fields } = lines[i] as Line
+    const row = readRow(line, fields, place, source.timeZone, prices, errors)
     if (row !== undefined) rows.push(row)
     if (errors.length >= MAX_ERRORS) return { kind: 'invalid', errors }
   }
-  rows.sort((a, b) => (a.prefix < b.prefix ? -1 : a.prefix > b.prefix ? 1 : (b.from ?? -1e15) - (a.from ?? -1e15)))
+  rows.sort(byPrefixThenNewest)
   for (let i = 1; i < rows.length; i += 1) {
-    const [a, b] = [rows[i - 1], rows[i]] as [DeckRow & { line: number }, DeckRow & { line: number }]
+    const [a, b] = [rows[i - 1], rows[i]] as [ReadRow, ReadRow]
     if (a.prefix === b.prefix && a.from === b.from) {
       errors.push({
         line: Math.max(a.line, b.line),
@@ -88,6 +90,18 @@ export function readDeck(csv: string, source: DeckSource): DeckReading {
 function versionOf(csv: string, { name, currency, timeZone, terms }: DeckSource): string {
   const about = JSON.stringify([name, currency, timeZone, terms ?? ''])
   return createHash('sha256').update(about).update(csv).digest('hex').slice(0, 16)
+}
+
+interface ReadRow extends DeckRow {
+  line: number
+  /** The first 15 digits, filled up with zeros: compared much faster than text. */
+  order: number
+}
+
+function byPrefixThenNewest(a: ReadRow, b: ReadRow): number {
+  if (a.order !== b.order) return a.order - b.order
+  if (a.prefix !== b.prefix) return a.prefix < b.prefix ? -1 : 1
+  return (b.from ?? -1e15) - (a.from ?? -1e15)
 }
 
 /** Makes a deck of rows that are already sorted by prefix, then newest `from` first. */
@@ -191,7 +205,14 @@ function readHeader(fields: readonly string[], errors: RowError[]): Places {
   return place
 }
 
-function readRow(line: number, fields: readonly string[], place: Places, zone: string, errors: RowError[]) {
+function readRow(
+  line: number,
+  fields: readonly string[],
+  place: Places,
+  zone: string,
+  prices: Map<string, MoneyReading>,
+  errors: RowError[],
+) {
   const before = errors.length
   const text = (column: (typeof COLUMNS)[number]) => fields[place.get(column) ?? -1]?.trim() ?? ''
   const wrong = (column: string, reason: string) => errors.push({ line, column, reason })
@@ -204,7 +225,11 @@ function readRow(line: number, fields: readonly string[], place: Places, zone: s
   const price = (column: 'connect' | 'perMinute'): Money => {
     const amount = text(column)
     if (amount === '' && column === 'connect') return 0n
-    const reading = readMoney(amount)
+    let reading = prices.get(amount)
+    if (reading === undefined) {
+      reading = readMoney(amount)
+      prices.set(amount, reading)
+    }
     if (reading.kind === 'invalid') wrong(column, reading.reason)
     else if (reading.money < 0n) wrong(column, `${amount} is negative`)
     else if (reading.money > DEAREST) wrong(column, `${amount} is beyond any price`)
@@ -228,6 +253,7 @@ function readRow(line: number, fields: readonly string[], place: Places, zone: s
   if (errors.length > before) return undefined
   return {
     line,
+    order: Number(prefix.slice(0, 15).padEnd(15, '0')),
     prefix,
     name: text('name'),
     connect,

@@ -22,7 +22,8 @@ const ZERO = 48
 /** Builds the table. Prefixes are distinct strings of 0-9; '' is the catch-all. Throws RangeError otherwise. */
 export function buildPrefixTable(prefixes: readonly string[]): PrefixTable {
   // In sorted order a prefix comes right before all that continue it, so the table fills depth first.
-  const order = Uint32Array.from(prefixes.keys()).sort((a, b) => compare(prefixes[a] as string, prefixes[b] as string))
+  const order = Uint32Array.from(prefixes.keys())
+  if (!isAscending(prefixes)) order.sort((a, b) => compare(prefixes[a] as string, prefixes[b] as string))
   let entries = new Int32Array(1024 * DIGITS)
   let ownAnswer = new Int32Array(1024)
   const shorterOf = new Int32Array(prefixes.length)
@@ -85,6 +86,13 @@ export function buildPrefixTable(prefixes: readonly string[]): PrefixTable {
       return -(own[node] as number) - 1
     },
   }
+}
+
+function isAscending(prefixes: readonly string[]): boolean {
+  for (let i = 1; i < prefixes.length; i += 1) {
+    if ((prefixes[i - 1] as string) > (prefixes[i] as string)) return false
+  }
+  return true
 }
 
 function digitOf(prefix: string, at: number): number {
