@@ -98,10 +98,14 @@ async function failureOf(response: Response, path: string): Promise<ApiFailure> 
   } catch {
     problem = { title: text.slice(0, 200) }
   }
-  const said = problem.detail ?? problem.title ?? `${path} answered ${response.status}`
+  const failed = problem.plan?.tests.filter((t) => !t.passed) ?? []
+  const said =
+    failed.length > 0
+      ? `${problem.title}: nothing was changed`
+      : (problem.detail ?? problem.title ?? `${path} answered ${response.status}`)
   const details = [
     ...(problem.problems ?? []).map((p) => `${p.file}:${p.line}:${p.column}  ${p.message}. ${p.instead}`),
-    ...(problem.plan?.tests ?? []).filter((t) => !t.passed).map((t) => `test ${t.index + 1}: ${t.detail}`),
+    ...failed.map((t) => `test ${t.index + 1}: ${t.detail}`),
   ]
   return new ApiFailure(response.status, problem, said, remedyFor(response.status), details)
 }

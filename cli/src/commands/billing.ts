@@ -68,7 +68,7 @@ async function render(
   if (format === 'json') return JSON.stringify({ ...total, cdrs: rows }, null, 2)
   if (format === 'csv') {
     const { stringify } = await import('csv-stringify/sync')
-    return stringify(rows.map(flat), { header: true, columns: Object.keys(COLUMNS) })
+    return stringify(rows.map(flat), { header: true, columns: Object.keys(COLUMNS), cast: { boolean: String } })
   }
   if (format === 'parquet') return await parquet(rows)
   const rest = rows.length < total.legs ? ` (${rows.length} shown, --most shows more)` : ''

@@ -35,7 +35,10 @@ export function presenceTable(states: readonly PresenceState[]): string {
     [
       { head: 'user', value: (s) => s.user },
       { head: 'availability', value: (s) => (colour[s.availability] ?? colours.dim)(s.availability) },
-      { head: 'activity', value: (s) => `${s.activities.join(', ')}${s.device ? ` (${s.device})` : ''}` },
+      {
+        head: 'activity',
+        value: (s) => s.activities.join(', ') + (s.device && s.activities.length > 0 ? ` (${s.device})` : ''),
+      },
       { head: 'since', value: (s) => clock(s.since) },
     ],
     states,

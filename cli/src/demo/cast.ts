@@ -7,6 +7,7 @@ import { type Itsp, startItsp } from '@tandem/testing/itsp.ts'
 import { type Phone, startPhone } from '@tandem/testing/phone.ts'
 import { startWebhook, type Webhook } from '@tandem/testing/webhook.ts'
 import { Failure } from '../failure.ts'
+import { whoHas } from '../up/ports.ts'
 import type { Secrets } from '../up/secrets.ts'
 
 export interface Carriers {
@@ -69,10 +70,10 @@ export async function startCarriers(configuration: Configuration, secrets: Secre
 function portFailure(what: string, address: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException
   if (code !== 'EADDRINUSE' && !/EADDRINUSE/.test(String(error))) return error
-  const port = address.split(':')[1]
+  const port = Number(address.split(':')[1])
   return new Failure(
-    `${address} is in use, and ${what} of the demonstration stands there`,
-    `Find who has it (ss -lntup 'sport = :${port}'), stop it and start again; your own configuration runs without: npx tandem up --config FILE`,
+    `${address} is in use${whoHas(what.startsWith('carrier') ? 'udp' : 'tcp', port)}, and ${what} of the demonstration stands there`,
+    'Stop it and start again; your own configuration runs without the demonstration: npx tandem up --config FILE',
   )
 }
 

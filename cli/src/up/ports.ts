@@ -1,4 +1,5 @@
 /** Ports that the configuration wants and somebody else has: said before anything starts. */
+import { execFileSync } from 'node:child_process'
 import type { Checked, Problem } from '@tandem/config/check.ts'
 import { placeOf } from '@tandem/config/place.ts'
 import type { SourceFile } from '@tandem/config/source.ts'
@@ -36,14 +37,21 @@ function describe(kind: 'udp' | 'tcp', address: string, port: number, why: strin
         : why === 'EACCES'
           ? `${address}:${port} (${kind}) needs more rights (ports below 1024)`
           : `${address}:${port} (${kind}): ${why}`
-  const find = why === 'EADDRINUSE' ? `; who has it: ${whoHas(kind, port)}` : ''
-  return `${what}, wanted by ${by}${find}`
+  return `${what}${why === 'EADDRINUSE' ? whoHas(kind, port) : ''}, wanted by ${by}`
 }
 
-function whoHas(kind: 'udp' | 'tcp', port: number): string {
-  return process.platform === 'linux'
-    ? `ss -Hlp${kind === 'udp' ? 'u' : 't'}n 'sport = :${port}'`
-    : `lsof -nP -i${kind.toUpperCase()}:${port}`
+/** ` by node (pid 123)`, or how to find out. */
+export function whoHas(kind: 'udp' | 'tcp', port: number): string {
+  if (process.platform !== 'linux') return ` (who has it: lsof -nP -i${kind.toUpperCase()}:${port})`
+  const command = ['-Hlnp', kind === 'udp' ? '-u' : '-t', `sport = :${port}`]
+  try {
+    const said = execFileSync('ss', command, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const owner = /users:\(\("([^"]+)",pid=(\d+)/.exec(said)
+    if (owner) return ` by ${owner[1]} (pid ${owner[2]})`
+  } catch {
+    // no ss here
+  }
+  return ` (who has it: ss -Hlnp${kind === 'udp' ? 'u' : 't'} 'sport = :${port}', as root)`
 }
 
 /** `127.0.0.1:8080`, `[::1]:8080` or `http://127.0.0.1:8080` → host and port. */
