@@ -9,6 +9,7 @@ import type { Configuration } from '@tandem/config/defaults.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { withReceived } from '@tandem/sip/message/make.ts'
+import { screenResponse } from '@tandem/sip/message/screen.ts'
 import { TransactionLayer, type TransactionLayerParts } from '@tandem/sip/transaction/layer.ts'
 import { type Capture, createCapture } from './adapters/capture.ts'
 import { type RealClock, realClock } from './adapters/clock.ts'
@@ -175,9 +176,12 @@ function receive(layer: TransactionLayer, outcome: Parameters<Inward['received']
     return
   }
   const { message } = outcome
-  if (message.kind === 'response') layer.receiveResponse(message)
-  // RFC 3261 18.2.1, RFC 3581 4
-  else layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire)
+  if (message.kind === 'response') {
+    if (screenResponse(message) === 'ok') layer.receiveResponse(message)
+  } else {
+    // RFC 3261 18.2.1, RFC 3581 4
+    layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire)
+  }
 }
 
 /** A bug in one request must not end the calls of all others. */

@@ -59,7 +59,7 @@ export async function rawPeer(
   let close: () => void
   let closed: Promise<unknown>
   if (transport === 'UDP') {
-    const socket = createSocket('udp4')
+    const socket = createSocket(from.includes(':') ? 'udp6' : 'udp4')
     socket.bind(options.port ?? 0, from)
     await once(socket, 'listening')
     socket.on('message', (bytes, source) => {
@@ -185,7 +185,10 @@ export function requestOf(
     to: parts.to ?? `<sip:${user}@acme.example>`,
     callId: parts.callId ?? `${++counter}-${randomBytes(6).toString('hex')}`,
     cseq: parts.cseq ?? 1,
-    contact: 'contact' in parts ? parts.contact : `<sip:${user}@${peer.address}:${peer.port}${transport}>`,
+    contact:
+      'contact' in parts
+        ? parts.contact
+        : `<sip:${user}@${peer.address.includes(':') ? `[${peer.address}]` : peer.address}:${peer.port}${transport}>`,
     headers: parts.headers,
     body: parts.body,
     contentType: parts.contentType,

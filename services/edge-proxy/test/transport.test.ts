@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { resolveConfiguration } from '@tandem/config/defaults.ts'
+import { parseUri } from '@tandem/sip/message/uri.ts'
 import { writeMessage } from '@tandem/sip/message/write.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import { openTcp } from '../src/adapters/tcp.ts'
@@ -147,6 +150,68 @@ test('malformed datagrams never end the edge', async () => {
   phone.close()
 })
 
+test('none of the messages of RFC 4475 ends the edge, over UDP or TCP', async () => {
+  const folder = new URL('../../../tests/conformance/rfc4475/', import.meta.url)
+  const files = ['valid', 'invalid'].flatMap((kind) =>
+    readdirSync(new URL(kind, folder)).map((f) => new URL(`${kind}/${f}`, folder)),
+  )
+  assert.ok(files.length >= 49)
+  const phone = await rawPeer('UDP', { port: edge.port('inside') })
+  for (const file of files) {
+    const bytes = readFileSync(file)
+    phone.send(bytes)
+    const stream = await rawPeer('TCP', { port: edge.port('inside-tcp') })
+    stream.send(bytes)
+    await pause(1)
+    stream.close()
+  }
+  assert.equal((await phone.ask(requestOf(phone, 'OPTIONS'))).status, 200)
+  phone.close()
+})
+
+test('a connection is used again, and one that is refused is said at once', async () => {
+  const { wires } = edge.core.edge
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((done) => server.once('listening', done))
+  const { port } = server.address() as { port: number }
+  const [one, two] = await Promise.all([
+    wires.to('inside', 'TCP', '127.0.0.1', port),
+    wires.to('inside', 'TCP', '127.0.0.1', port),
+  ])
+  assert.equal(one, two)
+  assert.equal(one.listener, 'inside-tcp')
+  assert.equal(
+    one.localPort,
+    edge.port('inside-tcp'),
+    'the peer reaches us at the listener, not at the port of the connection',
+  )
+  const uri = parseUri(`sip:localhost:${port};transport=tcp`)
+  assert.ok(uri)
+  assert.equal((await wires.toUri('inside', uri))[0], one, 'a name leads to the same place')
+  await new Promise((done) => server.close(done) && (one as never as { close(why: string): void }).close('test'))
+  await assert.rejects(wires.to('inside', 'TCP', '127.0.0.1', port), /ECONNREFUSED/)
+})
+
+test('a phone is served over IPv6', async (t) => {
+  if (!Object.values(networkInterfaces()).some((all) => all?.some((a) => a.address === '::1')))
+    return t.skip('no ::1 here')
+  const other = await startEdgeForTest({
+    nats,
+    node: 'edge-six',
+    document: {
+      ...testConfiguration(),
+      edge: { listen: { six: { url: 'udp://[::1]:0' } }, media: { relay: 'embedded', address: '::1' } },
+    },
+  })
+  t.after(() => other.close())
+  const phone = await rawPeer('UDP', { port: other.port('six'), address: '::1' }, { from: '::1' })
+  const answer = await phone.ask(requestOf(phone, 'OPTIONS'), {
+    via: `SIP/2.0/UDP [::1]:${phone.port};branch=z9hG4bKsix;rport`,
+  })
+  assert.equal(answer.status, 200)
+  phone.close()
+})
+
 test('OPTIONS says what the edge can do', async () => {
   const phone = await rawPeer('UDP', { port: edge.port('inside') })
   const answer = await phone.ask(requestOf(phone, 'OPTIONS'))
@@ -169,8 +234,11 @@ test('requests that cannot be served are refused as the RFC says', async () => {
   const looping = requestOf(phone, 'INVITE', { uri: 'sip:1002@acme.example' })
   looping.headers.set('Max-Forwards', '0')
   assert.equal((await status(looping)).status, 483)
+  const known = await status(requestOf(phone, 'REFER'))
+  assert.equal(known.status, 405)
+  assert.doesNotMatch(known.headers.get('allow') ?? '', /REFER/)
   const unknown = await status(requestOf(phone, 'FETCH'))
-  assert.equal(unknown.status, 405)
+  assert.equal(unknown.status, 501)
   assert.match(unknown.headers.get('allow') ?? '', /INVITE/)
   assert.equal((await status(requestOf(phone, 'BYE', { to: '<sip:bob@acme.example>;tag=nobody' }))).status, 481)
   phone.close()

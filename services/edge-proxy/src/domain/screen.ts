@@ -1,20 +1,26 @@
-/** What is refused before anything else is looked at (RFC 3261 8.2.1 to 8.2.3, 16.3). */
+/** What this edge can do, and what it refuses before anything else is looked at (RFC 3261 8.2, 16.3). */
 import type { SipRequest } from '@tandem/sip/message/message.ts'
-import { contacts, maxForwards, nameAddrs, tokens } from '@tandem/sip/message/read.ts'
+import { contacts } from '@tandem/sip/message/read.ts'
+import { type Capabilities, screenRequest } from '@tandem/sip/message/screen.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 
 /** Methods that this edge answers, outside or inside a dialog. */
 export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE'
 /** Option tags that a peer may require of us. */
 export const SUPPORTED = 'timer, path, outbound'
-export const ACCEPT = 'application/sdp, multipart/mixed, application/pidf+xml, text/plain'
+export const ACCEPT = 'application/sdp, multipart/mixed'
 
-const OPTIONS = new Set(SUPPORTED.split(', '))
-const SCHEMES = new Set(['sip', 'sips', 'tel'])
-/** These pass through us; the others end here (RFC 3261 11: an OPTIONS with 0 hops left is answered). */
-const FORWARDED = new Set(['INVITE', 'MESSAGE'])
-/** RFC 3261 8.1.1.8, RFC 6665 4.1: a dialog cannot be made without. */
-const NEEDS_CONTACT = new Set(['INVITE', 'SUBSCRIBE'])
+const ENDS_HERE: Capabilities = {
+  // the calls of a dialog refuse PRACK and REFER with a word of their own
+  methods: [...ALLOW.split(', '), 'PRACK', 'REFER'],
+  schemes: ['sip', 'sips', 'tel', 'urn'],
+  supported: SUPPORTED.split(', '),
+  // bodies of PUBLISH, MESSAGE and INFO are for others to understand
+  contentTypes: ['*/*'],
+}
+/** RFC 3261 11: an OPTIONS with no hops left is answered; these go on through us. */
+const GOES_ON: Capabilities = { ...ENDS_HERE, forwards: true }
+const CALL: Capabilities = { ...GOES_ON, contentTypes: ACCEPT.split(', ') }
 
 export interface Refusal {
   readonly status: number
@@ -23,27 +29,19 @@ export interface Refusal {
 }
 
 export function screen(request: SipRequest): Refusal | undefined {
+  const can = request.method === 'INVITE' ? CALL : request.method === 'MESSAGE' ? GOES_ON : ENDS_HERE
+  const verdict = screenRequest(request, can)
+  if (verdict.kind === 'refuse') {
+    return {
+      ...verdict,
+      headers: verdict.headers.map(([name, value]) => [name, name === 'Allow' ? ALLOW : value] as const),
+    }
+  }
+  // RFC 5031: service URNs are the only ones that we know
   const uri = parseUri(request.uri)
-  if (!uri) return { status: 400, reason: 'The Request-URI is malformed' }
-  // RFC 3261 8.2.2.1; urn:service:sos of RFC 5031 is the one urn we know
-  const sos = uri.scheme === 'urn' && /^service:/i.test(uri.opaque ?? '')
-  if (!SCHEMES.has(uri.scheme) && !sos) return { status: 416 }
-  // RFC 3261 16.3 step 3
-  if (FORWARDED.has(request.method) && maxForwards(request) === 0) return { status: 483 }
-  // RFC 3261 8.2.2.3 and 16.3 step 5
-  const unknown = [...tokens(request, 'require'), ...tokens(request, 'proxy-require')].filter(
-    (t) => !OPTIONS.has(t.toLowerCase()),
-  )
-  if (unknown.length > 0) return { status: 420, headers: [['Unsupported', unknown.join(', ')]] }
-  if (NEEDS_CONTACT.has(request.method)) {
-    const found = contacts(request)
-    if (found === '*' || found.length !== 1) return { status: 400, reason: 'Exactly one Contact is needed' }
-  }
-  // RFC 3261 8.2.3
-  const encoding = request.headers.get('content-encoding')
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    return { status: 415, headers: [['Accept-Encoding', 'identity']] }
-  }
-  if (nameAddrs(request, 'from').length !== 1) return { status: 400, reason: 'From is malformed' }
-  return undefined
+  if (uri?.scheme === 'urn' && !/^service:/i.test(uri.opaque ?? '')) return { status: 416 }
+  // RFC 6665 4.1: no dialog without a Contact
+  if (request.method !== 'SUBSCRIBE') return undefined
+  const found = contacts(request)
+  return found === '*' || found.length !== 1 ? { status: 400, reason: 'Exactly one Contact is needed' } : undefined
 }
