@@ -1,16 +1,27 @@
 /** The schema's verdict in words: what is wrong and what to write instead. */
-import { Ajv, type ErrorObject } from 'ajv'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
+import Value from 'typebox/value'
 import { nearest } from './nearest.ts'
 import { ConfigurationSchema } from './schema.ts'
 import type { Path, Source, Step } from './source.ts'
 import { type Problem, writePath } from './source.ts'
 
-const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, discriminator: true })
-addFormats.default(ajv, ['date-time'])
-const validate = ajv.compile(JSON.parse(JSON.stringify(ConfigurationSchema)))
+/** Compiling takes half a second: done only when there is something to explain, or much to check. */
+let compiled: ValidateFunction | undefined
+function validator(): ValidateFunction {
+  if (compiled) return compiled
+  const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, discriminator: true })
+  addFormats.default(ajv, ['date-time'])
+  compiled = ajv.compile(JSON.parse(JSON.stringify(ConfigurationSchema)))
+  return compiled
+}
+
+const MUCH = 1000
 
 export function schemaProblems(source: Source): Problem[] {
+  if (entries(source.value) < MUCH && Value.Check(ConfigurationSchema, source.value)) return []
+  const validate = validator()
   if (validate(source.value)) return []
   const errors = validate.errors ?? []
   const misspelt = new Set(errors.map(meantKey))
@@ -205,4 +216,9 @@ function readPointer(pointer: string, root: unknown): Path {
     at = (at as Record<string, unknown>)?.[step]
   }
   return path
+}
+
+/** Users, locations and the like, counted. */
+function entries(value: Record<string, unknown>): number {
+  return Object.values(value).reduce<number>((n, v) => n + (v && typeof v === 'object' ? Object.keys(v).length : 1), 0)
 }
