@@ -1,6 +1,6 @@
 /** Calls with everything they need on this machine: the relay, the outbox, and what may be asked of them on the bus. */
 import { join } from 'node:path'
-import { HangUp } from '@tandem/contracts/edge.ts'
+import { HangUp, PlaceCall } from '@tandem/contracts/edge.ts'
 import { openMediaRelay } from './adapters/media-relay.ts'
 import { openOutbox } from './adapters/outbox.ts'
 import type { Edge } from './edge.ts'
@@ -25,10 +25,11 @@ export function callsIn(dataFolder: string): (edge: Edge) => CallControl {
       },
       { everyReplica: true },
     )
+    const stopPlacing = edge.bus.answer(PlaceCall, ({ from, to }) => calls.placeCall(from, to))
     return {
       ...calls,
       async close() {
-        await stop()
+        await Promise.all([stop(), stopPlacing()])
         await calls.close()
       },
     }

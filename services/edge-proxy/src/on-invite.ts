@@ -3,7 +3,7 @@
  * (edge.md E6, E8, E11). From here on a call runs by itself: nothing inside a dialog is asked of anybody.
  */
 import { randomFillSync } from 'node:crypto'
-import { type Context, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
+import { type Context, context, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
 import type { Asked } from '@tandem/bus/outcome.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
 import type { LegRole } from '@tandem/contracts/call.ts'
@@ -32,6 +32,7 @@ import type { MediaEngine } from './domain/media-engine.ts'
 import { networkTable } from './domain/networks.ts'
 import { trunkLimits } from './domain/trunk-limits.ts'
 import type { Calls, Edge, Peer, Wire } from './edge.ts'
+import { createPlacer, type Placed } from './place-call.ts'
 
 /** s; told with a 503 when nobody decides. */
 const RETRY_AFTER = '5'
@@ -48,6 +49,8 @@ export interface CallControl extends Calls {
   /** Ends a call of this node. */
   hangUp(callId: string, reason?: string): boolean
   drain(draining: boolean): void
+  /** Rings the user, then dials in the user's name. */
+  placeCall(user: string, to: string): Promise<Placed>
   /** Calls up or being set up, for tests and the console. */
   readonly calls: ReadonlyMap<string, B2bCall>
 }
@@ -77,6 +80,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
       return call !== undefined
     },
     drain: door.drain,
+    placeCall: createPlacer(parts, calls),
     onInDialog(transaction) {
       const { request } = transaction
       const entry = parts.dialogs.get(legKey(callId(request), toTag(request) ?? ''))
@@ -316,7 +320,8 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     }
     identify(incoming, decision)
     if (decision.kind === 'reject') {
-      edge.log.info({ call: incoming.id, status: decision.status, reason: decision.reason }, 'call rejected')
+      const { status, reason } = decision
+      context.with(incoming.context, () => edge.log.info({ call: incoming.id, status, reason }, 'call rejected'))
       return refuse(incoming, decision.status, [warning(edge.config(), decision.reason)], decision.reason)
     }
     if (decision.emergency)

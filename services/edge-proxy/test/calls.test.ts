@@ -15,7 +15,7 @@ test('a user calls the PSTN: audio both ways, the user hangs up, two records', a
   house.route(() => plan([toTrunk('itsp-a', '12065550100')]))
   const call = await house.alice.call('912065550100')
   await call.answered
-  const invite = await house.itspA.nextInvite()
+  const invite = await house.itspA.nextInvite((i) => i.call !== undefined)
   assert.equal(invite.number, '12065550100')
   assert.equal(invite.from, '+14255551001')
   await call.audio.hears(house.itspA.tone)
@@ -77,7 +77,7 @@ test('nothing of one side is seen on the other', async () => {
     ],
   })
   await call.answered
-  const invite = await house.itspA.nextInvite()
+  const invite = await house.itspA.nextInvite((i) => i.call !== undefined)
   const { request, body } = invite
   const text = [...request.headers.entries()].map(([name, value]) => `${name}: ${value}`).join('\n')
   assert.ok(!text.includes(String(house.alice.port)), 'the port of the phone is nowhere')
@@ -96,7 +96,7 @@ test('the caller gives up while it rings: CANCEL, 487, records of both legs', as
   const call = await house.alice.call('912065550101')
   call.answered.catch(() => {})
   await call.ringing
-  const invite = await house.itspA.nextInvite()
+  const invite = await house.itspA.nextInvite((i) => i.call !== undefined)
   await call.hangUp()
   assert.equal((await call.ended).why, 'cancelled')
   assert.equal((await invite.call?.ended)?.why, 'cancelled')

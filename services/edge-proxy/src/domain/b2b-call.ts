@@ -5,7 +5,7 @@
  *   routed --begin--> walking --2xx--> up --BYE--> over
  *                        | `--all failed / caller's CANCEL--> over
  */
-import { type Context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { Attempt, Branch, TrunkAttempt } from '@tandem/contracts/routing.ts'
 import { negotiatedCodec } from '@tandem/sdp/offer-answer.ts'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
@@ -114,7 +114,9 @@ export class B2bCall implements LegOwner {
   }
 
   begin(): void {
-    this.#parts.tell.started(this.facts, this.caller.leg)
+    const { leg } = this.caller
+    // a placed call has told of its caller already
+    if (leg.seq === 0) this.#parts.tell.started(this.facts, leg)
     this.#input({ kind: 'start' })
   }
 
@@ -440,7 +442,7 @@ export class B2bCall implements LegOwner {
 
   #callerRings(status: number, early: boolean): void {
     const { leg } = this.caller
-    if (leg.ringingMs !== undefined) return
+    if (leg.ringingMs !== undefined || leg.answeredAtMs !== undefined) return
     leg.ringingMs = this.#parts.edge.clock.now() - leg.startedMs
     this.#parts.tell.ringing(this.facts, leg, status, early)
   }
@@ -490,16 +492,19 @@ export class B2bCall implements LegOwner {
     const accepted = this.caller.accept(mine, passResponse(response), () => session.noAck(this.caller.leg))
     if (!accepted) return this.#unusable(out, response)
     const callerLeg = this.caller.leg
-    callerLeg.setupMs = now - callerLeg.startedMs
-    callerLeg.ringingMs ??= callerLeg.setupMs
-    this.#answeredAt(callerLeg, now)
+    const waited = callerLeg.answeredAtMs === undefined
+    if (waited) {
+      callerLeg.setupMs = now - callerLeg.startedMs
+      callerLeg.ringingMs ??= callerLeg.setupMs
+      this.#answeredAt(callerLeg, now)
+    }
     this.#state = 'up'
     this.#session = session
     // RFC 3261 13.2.2.4: without a late offer the ACK is due now; with one it carries the caller's answer
     if (lateOffer) callerLeg.onAck = (body) => this.#lateAnswer(out, body)
     else out.invite.ack()
     tell.answered(this.facts, leg)
-    tell.answered(this.facts, callerLeg)
+    if (waited) tell.answered(this.facts, callerLeg)
     this.#seed.plan.emergency?.answered(leg)
     session.begin()
   }
@@ -639,6 +644,9 @@ export class B2bCall implements LegOwner {
     span.setAttribute('sip.status', end.status)
     if (end.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
     span.end()
+    const { from, dialled, to, emergency } = this.facts
+    const told = { call: this.id, from, dialled, to, emergency, status: end.status, by: end.by, reason: end.reason }
+    context.with(this.#seed.context, () => this.#parts.edge.log.info(told, 'call over'))
     this.#parts.over(this.id)
   }
 }
