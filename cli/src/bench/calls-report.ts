@@ -1,0 +1,127 @@
+/** How the figures of calls are shown: a table for people, a JSON object a line for programs. */
+import { cpus, loadavg, release, totalmem } from 'node:os'
+import { table } from '../print/table.ts'
+import type { CallsFigures, CallsPlan, SystemFigures } from './calls.ts'
+import { median, type Round } from './round.ts'
+
+/** A line of `tandem bench … --json`. */
+export interface Figure {
+  name: string
+  value: number | null
+  unit: string
+  peer: number | null
+  /** value / peer */
+  ratio: number | null
+}
+
+interface Measure {
+  name: string
+  unit: string
+  digits: number
+  of(round: Round): number
+}
+
+const MEASURES: readonly Measure[] = [
+  { name: 'CPU of all processes per call', unit: 'µs', digits: 0, of: (r) => r.cpuUs },
+  { name: 'set-up p50', unit: 'ms', digits: 2, of: (r) => r.setupP50Us / 1000 },
+  { name: 'set-up p99', unit: 'ms', digits: 2, of: (r) => r.setupP99Us / 1000 },
+]
+
+export function callsFigures(figures: CallsFigures, plan: Pick<CallsPlan, 'rate' | 'ramp'>): Figure[] {
+  const { tandem, peer } = figures
+  const at = `at ${plan.rate}/s`
+  const middle = (of: SystemFigures, m: Measure, rounds = of.rounds) => median(rounds.map(m.of))
+  const failed = (of: SystemFigures) => of.rounds.reduce((sum, r) => sum + r.calls - r.answered, 0)
+  const missing = (of: SystemFigures) => of.rounds.reduce((sum, r) => sum + r.missing, 0)
+  const pair = (name: string, unit: string, digits: number, of: (system: SystemFigures) => number | null) =>
+    figure(name, unit, digits, of(tandem), peer ? of(peer) : null)
+  return [
+    ...MEASURES.map((m) => pair(`calls: ${m.name}, ${at}`, m.unit, m.digits, (s) => middle(s, m))),
+    pair(`calls: failed, ${at}`, 'calls', 0, failed),
+    pair(`calls: without CDR, ${at}`, 'calls', 0, missing),
+    pair('calls: CPU while nobody calls', '% of a core', 1, (s) => s.idle),
+    ...(plan.ramp
+      ? [
+          pair('calls: highest clean rate', 'calls/s', 0, (s) => s.highest?.rate ?? null),
+          pair(
+            'calls: CPU of all processes per call, at the highest clean rate',
+            'µs',
+            0,
+            (s) => s.highest?.cpuUs ?? null,
+          ),
+        ]
+      : []),
+  ]
+}
+
+function figure(name: string, unit: string, digits: number, value: number | null, peer: number | null): Figure {
+  const round = (n: number | null, to: number) => (n === null || !Number.isFinite(n) ? null : Number(n.toFixed(to)))
+  const ratio = value !== null && peer !== null && peer > 0 ? value / peer : null
+  return { name, value: round(value, digits), unit, peer: round(peer, digits), ratio: round(ratio, 2) }
+}
+
+export function describeCalls(
+  figures: CallsFigures,
+  plan: Pick<CallsPlan, 'rate' | 'calls' | 'runs' | 'ramp'>,
+): string {
+  const { tandem, peer, noPeer } = figures
+  const rows = callsFigures(figures, plan)
+  const spread = (of: SystemFigures | null, row: number): string => {
+    const m = MEASURES[row]
+    if (!of || !m) return ''
+    const values = of.rounds.map(m.of).sort((a, b) => a - b)
+    return `${values[0]?.toFixed(m.digits)} / ${values.at(-1)?.toFixed(m.digits)}`
+  }
+  const shown = rows.map((r, i) => ({ ...r, tandemSpread: spread(tandem, i), peerSpread: spread(peer, i) }))
+  const columns = [
+    { head: '', value: (r: (typeof shown)[number]) => r.name.replace(/^calls: /, '') },
+    { head: 'Tandem', value: (r: (typeof shown)[number]) => r.value ?? 'none', align: 'right' as const },
+    { head: 'min / max', value: (r: (typeof shown)[number]) => r.tandemSpread, align: 'right' as const },
+    ...(peer
+      ? [
+          { head: peer.name, value: (r: (typeof shown)[number]) => r.peer ?? 'none', align: 'right' as const },
+          { head: 'min / max', value: (r: (typeof shown)[number]) => r.peerSpread, align: 'right' as const },
+          { head: 'ratio', value: (r: (typeof shown)[number]) => r.ratio?.toFixed(2), align: 'right' as const },
+        ]
+      : []),
+    { head: 'unit', value: (r: (typeof shown)[number]) => r.unit },
+  ]
+  return [
+    `A call: INVITE with SDP, 180, 200, ACK, BYE over UDP, from a registered user to a carrier, hung up at once; ${plan.runs} rounds of ${plan.calls} calls at ${plan.rate}/s${peer ? ', the systems in turns' : ''}; medians.`,
+    'CPU: every process of the system, from the first INVITE until the last CDR is priced in the database; what it takes while idle is in it.',
+    'Set-up: INVITE to 200 at the caller, the answering carrier included.',
+    `Machine: ${machine()}`,
+    '',
+    table(columns, shown),
+    '',
+    `Tandem by process, µs a call: ${byPart(tandem)}`,
+    ...(peer
+      ? [
+          `${peer.name}: dialog, dial plan, prefixes, CDRs into SQLite, one worker, -x fm; it carries no media and bills nothing.`,
+        ]
+      : [`No peer: ${noPeer}.`]),
+    ...(plan.ramp ? [climbed(tandem), ...(peer ? [climbed(peer)] : [])] : []),
+    ...figures.wrong.map((line) => `✗ ${line}`),
+  ].join('\n')
+}
+
+function byPart(of: SystemFigures): string {
+  const names = [...(of.rounds[0]?.cpuByPartUs.keys() ?? [])]
+  return names
+    .map((name) => ({ name, us: median(of.rounds.map((r) => r.cpuByPartUs.get(name) ?? 0)) }))
+    .sort((a, b) => b.us - a.us)
+    .map(({ name, us }) => `${name} ${us.toFixed(0)}`)
+    .join(', ')
+}
+
+function climbed(of: SystemFigures): string {
+  const steps = of.steps.map((r) => `${r.rate}/s ${r.answered}/${r.calls} p99 ${(r.setupP99Us / 1000).toFixed(1)} ms`)
+  return `${of.name} step by step (clean: none failed, ≤ 0.1 % sent again, p99 ≤ 50 ms): ${steps.join('; ')}`
+}
+
+function machine(): string {
+  const [first] = cpus()
+  const gib = (totalmem() / 2 ** 30).toFixed(0)
+  const load = loadavg()[0]?.toFixed(1)
+  return `${cpus().length} × ${first?.model.trim()}, ${gib} GiB, Linux ${release()}, Node ${process.versions.node}, load ${load}`
+}

@@ -1,0 +1,156 @@
+/** `tandem bench calls`: calls through a Tandem of its own, and through Kamailio in turns with it. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Failure } from '../failure.ts'
+import { BENCH_DOMAIN, benchUsers } from './calls-configuration.ts'
+import { canReadCpu } from './cpu-time.ts'
+import { findKamailio, startKamailio } from './kamailio-system.ts'
+import { type LoadProcess, startLoad } from './load-process.ts'
+import { idleShare, playRound, type Round } from './round.ts'
+import type { System } from './system.ts'
+import { checkCdrs, startTandem, type TandemSystem } from './tandem-system.ts'
+
+export interface CallsPlan {
+  /** calls a second */
+  rate: number
+  /** in each round */
+  calls: number
+  /** rounds of each system */
+  runs: number
+  /** finds the highest clean rate, too */
+  ramp: boolean
+  peer: boolean
+  signal: AbortSignal
+  /** progress, one line each */
+  say(line: string): void
+}
+
+/** What one system did. */
+export interface SystemFigures {
+  name: string
+  rounds: Round[]
+  /** % of a core while nobody calls */
+  idle: number
+  /** highest rate without failure, with what was seen there; null when it was not looked for, or none was clean */
+  highest: Round | null
+  steps: Round[]
+}
+
+export interface CallsFigures {
+  tandem: SystemFigures
+  peer: SystemFigures | null
+  /** why there is no peer */
+  noPeer: string | null
+  /** in words; empty when every call was answered and has its CDRs */
+  wrong: string[]
+}
+
+const RAMP = [50, 100, 200, 300, 400, 500, 600, 800, 1000, 1250, 1500, 2000, 2500, 3000, 4000, 5000, 6000]
+const RAMP_SECONDS = 3
+const IDLE_MS = 2000
+/** A rate is clean when nothing fails, is lost or comes late. */
+const CLEAN_P99_US = 50_000
+
+export async function measureCalls(plan: CallsPlan): Promise<CallsFigures> {
+  if (!canReadCpu()) throw new Failure('CPU time is read from /proc', 'Run this on Linux, or in a container.')
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'))
+  const open: (() => Promise<void>)[] = []
+  try {
+    const load = await startLoad(benchUsers)
+    open.push(load.stop)
+    const { say, signal } = plan
+    const warn = say
+    const tandem = await startTandem({ folder, carrierPeer: load.carrierPort, signal, say, warn })
+    open.push(tandem.stop)
+    const found = plan.peer ? findKamailio() : { kind: 'missing' as const, why: 'not asked for' }
+    const peer = found.kind === 'found' ? await startKamailio(found, folder, load.carrierPort) : null
+    if (peer) open.push(peer.stop)
+    await load.register(tandem.target, BENCH_DOMAIN, tandem.password)
+    const stopped = new Promise<never>((_, fail) => {
+      signal.addEventListener('abort', () => fail(new Failure('stopped', '')), { once: true })
+    })
+    const measured = measure(plan, load, tandem, peer, found.kind === 'missing' ? found.why : null)
+    return await Promise.race([measured, tandem.up.broken, stopped])
+  } finally {
+    for (const close of open.reverse()) await close()
+    if (process.env.TANDEM_KEEP !== '1') rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function measure(
+  plan: CallsPlan,
+  load: LoadProcess,
+  tandem: TandemSystem,
+  peer: System | null,
+  noPeer: string | null,
+): Promise<CallsFigures> {
+  const systems: System[] = peer ? [tandem, peer] : [tandem]
+  const figures = systems.map(({ name }): SystemFigures => ({ name, rounds: [], idle: 0, highest: null, steps: [] }))
+  const wrong: string[] = []
+  const play = async (i: number, rate: number, calls: number): Promise<Round> => {
+    const round = await playRound(load, systems[i] as System, BENCH_DOMAIN, { rate, calls })
+    plan.say(describe(systems[i] as System, round))
+    return round
+  }
+  const judge = (i: number, round: Round): Round => {
+    wrong.push(...faults(systems[i] as System, round))
+    return round
+  }
+
+  const warmUp = Math.min(plan.calls, 500)
+  let answered = 0
+  for (const i of figures.keys()) {
+    const { answered: n } = judge(i, await play(i, plan.rate, warmUp))
+    if (i === 0) answered += n
+  }
+  const idle = await idleShare(systems, plan.calls < 100 ? 200 : IDLE_MS)
+  for (let run = 0; run < plan.runs; run++) {
+    for (const [i, of] of figures.entries()) {
+      const round = judge(i, await play(i, plan.rate, plan.calls))
+      of.rounds.push(round)
+      if (i === 0) answered += round.answered
+    }
+  }
+  wrong.push(...(await checkCdrs(tandem.up, answered)))
+  if (plan.ramp) for (const [i, of] of figures.entries()) await climb(of, (rate, calls) => play(i, rate, calls))
+  for (const [i, of] of figures.entries()) of.idle = idle[i] ?? Number.NaN
+  return { tandem: figures[0] as SystemFigures, peer: figures[1] ?? null, noPeer, wrong }
+}
+
+/** Step by step until a rate is not clean twice. */
+async function climb(of: SystemFigures, play: (rate: number, calls: number) => Promise<Round>): Promise<void> {
+  for (const rate of RAMP) {
+    let clean: Round | undefined
+    for (let attempt = 0; attempt < 2 && !clean; attempt++) {
+      const round = await play(rate, rate * RAMP_SECONDS)
+      of.steps.push(round)
+      if (isClean(round)) clean = round
+    }
+    if (!clean) return
+    of.highest = clean
+  }
+}
+
+function isClean(round: Round): boolean {
+  return (
+    round.answered === round.calls &&
+    round.missing === 0 &&
+    round.retransmissions <= round.calls / 1000 &&
+    round.setupP99Us <= CLEAN_P99_US
+  )
+}
+
+function faults(system: System, round: Round): string[] {
+  const failed = Object.entries(round.failed).map(([why, n]) => `${n} × ${why}`)
+  return [
+    ...(failed.length > 0 ? [`${system.name}: of ${round.calls} calls failed: ${failed.join(', ')}`] : []),
+    ...(round.missing > 0 ? [`${system.name}: ${round.missing} of ${round.answered} calls have no CDR`] : []),
+  ]
+}
+
+function describe(system: System, r: Round): string {
+  const failed = Object.entries(r.failed).map(([why, n]) => `, ${n} × ${why}`)
+  const ms = (us: number) => (us / 1000).toFixed(2)
+  return `${system.name}: ${r.answered} of ${r.calls} calls answered at ${r.rate}/s, ${r.cpuUs.toFixed(0)} µs CPU a call, set-up p50 ${ms(r.setupP50Us)} ms, p99 ${ms(r.setupP99Us)} ms, ${r.retransmissions} sent again${failed.join('')}${r.missing > 0 ? `, ${r.missing} without CDR` : ''}`
+}
