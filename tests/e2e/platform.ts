@@ -190,10 +190,13 @@ const secrets = { ALICE_PASSWORD: 'alice-password', BOB_PASSWORD: 'bob-password'
 export async function startPlatform(
   document: (ports: Ports) => Document = plainDocument,
   environment: Record<string, string> = {},
+  /** Before anything of Tandem runs: carriers stand before the edge does. */
+  beforeStart: (ports: Ports) => Promise<void> = async () => {},
 ): Promise<Platform> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-e2e-'))
   const data = join(folder, 'data')
   const ports = await pickPorts()
+  await beforeStart(ports)
   const file = join(folder, 'tandem.yaml')
   await mkdir(join(folder, 'rates'))
   await writeFile(

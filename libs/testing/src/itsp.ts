@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { challenge, readAuthorization, verify } from '@tandem/sip/auth/digest.ts'
 import { checkNonce, makeNonce } from '@tandem/sip/auth/nonce.ts'
-import type { SipRequest } from '@tandem/sip/message/message.ts'
+import type { SipMessage, SipRequest } from '@tandem/sip/message/message.ts'
 import { contacts, expires, to as toAddress } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
@@ -85,6 +85,8 @@ export interface ItspParts {
   readonly tone?: number
   /** False: OPTIONS are not answered. */
   readonly options?: boolean
+  /** Sees every message received as it came, before anything else. */
+  readonly onMessage?: (message: SipMessage) => void
 }
 
 export interface PstnCall {
@@ -154,6 +156,7 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
     certificate: parts.certificate,
     contactParams: listen.transport === 'udp' ? '' : `;transport=${listen.transport}`,
     tone,
+    onMessage: parts.onMessage,
     admit(request, wire) {
       if (request.method === 'OPTIONS') count(request)
       if (request.method === 'OPTIONS' && parts.options === false) return false

@@ -1,5 +1,5 @@
 /** A SIP phone for tests and the demonstration: real sockets, real audio (a tone of its own in PCMU). */
-import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
+import type { SipMessage, SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import { contacts, expires } from '@tandem/sip/message/read.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
@@ -37,6 +37,8 @@ export interface PhoneParts {
   readonly sessionExpires?: number
   /** Answer every incoming call after that many ms (ringing before). */
   readonly answerAfterMs?: number
+  /** Sees every message received as it came, before anything else. */
+  readonly onMessage?: (message: SipMessage) => void
 }
 
 export interface IncomingMessage {
@@ -78,7 +80,12 @@ export interface Phone {
   nextCall(timeoutMs?: number): Promise<CallHandle>
   nextMessage(timeoutMs?: number): Promise<IncomingMessage>
   /** Any request outside a call, with digest when challenged. */
-  send(method: string, to: string, body?: { type: string; content: string }): Promise<SipResponse>
+  send(
+    method: string,
+    to: string,
+    body?: { type: string; content: string },
+    headers?: Iterable<readonly [name: string, value: string]>,
+  ): Promise<SipResponse>
   /** Hangs up, and closes every socket. The registration is left to expire. */
   close(): Promise<void>
 }
@@ -106,6 +113,7 @@ export async function startPhone(parts: PhoneParts): Promise<Phone> {
       ? {}
       : { credentials: { user: parts.authUser ?? user, password: parts.password } }),
     tone,
+    onMessage: parts.onMessage,
     ...(parts.sessionExpires === undefined ? {} : { sessionExpires: parts.sessionExpires }),
     onInvite: (transaction) => agent.forget(ring(transaction)),
     onRequest: (transaction) => receive(transaction),
@@ -208,9 +216,9 @@ export async function startPhone(parts: PhoneParts): Promise<Phone> {
     },
     nextCall: (timeoutMs) => calls.take(timeoutMs, `${name}: no call came`),
     nextMessage: (timeoutMs) => messages.take(timeoutMs, `${name}: no MESSAGE came`),
-    async send(method, to, body) {
+    async send(method, to, body, headers) {
       const target = toUri(to)
-      const request = agent.makeRequest(method, { uri: target, from: `<${uri}>`, to: `<${target}>`, body })
+      const request = agent.makeRequest(method, { uri: target, from: `<${uri}>`, to: `<${target}>`, body, headers })
       return agent.transact(request, await wireFor(target))
     },
     close: () => agent.close(),

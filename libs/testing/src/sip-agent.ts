@@ -4,7 +4,7 @@ import { authorize } from '@tandem/sip/auth/digest.ts'
 import { dialogKeyOfRequest } from '@tandem/sip/dialog/dialog.ts'
 import { DEFAULT_SESSION_TIMER, type SessionTimerPolicy } from '@tandem/sip/dialog/session-timer.ts'
 import { makeRequest, makeResponse } from '@tandem/sip/message/make.ts'
-import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
+import type { SipMessage, SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import { callId, cseq } from '@tandem/sip/message/read.ts'
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
@@ -41,6 +41,8 @@ export interface SipAgentParts {
   onRequest(transaction: ServerTransaction): boolean
   /** Sees every request before anything else; false: it is dropped without any answer. */
   admit?(request: SipRequest, wire: Wire): boolean
+  /** Sees every message received as it came, before anything else. */
+  readonly onMessage?: ((message: SipMessage) => void) | undefined
 }
 
 export interface OutgoingParts {
@@ -77,7 +79,7 @@ export class SipAgent {
   }
 
   async open(): Promise<void> {
-    const { host, port, listen, certificate, ca, admit } = this.#parts
+    const { host, port, listen, certificate, ca, admit, onMessage } = this.#parts
     this.#endpoint = await openSipEndpoint({
       host,
       port,
@@ -86,7 +88,10 @@ export class SipAgent {
       ca,
       onRequest: (transaction) => this.#onRequest(transaction),
       onAck: (ack) => this.#calls.get(dialogKeyOfRequest(ack) ?? '')?.receiveAck(ack),
-      onMessage: (message, wire) => message.kind === 'response' || admit?.(message, wire) !== false,
+      onMessage(message, wire) {
+        onMessage?.(message)
+        return message.kind === 'response' || admit?.(message, wire) !== false
+      },
     })
   }
 

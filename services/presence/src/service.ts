@@ -44,6 +44,8 @@ export interface PresenceService {
 
 /** Longest subscription, s. */
 const SUBSCRIBE_MAXIMUM_S = 3_600
+/** A watcher that asks for less would do nothing but refresh, s. */
+const SUBSCRIBE_MINIMUM_S = 10
 /** From this length on a subscription is shortened by up to a tenth, so that a thousand of one moment do not end in one moment, s. */
 const JITTER_FROM_S = 300
 /** Registrations older than this have run out, ms. */
@@ -58,9 +60,12 @@ export function startPresence(deps: {
   readonly configuration: Configuration
   /** Wall clock, ms. */
   readonly now?: () => number
+  /** Shortest subscription taken, s. */
+  readonly shortestSubscriptionS?: number
 }): PresenceService {
   const { bus, log } = deps
   const now = deps.now ?? Date.now
+  const shortest = deps.shortestSubscriptionS ?? SUBSCRIBE_MINIMUM_S
   let directory = directoryOf(deps.configuration)
   const roster = createRoster(Math.floor(now() / 1000))
   const events = createEventState(() => randomUUID())
@@ -149,6 +154,8 @@ export function startPresence(deps: {
     if (!state) return { status: 404, reason: 'No such user' }
     if (question.expires === 0)
       return { status: 200, expires: 0, notify: subscriptions.unsubscribe({ edge, subscriptionId }, state) }
+    // RFC 6665 4.2.1.1: an interval below the notifier's minimum may be answered with 423 and the minimum
+    if (question.expires < shortest) return { status: 423, reason: 'Interval Too Brief', expires: shortest }
     if (subscriptions.size() >= SUBSCRIPTION_LIMIT) return { status: 503, reason: 'Too many subscriptions' }
     const granted = grant(question.expires)
     return { status: 200, expires: granted, notify: subscriptions.subscribe({ edge, subscriptionId }, state, granted) }

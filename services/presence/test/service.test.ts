@@ -32,7 +32,7 @@ before(async () => {
   edge = await nats.bus('edge-proxy')
   console = await nats.bus('console')
   presenceBus = await nats.bus('presence')
-  presence = startPresence({ bus: presenceBus, log, configuration: acme() })
+  presence = startPresence({ bus: presenceBus, log, configuration: acme(), shortestSubscriptionS: 1 })
   console.hear(PresenceChanged, (state) => void changes.push(state))
   edge.hear(PresenceNotify, ({ subscriptionId, notify }) => {
     notices.push({ at: Date.now(), subscriptionId, state: notify.state, body: notify.body ?? '' })
@@ -246,7 +246,7 @@ test('a restart forgets nothing that still holds: calls and registrations come b
   await until(() => changes.at(-1)?.user === 'bob' && changes.at(-1)?.availability === 'busy', 'bob in a call')
   await presence.stop()
   const from = changes.length
-  presence = startPresence({ bus: presenceBus, log, configuration: acme() })
+  presence = startPresence({ bus: presenceBus, log, configuration: acme(), shortestSubscriptionS: 1 })
   const since = () => changes.slice(from)
   await until(() => since().some((c) => c.user === 'bob' && c.availability === 'busy'), 'bob again')
   await until(() => since().some((c) => c.user === 'alice' && c.availability === 'available'), 'alice again')
