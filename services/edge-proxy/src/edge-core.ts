@@ -48,6 +48,7 @@ export interface EdgeCore {
   draining(): boolean
   listeners(): readonly OpenListener[]
   subscriptions(): number
+  captureLost(): number
   /** The bus is back: what is true now is told again. */
   retell(): void
   /** Unregisters from carriers, ends calls, closes sockets. */
@@ -159,6 +160,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     draining: isDraining,
     listeners: () => listeners.list(),
     subscriptions: () => subscriptions.count(),
+    captureLost: capture.lost,
     retell() {
       registrations.retell()
       trunks.retell()

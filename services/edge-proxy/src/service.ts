@@ -4,6 +4,7 @@ import type { Environment } from '@tandem/config/secrets.ts'
 import { Drain, EdgeStatus } from '@tandem/contracts/edge.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { followRevisions, keepOnDisk, type Revised, readFromDisk } from './adapters/configuration.ts'
+import { type Measured, measure } from './adapters/metrics.ts'
 import type { Calls, Edge } from './edge.ts'
 import { type EdgeCore, startEdgeCore } from './edge-core.ts'
 
@@ -49,6 +50,7 @@ export function startEdge(parts: EdgeServiceParts): EdgeService {
     core = await startEdgeCore({ node, bus, log, env, configuration, revision, createCalls })
     for (const l of core.listeners()) log.info({ listener: l.name, url: l.url }, 'listening')
     answerForIt(bus, core, node)
+    measure(figuresOf(core))
     first.resolve()
   }
 
@@ -99,8 +101,23 @@ export function startEdge(parts: EdgeServiceParts): EdgeService {
       if (!core) return
       core.drain(true)
       await lastCalls(core)
+      measure(undefined)
       await core.close()
     },
+  }
+}
+
+function figuresOf(core: EdgeCore): Measured {
+  const { edge, calls } = core
+  return {
+    status: calls.status,
+    registrations: core.registrations.count,
+    subscriptions: core.subscriptions,
+    draining: core.draining,
+    listeners: core.listeners,
+    trunks: () => Object.keys(edge.config().trunks).map((name) => ({ name, health: edge.trunks.health(name) })),
+    transactions: () => ({ ...edge.transactions.counters }),
+    captureLost: core.captureLost,
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { CONFIG_BUCKET, CONFIG_KEY, writeRevision } from '@tandem/config/revision.ts'
 import { Drain, EdgeStatus } from '@tandem/contracts/edge.ts'
+import { startHealth } from '@tandem/observability/health.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import { stringify } from 'yaml'
@@ -108,6 +109,18 @@ test('the edge waits for its configuration, follows it without closing sockets, 
     },
     { registrations: 1, revision: 2, edge: 'edge-1' },
   )
+
+  const health = await startHealth({ service: 'edge-proxy', ready: () => edge.ready() })
+  const metrics = await (await fetch(`http://127.0.0.1:${health.port}/metrics`)).text()
+  await health.close()
+  for (const line of [
+    /^tandem_edge_registrations 1$/m,
+    /^tandem_edge_connections\{listener="more"\} 1$/m,
+    /^tandem_edge_sip_total\{what="serverTransactions"\} \d+$/m,
+    /^tandem_edge_trunk_up\{trunk="itsp-a"\} /m,
+  ]) {
+    assert.match(metrics, line)
+  }
 
   assert.equal((await console.ask(Drain, { draining: true })).kind, 'answer')
   assert.equal(edge.ready(), 'draining')
