@@ -75,6 +75,8 @@ async function clearUp(folder: DataFolder): Promise<string[]> {
     await postgres.stop()
     ended.push('postgres')
   }
+  const { removeNatsFiles } = await import('../up/nats.ts')
+  if (existsSync(folder.run)) removeNatsFiles(folder)
   rmSync(join(folder.run, 'lock'), { force: true })
   return ended
 }

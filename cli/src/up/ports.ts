@@ -1,5 +1,6 @@
 /** Ports that the configuration wants and somebody else has: said before anything starts. */
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import type { Checked, Problem } from '@tandem/config/check.ts'
 import { placeOf } from '@tandem/config/place.ts'
 import type { SourceFile } from '@tandem/config/source.ts'
@@ -47,11 +48,21 @@ export function whoHas(kind: 'udp' | 'tcp', port: number): string {
   try {
     const said = execFileSync('ss', command, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
     const owner = /users:\(\("([^"]+)",pid=(\d+)/.exec(said)
-    if (owner) return ` by ${owner[1]} (pid ${owner[2]})`
+    if (owner) return ` by ${commandOf(Number(owner[2])) ?? owner[1]} (pid ${owner[2]})`
   } catch {
     // no ss here
   }
   return ` (who has it: ss -Hlnp${kind === 'udp' ? 'u' : 't'} 'sport = :${port}', as root)`
+}
+
+/** Its command line, the end of it when it is long. */
+function commandOf(pid: number): string | undefined {
+  try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean).join(' ')
+    return words.length > 70 ? `…${words.slice(-69)}` : words || undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** `127.0.0.1:8080`, `[::1]:8080` or `http://127.0.0.1:8080` → host and port. */
