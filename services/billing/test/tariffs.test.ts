@@ -54,7 +54,9 @@ test('what is free, what is unrated, and who pays at cost', () => {
   const [user, trunk] = callOf(1)
   assert.equal(priceLeg(user, all).cost.kind, 'free')
   assert.equal(priceLeg(user, all).price, undefined)
-  assert.equal(priceLeg({ ...trunk, durationMs: 0 }, all).cost.explanation, 'not answered')
+  const { answeredAt: _, ...unanswered } = trunk
+  assert.equal(priceLeg({ ...unanswered, durationMs: 0 }, all).cost.explanation, 'not answered')
+  assert.equal(priceLeg({ ...trunk, durationMs: 0 }, all).cost.kind, 'per-minute', 'answered, and over at once')
   assert.equal(priceLeg({ ...trunk, emergency: true }, all).cost.explanation, 'emergency call')
   assert.equal(priceLeg({ ...trunk, to: '+442079460000' }, all).cost.kind, 'unrated')
   assert.equal(priceLeg({ ...trunk, party: { kind: 'trunk', trunk: 'itsp-z' } }, all).cost.kind, 'unrated')

@@ -56,7 +56,7 @@ export function cdrOf({ record: r, traceId, cost, price }: Omit<PricedLeg, 'usag
 }
 
 function costOf(record: LegRecord, trunk: string, tariffs: Tariffs): Rating {
-  if (record.durationMs <= 0) return free('not answered')
+  if (record.answeredAt === undefined) return free('not answered')
   if (record.emergency) return free('emergency call')
   const tariff = tariffs.ofTrunk(trunk)
   if (tariff === undefined) return { kind: 'unrated', amount: '0', explanation: `trunk ${trunk} has no rate deck` }
@@ -76,13 +76,14 @@ function costOf(record: LegRecord, trunk: string, tariffs: Tariffs): Rating {
 /** Where the cost centre has no deck of its own it pays what the call costs. */
 function priceOf(record: LegRecord, cost: Rating, tariffs: Tariffs): Rating | undefined {
   const own = record.costCentre === undefined ? undefined : tariffs.ofCostCentre(record.costCentre)
-  if (own === undefined || record.durationMs <= 0 || record.emergency) return cost
+  if (own === undefined || record.answeredAt === undefined || record.emergency) return cost
   return ratingOf(rateCall(legToRate(record, tariffs), own.tariff.deck, own.tariff.terms, own.factor), record, tariffs)
 }
 
 function legToRate(record: LegRecord, tariffs: Tariffs): { number: string; startedAt: number; durationMs: number } {
   const startedAt = Date.parse(record.answeredAt ?? record.startedAt)
-  return { number: numberOf(record, tariffs), startedAt, durationMs: record.durationMs }
+  // Answered is billed: a call that was over within the same millisecond has its first increment, too.
+  return { number: numberOf(record, tariffs), startedAt, durationMs: Math.max(1, record.durationMs) }
 }
 
 /**
