@@ -11,7 +11,8 @@ if (existsSync(env)) {
   console.log('.env is there already: kept')
   process.exit(0)
 }
-const secret = () => randomBytes(18).toString('hex')
+// nats-server reads a variable as a value of its configuration: a text must not begin like a number.
+const secret = () => `t${randomBytes(18).toString('hex')}`
 const token = secret()
 const names = ['EDGE_PROXY', 'ROUTING', 'PRESENCE', 'LOCATION', 'BILLING', 'CONSOLE'].map((s) => `${s}_NATS_PASSWORD`)
 const lines = [...names, 'POSTGRES_PASSWORD', 'ALICE_PASSWORD', 'BOB_PASSWORD'].map((n) => `${n}=${secret()}`)
