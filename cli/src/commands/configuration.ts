@@ -57,7 +57,12 @@ async function check(file: string, options: CommonOptions): Promise<void> {
   try {
     const { warnings, configuration: c } = await read(file)
     print(options, { ok: true, problems: [], warnings }, () => {
-      const count = `${Object.keys(c.users).length} users, ${Object.keys(c.trunks).length} trunks, ${c.routes.length} routes, ${c.tests.length} test cases`
+      const count = [
+        counted(c.users, 'user'),
+        counted(c.trunks, 'trunk'),
+        counted(c.routes, 'route'),
+        counted(c.tests, 'test case'),
+      ].join(', ')
       return [...warnings.map(warningLine), `${colours.green('✓')} ${file} is right: ${count}`].join('\n')
     })
   } catch (error) {
@@ -102,4 +107,9 @@ function describePlan(plan: Planned): string {
 
 function warningLine(warning: Problem): string {
   return `${colours.yellow('!')} ${problemLine(warning)}`
+}
+
+function counted(things: object, one: string): string {
+  const n = Object.keys(things).length
+  return `${n} ${one}${n === 1 ? '' : 's'}`
 }

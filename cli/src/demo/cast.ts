@@ -105,7 +105,11 @@ export async function startPhones(configuration: Configuration, secrets: Secrets
     ...password('bob'),
   }).catch(async (error: unknown) => {
     await alice.close()
-    throw error
+    if (!/EADDRNOTAVAIL/.test(String(error))) throw error
+    throw new Failure(
+      `this machine has no ${ELSEWHERE}, the other network of the demonstration`,
+      `Add it to the loopback interface (macOS: sudo ifconfig lo0 alias ${ELSEWHERE}) and start again`,
+    )
   })
   return { alice, bob, close: async () => void (await Promise.all([alice.close(), bob.close()])) }
 }

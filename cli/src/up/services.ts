@@ -29,7 +29,7 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** What any process of ours is given when the shell has it. */
 const PASSED_ON =
-  /^(PATH|HOME|TZ|LANG|LC_\w+|TMPDIR|LOG_LEVEL|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|OTEL_\w+|NATS_CREDS_DIR)$/
+  /^(PATH|HOME|TZ|LANG|LC_\w+|TMPDIR|LOG_LEVEL|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|OTEL_\w+|NATS_(CREDS_DIR|USER|PASSWORD))$/
 const USES_DATABASE: ReadonlySet<ServiceName> = new Set(['billing'])
 
 export function planServices(settings: ServiceSettings): PartPlan[] {

@@ -1,5 +1,6 @@
 /** `tandem up`: everything on this machine, each part a process of its own, until told to stop. */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { type ServiceName, serviceNames } from '@tandem/contracts/contract.ts'
 import { freePort } from '@tandem/testing/ports.ts'
 import { type Api, connectApi } from '../api/client.ts'
@@ -113,6 +114,7 @@ class Running implements Up {
     for (const name of serviceNames) this.#health.set(name, await freePort())
 
     await this.#options.beforeServices?.(this.secrets, this.checked)
+    say(this.#opening())
     const [databaseUrl] = await Promise.all([this.#startDatabase(), this.#startNats()])
     const services = planServices(this.#serviceSettings(apiAddress, databaseUrl)).map((plan) => this.#launch(plan))
     const applied = await Promise.race([applyWhenUp(this.api, this.checked, this.folder, READY_WITHIN_MS), this.broken])
@@ -133,6 +135,13 @@ class Running implements Up {
     }
     removeNatsFiles(this.folder)
     mkdirSync(this.folder.logs, { recursive: true })
+  }
+
+  #opening(): string {
+    const { DATABASE_URL, NATS_URL } = this.#options.environment
+    const parts = [...(NATS_URL ? [] : ['NATS']), ...(DATABASE_URL ? [] : ['the database']), ...serviceNames]
+    const first = !existsSync(join(this.folder.path, 'applied.json'))
+    return `starting ${parts.join(', ')}${first ? ' (the first time takes longer)' : ''} …`
   }
 
   async #startDatabase(): Promise<string> {
