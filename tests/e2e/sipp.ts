@@ -11,6 +11,8 @@ export interface SippOptions {
   /** File in `scenarios/`. */
   readonly scenario: string
   readonly localPort: number
+  /** Default 127.0.0.1. */
+  readonly localAddress?: string
   /** host:port; for a caller. */
   readonly target?: string
   readonly calls?: number
@@ -53,7 +55,7 @@ export async function startSipp(o: SippOptions): Promise<SippRun> {
       '-sf',
       join(scenarios, o.scenario),
       '-i',
-      '127.0.0.1',
+      o.localAddress ?? '127.0.0.1',
       '-p',
       String(o.localPort),
       '-nostdin',
