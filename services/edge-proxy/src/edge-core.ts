@@ -4,6 +4,7 @@
  *   listeners → parser → transactions → dispatch → calls | registrar | subscriptions | …
  */
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import type { Bus } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/defaults.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
@@ -11,6 +12,7 @@ import type { Logger } from '@tandem/observability/log.ts'
 import { withReceived } from '@tandem/sip/message/make.ts'
 import { screenResponse } from '@tandem/sip/message/screen.ts'
 import { TransactionLayer, type TransactionLayerParts } from '@tandem/sip/transaction/layer.ts'
+import { openBindingStore } from './adapters/binding-store.ts'
 import { type Capture, createCapture } from './adapters/capture.ts'
 import { type RealClock, realClock } from './adapters/clock.ts'
 import { createListeners, type Listeners } from './adapters/listeners.ts'
@@ -34,6 +36,8 @@ export interface EdgeParts {
   readonly configuration: Configuration
   readonly revision: number
   readonly createCalls: (edge: Edge) => Calls
+  /** TANDEM_DATA; without it nothing is kept. */
+  readonly dataFolder?: string
   /** For tests: SIP timers, ms. */
   readonly times?: TransactionLayerParts['times']
 }
@@ -66,7 +70,14 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     setTimer: (ms, fire) => clock.setTimer(ms, fire),
     clearTimer: (handle) => clock.clearTimer(handle as object),
     random: () => randomBytes(12).toString('hex'),
-    onRequest: (transaction) => guarded(log, 'request', () => dispatch(transaction, transaction.wire as Wire)),
+    onRequest: (transaction) => {
+      guarded(
+        log,
+        'request',
+        () => dispatch(transaction, transaction.wire as Wire),
+        () => void transaction.reply(500),
+      )
+    },
     onAck: (ack, wire) => guarded(log, 'ack', () => calls.onAck(ack, wire as Wire)),
     exempt: (request) => door.urgentAnywhere(request),
     ...(parts.times ? { times: parts.times } : {}),
@@ -86,7 +97,9 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   }
   const listeners: Listeners = createListeners({ clock, inward, env: parts.env })
   const base = { node, bus, log, clock, config: () => configuration, revision: () => revision }
-  const registrations = createRegistrations(base)
+  const folder = parts.dataFolder
+  const store = folder === undefined ? undefined : openBindingStore({ folder: join(folder, 'edge'), clock, log })
+  const registrations = createRegistrations(base, store)
   const authenticator = createAuthenticator({ config: base.config, env: parts.env, wall: clock.wall })
   const { usersOn } = registrations
   const door: Doorkeeper = createDoorkeeper({ edge: base, authenticator, usersOn, twins: listeners.twins })
@@ -135,6 +148,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     await close()
     throw error
   }
+  await registrations.restore((listener, address, port) => listeners.to(listener, 'UDP', address, port))
   trunks.configured()
 
   return {
@@ -187,10 +201,11 @@ function receive(layer: TransactionLayer, outcome: Parameters<Inward['received']
 }
 
 /** A bug in one request must not end the calls of all others. */
-function guarded(log: Logger, what: string, run: () => void): void {
+function guarded(log: Logger, what: string, run: () => void, otherwise?: () => void): void {
   try {
     run()
   } catch (error) {
     log.error({ err: error, what }, 'unexpected')
+    otherwise?.()
   }
 }

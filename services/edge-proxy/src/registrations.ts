@@ -3,6 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { RegistrationBound, RegistrationRemoved } from '@tandem/contracts/registration.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { callId, contacts, cseq, elements, expires, tokens, vias } from '@tandem/sip/message/read.ts'
+import { sameUri } from '@tandem/sip/message/uri.ts'
+import type { BindingStore, StoredBinding } from './adapters/binding-store.ts'
+import { readBinding, udpFlow, writeBinding } from './domain/kept-binding.ts'
 import { type BoundContact, contactValues, expire, inOrder, type RegisterFacts, register } from './domain/registrar.ts'
 import type { Clock, Edge, LiveBinding, Timer, Wire } from './edge.ts'
 
@@ -27,13 +30,18 @@ export interface Registrations {
   flowFailed(flow: string): void
   /** Users that the configuration does not know any more. */
   forgetUsers(known: (user: string) => boolean): void
+  /** Takes over the bindings of the process before: UDP flows live on, connections died with it. */
+  restore(open: (listener: string, address: string, port: number) => Promise<Wire>): Promise<void>
   /** Tells every binding again, for those who were away. */
   retell(): void
   count(): number
   close(): void
 }
 
-export function createRegistrations(edge: Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config'>): Registrations {
+export function createRegistrations(
+  edge: Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config'>,
+  store?: BindingStore,
+): Registrations {
   const { clock } = edge
   const users = new Map<string, readonly BoundContact[]>()
   const wires = new Map<string, Wire>()
@@ -57,6 +65,7 @@ export function createRegistrations(edge: Pick<Edge, 'node' | 'bus' | 'log' | 'c
     clearTimer(clock, timers, b.bindingId)
     wires.delete(b.bindingId)
     leaveFlow(flows, b)
+    store?.remove(b.bindingId)
     edge.bus.tell(RegistrationRemoved, { ...fact(user, b), at: new Date(clock.wall()).toISOString(), why })
   }
 
@@ -86,10 +95,28 @@ export function createRegistrations(edge: Pick<Edge, 'node' | 'bus' | 'log' | 'c
       b.bindingId,
       clock.setTimer(left, () => remove(user, expire(users.get(user) ?? [], clock.wall()).gone, 'expired')),
     )
+    store?.put({ bindingId: b.bindingId, user, body: writeBinding(b), expiresAt: b.expiresAt })
     edge.bus.tell(RegistrationBound, fact(user, b))
   }
 
+  const restoreOne = async (kept: StoredBinding, open: Parameters<Registrations['restore']>[0]) => {
+    const b = readBinding(kept.body)
+    if (!b) return store?.remove(kept.bindingId)
+    const flow = udpFlow(b.flow)
+    const known = Object.hasOwn(edge.config().users, kept.user)
+    const wire = flow && known ? await open(flow.listener, flow.address, flow.port).catch(() => undefined) : undefined
+    // a phone that registered meanwhile has said something newer
+    if (users.get(kept.user)?.some((other) => sameUri(other.contact.uri, b.contact.uri)))
+      return store?.remove(kept.bindingId)
+    if (!wire) return drop(kept.user, b, 'flow-failed')
+    settle(kept.user, [...(users.get(kept.user) ?? []), b])
+    keep(kept.user, b, wire)
+  }
+
   return {
+    async restore(open) {
+      for (const kept of store?.load(clock.wall()) ?? []) await restoreOne(kept, open)
+    },
     register(user, request, wire, site) {
       const { minimumS, maximumS } = edge.config().edge.registration
       const facts = readRegister(request, wire, site)
@@ -143,6 +170,7 @@ export function createRegistrations(edge: Pick<Edge, 'node' | 'bus' | 'log' | 'c
     close() {
       for (const timer of timers.values()) clock.clearTimer(timer)
       timers.clear()
+      store?.close()
     },
   }
 }

@@ -45,9 +45,9 @@ export function startEdge(parts: EdgeServiceParts): EdgeService {
   first.promise.catch(() => {})
 
   const begin = async (revised: Revised) => {
-    const { node, env, createCalls } = parts
+    const { node, env, createCalls, dataFolder } = parts
     const { configuration, revision } = revised
-    core = await startEdgeCore({ node, bus, log, env, configuration, revision, createCalls })
+    core = await startEdgeCore({ node, bus, log, env, configuration, revision, createCalls, dataFolder })
     for (const l of core.listeners()) log.info({ listener: l.name, url: l.url }, 'listening')
     answerForIt(bus, core, node)
     measure(figuresOf(core))

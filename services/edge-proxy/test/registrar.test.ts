@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseNameAddr } from '@tandem/sip/message/uri.ts'
+import { readBinding, udpFlow, writeBinding } from '../src/domain/kept-binding.ts'
 import {
   type BoundContact,
   contactValues,
@@ -154,4 +155,25 @@ test('bindings end at their time', () => {
 
 test('a contact that is no SIP URI is refused', () => {
   assert.equal(status([], facts({ contacts: ['<tel:+14255551001>'] })), 400)
+})
+
+test('a binding survives being written down', () => {
+  const text = '"Alice \\"A\\"" <sip:alice@192.0.2.1:5060;transport=udp>;q=0.5;+sip.instance="<urn:uuid:1>";reg-id=1'
+  const { bindings } = accepted(
+    [],
+    facts({ contacts: [text], supported: ['outbound'], path: ['<sip:p;lr>'], site: 'hq' }),
+  )
+  const [binding] = bindings
+  assert.ok(binding)
+  const again = readBinding(writeBinding(binding))
+  assert.ok(again)
+  const { contact: _a, ...left } = again
+  const { contact: _b, ...right } = JSON.parse(JSON.stringify(binding))
+  assert.deepEqual(left, right)
+  assert.deepEqual(again.contact, binding.contact)
+  assert.deepEqual(udpFlow(again.flow), { listener: 'inside', address: '192.0.2.1', port: 5060 })
+  assert.equal(udpFlow('remote/tls/192.0.2.1/5060/7'), undefined, 'a connection dies with its process')
+  assert.deepEqual(udpFlow('inside/udp/2001:db8::1/5060'), { listener: 'inside', address: '2001:db8::1', port: 5060 })
+  assert.equal(readBinding('{"contact":"<<"}'), undefined)
+  assert.equal(readBinding('rubbish'), undefined)
 })

@@ -140,6 +140,10 @@ test('the edge waits for its configuration, follows it without closing sockets, 
   const again = start()
   await again.edge.started
   assert.equal(again.edge.ready(), 'not connected to NATS')
+  const [kept1] = again.edge.core()?.edge.bindings.of('alice') ?? []
+  assert.equal(kept1?.wire()?.remotePort, phone.port, 'the phone is reached without having registered again')
+  const known = await phone.ask(requestOf(phone, 'INVITE', { uri: 'sip:1002@acme.example' }))
+  assert.equal(known.status, 501, 'and it is still known by its flow')
   assert.equal((await registerUser(phone, 'alice', PASSWORDS.ALICE_PASSWORD)).status, 200)
   await nats.start()
   for (let i = 0; i < 300 && again.edge.ready() !== undefined; i++) await pause(20)
