@@ -91,7 +91,10 @@ test('the most specific network names the site', () => {
 test('a trunk goes up and down by answers and silences in a row', () => {
   const walk = (probes: string, up: number, down: number) => {
     let state = UNKNOWN_HEALTH
-    return [...probes].map((p) => (state = afterProbe(state, p === '+', { up, down })).health)
+    return [...probes].map((p) => {
+      state = afterProbe(state, p === '+', { up, down })
+      return state.health
+    })
   }
   assert.deepEqual(walk('+-+--+', 1, 2), ['up', 'probing', 'up', 'probing', 'down', 'up'])
   assert.deepEqual(walk('++-+++', 2, 1), ['probing', 'up', 'down', 'probing', 'up', 'up'])
