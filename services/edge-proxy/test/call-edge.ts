@@ -45,7 +45,6 @@ export interface CallEdgeOptions {
   readonly trunks?: Record<string, object>
   readonly document?: Partial<ConfigurationDocument>
   readonly edge?: Partial<ConfigurationDocument['edge']>
-  readonly edge?: Partial<ConfigurationDocument['edge']>
   readonly mediaPorts?: string
 }
 

@@ -5,7 +5,10 @@ import { type CallEdge, plan, reject, startCallEdge, toTrunk } from './call-edge
 
 let house: CallEdge
 before(async () => {
-  house = await startCallEdge()
+  house = await startCallEdge({
+    b: { digestAccounts: { acme: 'itsp-secret' } },
+    trunks: { 'itsp-b': { credentials: { user: 'acme', password: { env: 'ITSP_PASSWORD' } } } },
+  })
 })
 after(async () => {
   await house.close()
@@ -58,4 +61,18 @@ test('who cannot be called, who is not there, and 911 are refused with a reason'
   assert.equal(((await house.calls.placeCall('nobody', '1')) as { status: number }).status, 404)
   assert.equal(((await house.calls.placeCall('alice', '911')) as { status: number }).status, 403)
   assert.equal(house.calls.status().legs, 0)
+})
+
+test('a trunk that challenges gets the credentials, on the same Call-ID with the next CSeq', async () => {
+  house.route(() => plan([toTrunk('itsp-b', '12065550100')]))
+  const call = await house.alice.call('912065550100')
+  await call.answered
+  const invite = await house.itspB.nextInvite()
+  assert.match(invite.request.headers.get('authorization') ?? '', /^Digest username="acme"/)
+  assert.match(invite.request.headers.get('cseq') ?? '', /^2 INVITE/)
+  await call.audio.hears(house.itspB.tone)
+  assert.equal(await call.hold(), 200)
+  await call.hangUp()
+  const records = await house.ended(2)
+  assert.equal(records.find((r) => r.party.kind === 'trunk')?.attempt, 1)
 })

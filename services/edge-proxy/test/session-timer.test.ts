@@ -60,7 +60,11 @@ const silentMedia: MediaLeg = {
 let clockNow = () => 0
 
 function house(
-  options: { takesUpdate?: boolean; answer?: (request: SipRequest) => [number, [string, string][]] | undefined } = {},
+  options: {
+    inactivityMs?: number
+    takesUpdate?: boolean
+    answer?: (request: SipRequest) => [number, [string, string][]] | undefined
+  } = {},
 ) {
   const clock = turnable()
   clockNow = clock.now
@@ -132,7 +136,7 @@ function house(
     trunks: { credentials: () => undefined, callEnded() {}, callStarted() {} },
     log: { warn() {}, info() {} },
   } as unknown as Edge
-  const config = { edge: { sessionTimerS: 1800, media: { inactivityMs: 0 } } }
+  const config = { edge: { sessionTimerS: 1800, media: { inactivityMs: options.inactivityMs ?? 0 } } }
   const parts = {
     edge,
     limits: { release() {} },
@@ -287,3 +291,22 @@ function update(): SipRequest {
   if (parsed.kind !== 'message' || parsed.message.kind !== 'request') throw new Error(parsed.kind)
   return parsed.message
 }
+
+test('no audio from either side for too long: hung up; not while somebody is on hold', async () => {
+  const h = house({ inactivityMs: 60_000 })
+  h.session.begin()
+  clockNow = () => 1
+  await h.clock.turn(55_000)
+  assert.equal(h.over(), 0)
+  await h.clock.turn(30_000)
+  assert.deepEqual(
+    h.records.map((r) => r.reason),
+    ['no audio', 'no audio'],
+  )
+  const held = house({ inactivityMs: 60_000 })
+  held.caller.heard = `${SDP}a=sendonly\r\n`
+  held.session.begin()
+  clockNow = () => 1
+  await held.clock.turn(600_000)
+  assert.equal(held.over(), 0)
+})

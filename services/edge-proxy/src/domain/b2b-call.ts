@@ -5,7 +5,7 @@
  *   routed --begin--> walking --2xx--> up --BYE--> over
  *                        | `--all failed / caller's CANCEL--> over
  */
-import { type Context, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, SpanStatusCode } from '@opentelemetry/api'
 import type { Attempt, Branch, TrunkAttempt } from '@tandem/contracts/routing.ts'
 import { negotiatedCodec } from '@tandem/sdp/offer-answer.ts'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
@@ -13,21 +13,17 @@ import { agreedAsUac } from '@tandem/sip/dialog/session-timer.ts'
 import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
-import type { LiveBinding, TrunkPath, Wire } from '../edge.ts'
-import { descriptionOf, SDP_TYPE } from './call-body.ts'
+import type { TrunkPath } from '../edge.ts'
+import { descriptionOf } from './call-body.ts'
 import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
-import { CallLeg } from './call-leg.ts'
+import type { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import { CallSession } from './call-session.ts'
 import type { CallerSide } from './caller-side.ts'
-import type { EmergencyRun } from './emergency-run.ts'
 import { forgetLeg } from './leg-end.ts'
-import { ALLOW, passReason, passResponse } from './leg-headers.ts'
-import { identityOf, type ShownCaller, userPart } from './leg-identity.ts'
-import { contactOf } from './leg-wire.ts'
-import type { MediaPeer } from './media-engine.ts'
-import { OutInvite } from './out-invite.ts'
+import { passReason, passResponse } from './leg-headers.ts'
+import { type CallSeed, type LegEvents, LegLauncher, type OutLeg } from './leg-launcher.ts'
 import {
   type CancelReason,
   newWalk,
@@ -38,56 +34,19 @@ import {
   type WalkTimer,
 } from './plan-walk.ts'
 
-export interface CallPlan {
-  readonly branches: readonly Pick<Branch, 'role' | 'delayMs' | 'attempts'>[]
-  readonly shown: ShownCaller
-  readonly callee: {
-    readonly user?: string | undefined
-    readonly costCentre?: string | undefined
-    readonly site?: string | undefined
-  }
-  /** Who pays for legs to trunks. */
-  readonly costCentre: string | undefined
-  readonly emergency: EmergencyRun | undefined
-}
-
-export interface CallSeed {
-  readonly parts: CallParts
-  readonly facts: CallFacts
-  readonly caller: CallerSide
-  readonly plan: CallPlan
-  /** The caller's offer; undefined: he wants one (late offer). */
-  readonly offer: { readonly sdp: Sdp; readonly text: string } | undefined
-  readonly maxForwards: number
-  /** From the caller's INVITE, on the allow-list. */
-  readonly passed: readonly (readonly [string, string])[]
-  readonly span: Span
-  readonly context: Context
-}
-
 interface Run {
   readonly what: Attempt
   readonly role: Branch['role']
   readonly legs: OutLeg[]
 }
 
-interface OutLeg {
-  readonly invite: OutInvite
-  readonly leg: CallLeg
-  readonly index: number
-  /** The description of an early response, should the final one bring none. */
-  early: string | undefined
-  answer: SipResponse | undefined
-  /** A rung that was left without an answer yet: its 2xx would still be welcome (emergency). */
-  pending: LegEnd | undefined
-}
-
-export class B2bCall implements LegOwner {
+export class B2bCall implements LegOwner, LegEvents {
   readonly id: string
   readonly facts: CallFacts
   readonly caller: CallerSide
   readonly #seed: CallSeed
   readonly #parts: CallParts
+  readonly #launcher: LegLauncher
   #walk: Walk
   #runs: Run[] = []
   #timers = new Map<string, WheelTimer>()
@@ -105,6 +64,7 @@ export class B2bCall implements LegOwner {
     this.id = seed.facts.callId
     this.facts = seed.facts
     this.caller = seed.caller
+    this.#launcher = new LegLauncher(seed, this)
     this.#walk = newWalk(seed.plan.branches, seed.plan.emergency !== undefined)
   }
 
@@ -133,7 +93,7 @@ export class B2bCall implements LegOwner {
 
   /** An operator, a shutdown, a timer. */
   hangUp(reason: string): void {
-    if (this.#session) return this.#session.end('tandem', { reason })
+    if (this.#session) return void this.#session.end('tandem', { reason })
     if (this.#state !== 'walking') return
     this.#input({ kind: 'cancel' })
     this.caller.refuse(503, [], reason)
@@ -141,12 +101,12 @@ export class B2bCall implements LegOwner {
   }
 
   onRequest(leg: CallLeg, transaction: ServerTransaction): void {
-    if (this.#session) return this.#session.onRequest(leg, transaction)
+    if (this.#session) return void this.#session.onRequest(leg, transaction)
     const { method } = transaction.request
     if (this.#state === 'walking' && method === 'BYE' && leg === this.caller.leg) {
       // RFC 3261 15: the caller's UA may end an early dialog by BYE
       transaction.reply(200)
-      return this.callerGone(passReason(transaction.request))
+      return void this.callerGone(passReason(transaction.request))
     }
     // RFC 3261 14.2: an INVITE before the final response of the first: 500 with Retry-After; nothing else fits either
     transaction.reply(this.#state === 'over' ? 481 : 500, { headers: [['Retry-After', '2']] })
@@ -165,11 +125,11 @@ export class B2bCall implements LegOwner {
   #apply(effect: WalkEffect): void {
     switch (effect.kind) {
       case 'launch':
-        return this.#launch(effect)
+        return void this.#launch(effect)
       case 'cancel':
-        return this.#cancelLeg(effect.attempt, effect.leg, effect.why)
+        return void this.#cancelLeg(effect.attempt, effect.leg, effect.why)
       case 'win':
-        return this.#win(this.#answering as OutLeg)
+        return void this.#win(this.#answering as OutLeg)
       case 'discard': {
         const out = this.#answering
         if (out?.answer) out.invite.discard(out.answer)
@@ -177,7 +137,7 @@ export class B2bCall implements LegOwner {
         return
       }
       case 'set-timer':
-        return this.#setTimer(effect.timer, effect.attempt, effect.ms)
+        return void this.#setTimer(effect.timer, effect.attempt, effect.ms)
       case 'clear-timers':
         for (const timer of WALK_TIMERS) this.#clearTimer(`${timer} ${effect.attempt}`)
         return
@@ -188,9 +148,9 @@ export class B2bCall implements LegOwner {
         )
         return
       case 'attempt-failed':
-        return this.#attemptFailed(effect)
+        return void this.#attemptFailed(effect)
       case 'lose':
-        return this.#lose(effect.status)
+        return void this.#lose(effect.status)
     }
   }
 
@@ -216,7 +176,7 @@ export class B2bCall implements LegOwner {
     const { attempt, what } = effect
     const run: Run = { what, role: this.#seed.plan.branches[effect.branch]?.role ?? 'callee', legs: [] }
     this.#runs[attempt] = run
-    if (what.kind === 'user') return this.#launchUser(attempt, run, what.user, effect.number)
+    if (what.kind === 'user') return void this.#launchUser(attempt, run, what.user, effect.number)
     this.#parts.edge.trunks.paths(what.trunk).then(
       (paths) => this.#launchTrunk(attempt, run, what, paths, effect),
       (error: unknown) => {
@@ -234,10 +194,11 @@ export class B2bCall implements LegOwner {
     for (const binding of this.#parts.edge.bindings.of(user)) {
       const wire = binding.wire()
       if (wire === undefined) continue
-      this.#inviteContact(attempt, run, binding, wire, number)
+      const out = this.#launcher.toContact({ attempt, index: run.legs.length, role: run.role, number }, binding, wire)
+      if (out) run.legs.push(out)
     }
     this.#launched(attempt, run.legs.length, 480)
-    if (run.legs.length > 0) this.#sendAll(run)
+    this.#sendAll(run)
   }
 
   #launchTrunk(
@@ -247,18 +208,19 @@ export class B2bCall implements LegOwner {
     paths: readonly TrunkPath[],
     effect: WalkEffect & { kind: 'launch' },
   ): void {
-    if (this.#walk.kind !== 'walking') return this.#launched(attempt, 0)
+    if (this.#walk.kind !== 'walking') return void this.#launched(attempt, 0)
     const path = paths[effect.path]
-    if (path === undefined) return this.#launched(attempt, 0, 503)
+    if (path === undefined) return void this.#launched(attempt, 0, 503)
     const { limits, edge } = this.#parts
     const limit = this.#parts.config().trunks[what.trunk]?.limits ?? { calls: null, callsPerSecond: null }
     const admission = limits.admit(what.trunk, limit, this.facts.emergency, edge.clock.now())
     if (admission !== 'admitted') {
       edge.log.info({ call: this.id, trunk: what.trunk, why: admission }, 'trunk limit reached')
-      return this.#launched(attempt, 0, 503)
+      return void this.#launched(attempt, 0, 503)
     }
     edge.trunks.callStarted(what.trunk)
-    this.#inviteTrunk(attempt, run, what, path, effect.number)
+    const out = this.#launcher.toTrunk({ attempt, index: 0, role: run.role, number: effect.number }, what, path)
+    if (out) run.legs.push(out)
     this.#launched(attempt, run.legs.length, 503, paths.length - effect.path - 1)
     this.#sendAll(run)
   }
@@ -267,150 +229,8 @@ export class B2bCall implements LegOwner {
     for (const { invite } of run.legs) invite.send()
   }
 
-  #inviteContact(attempt: number, run: Run, binding: LiveBinding, wire: Wire, number: number): void {
-    const { plan } = this.#seed
-    const { domain } = this.#parts.config()
-    const { uri } = binding.contact
-    const peer = { address: wire.remoteAddress, behindNat: bareHost(uri.host) !== wire.remoteAddress }
-    const leg = this.#newLeg(run, { kind: 'user', user: binding.user }, wire, peer, number)
-    leg.identity = { ...plan.callee, user: plan.callee.user ?? binding.user, sent: binding.user }
-    const identity = identityOf({
-      caller: plan.shown,
-      called: binding.user,
-      calledHost: domain,
-      domain,
-      tag: leg.localTag,
-      trusted: !plan.shown.withheld,
-    })
-    // RFC 3327 5.1: the Path of the registration is the Route of requests to it
-    this.#invite(attempt, run, leg, { uri: binding.contact.uriText, routes: binding.path, ...identity, extra: [] })
-  }
-
-  #inviteTrunk(attempt: number, run: Run, what: TrunkAttempt, path: TrunkPath, number: number): void {
-    const { plan } = this.#seed
-    const config = this.#parts.config()
-    const peer = { address: path.wire.remoteAddress, behindNat: false }
-    const leg = this.#newLeg(run, { kind: 'trunk', trunk: what.trunk }, path.wire, peer, number)
-    const callee = run.role === 'callee' ? {} : plan.callee
-    leg.identity = { ...callee, costCentre: callee.costCentre ?? plan.costCentre, sent: what.called }
-    const trusted = plan.emergency !== undefined || (config.trunks[what.trunk]?.trusted ?? false)
-    const identity = identityOf({
-      caller: {
-        number: what.calling,
-        display: what.displayName ?? (plan.shown.withheld ? undefined : plan.shown.display),
-        // location.md L3: an emergency call never hides its caller
-        withheld: plan.shown.withheld && plan.emergency === undefined,
-      },
-      called: what.called,
-      calledHost: path.host,
-      domain: config.domain,
-      tag: leg.localTag,
-      trusted,
-    })
-    const uri = `sip:${userPart(what.called)}@${path.host}`
-    this.#invite(attempt, run, leg, { uri, routes: path.routes, ...identity, extra: what.headers ?? [] })
-  }
-
-  #newLeg(run: Run, party: CallLeg['party'], wire: Wire, peer: MediaPeer, attempt: number): CallLeg {
-    const { random, media, edge, tracer } = this.#parts
-    const legId = random()
-    const leg = new CallLeg({
-      legId,
-      role: run.role,
-      party,
-      direction: 'out',
-      wire,
-      peer,
-      media: media.openLeg(legId, this.facts.emergency),
-      sipCallId: random(),
-      localTag: random(),
-      attempt,
-      contact: contactOf(wire, legId),
-      startedMs: edge.clock.now(),
-      startedWall: edge.clock.wall(),
-    })
-    const peerName =
-      party.kind === 'trunk' ? `trunk:${party.trunk}` : party.kind === 'user' ? `user:${party.user}` : 'unknown'
-    leg.span = tracer.startSpan(
-      `INVITE ${peerName}`,
-      { kind: SpanKind.CLIENT, attributes: { 'tandem.leg': legId, 'tandem.attempt': attempt } },
-      this.#seed.context,
-    )
-    leg.context = trace.setSpan(this.#seed.context, leg.span)
-    edge.capture.follow(leg.sipCallId, this.id, legId, peerName)
-    this.#parts.dialogs.set(leg.key, { leg, owner: this })
-    return leg
-  }
-
-  #invite(
-    attempt: number,
-    run: Run,
-    leg: CallLeg,
-    to: {
-      uri: string
-      routes: readonly string[]
-      from: string
-      to: string
-      headers: readonly (readonly [string, string])[]
-      extra: readonly (readonly [string, string])[]
-    },
-  ): void {
-    const { offer, plan, passed, maxForwards } = this.#seed
-    const { edge, config, random } = this.#parts
-    let body: string | undefined
-    if (offer) {
-      this.caller.leg.media.relay(offer.sdp, this.caller.leg.peer, leg.media, (text) => {
-        body = text
-      })
-      if (body === undefined) {
-        edge.log.warn({ call: this.id }, 'no media port is left')
-        return forgetLeg(this.#parts, leg, 503)
-      }
-    }
-    leg.said = body
-    const located = plan.emergency?.body(body, random())
-    const index = run.legs.length
-    const out: OutLeg = {
-      leg,
-      index,
-      early: undefined,
-      answer: undefined,
-      pending: undefined,
-      invite: new OutInvite({
-        edge,
-        leg,
-        uri: to.uri,
-        from: to.from,
-        to: to.to,
-        routes: to.routes,
-        maxForwards: maxForwards - 1,
-        headers: [
-          ['Allow', ALLOW],
-          ['Supported', 'timer'],
-          ...to.headers,
-          ...passed,
-          ...to.extra,
-          ...(located?.headers ?? []),
-        ],
-        contentType: located?.type ?? (body === undefined ? undefined : SDP_TYPE),
-        body: located?.text ?? body,
-        credentials: leg.party.kind === 'trunk' ? edge.trunks.credentials(leg.party.trunk) : undefined,
-        timer: { interval: config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
-        cnonce: random,
-        handlers: {
-          onProvisional: (response) => this.#provisional(attempt, out, response),
-          onAnswer: (response) => this.#answered(attempt, out, response),
-          onFailed: (status, response, lost) => this.#failed(attempt, out, status, response, lost),
-        },
-      }),
-    }
-    run.legs.push(out)
-    this.#parts.tell.started(this.facts, leg)
-    if (leg.party.kind === 'trunk') plan.emergency?.attempted(leg, 'sent')
-  }
-
-  #provisional(attempt: number, out: OutLeg, response: SipResponse): void {
-    const { leg } = out
+  provisional(out: OutLeg, response: SipResponse): void {
+    const { leg, attempt } = out
     const since = this.#parts.edge.clock.now() - leg.startedMs
     leg.tryingMs ??= since
     if (response.status > 100) this.#rings(out, response, since)
@@ -428,11 +248,11 @@ export class B2bCall implements LegOwner {
     const headers = passResponse(response)
     // a late offer is made in the 2xx only (RFC 3261 13.2.1: the first reliable response)
     if (described.kind !== 'sdp' || this.#seed.offer === undefined)
-      return this.caller.progress(response.status, undefined, headers)
+      return void this.caller.progress(response.status, undefined, headers)
     out.early = described.text
     // the first that plays something is heard; the others ring silently
     this.#earlyFrom ??= leg
-    if (this.#earlyFrom !== leg) return this.caller.progress(180, undefined, headers)
+    if (this.#earlyFrom !== leg) return void this.caller.progress(180, undefined, headers)
     leg.media.relay(described.sdp, leg.peer, this.caller.leg.media, (text) => {
       leg.media.connect(this.caller.leg.media)
       this.#tune(leg, described.sdp)
@@ -447,10 +267,10 @@ export class B2bCall implements LegOwner {
     this.#parts.tell.ringing(this.facts, leg, status, early)
   }
 
-  #answered(attempt: number, out: OutLeg, response: SipResponse): void {
+  answered(out: OutLeg, response: SipResponse): void {
     out.answer = response
     this.#answering = out
-    this.#input({ kind: 'answered', attempt, leg: out.index })
+    this.#input({ kind: 'answered', attempt: out.attempt, leg: out.index })
     this.#answering = undefined
     if (this.#state !== 'up') return
     // who was cancelled knows it by now; the answered call needs none of them
@@ -470,7 +290,7 @@ export class B2bCall implements LegOwner {
     const described = descriptionOf(response)
     const text = described.kind === 'sdp' ? described.text : out.early
     const parsed = text === undefined ? undefined : parseSdp(text)
-    if (leg.dialog === undefined || parsed?.kind !== 'sdp') return this.#unusable(out, response)
+    if (leg.dialog === undefined || parsed?.kind !== 'sdp') return void this.#unusable(out, response)
     leg.heard = text
     leg.media.relay(parsed.sdp, leg.peer, this.caller.leg.media, (mine) => {
       if (mine === undefined) return this.#unusable(out, response)
@@ -490,7 +310,7 @@ export class B2bCall implements LegOwner {
     this.#answeredAt(leg, now)
     const session = new CallSession(this.#parts, this.facts, this.caller.leg, leg, (end) => this.#ended(end))
     const accepted = this.caller.accept(mine, passResponse(response), () => session.noAck(this.caller.leg))
-    if (!accepted) return this.#unusable(out, response)
+    if (!accepted) return void this.#unusable(out, response)
     const callerLeg = this.caller.leg
     const waited = callerLeg.answeredAtMs === undefined
     if (waited) {
@@ -548,7 +368,7 @@ export class B2bCall implements LegOwner {
     this.#over({ by: 'callee', status: 502 })
   }
 
-  #failed(attempt: number, out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void {
+  failed(out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void {
     if (response) this.#lastFailure = response
     const pending = out.pending
     const end: LegEnd = pending ?? {
@@ -557,7 +377,7 @@ export class B2bCall implements LegOwner {
       q850: response && causeOfReason(response.headers.getAll('reason')),
       reason: response?.reason,
     }
-    this.#input({ kind: 'final', attempt, leg: out.index, status, lost })
+    this.#input({ kind: 'final', attempt: out.attempt, leg: out.index, status, lost })
     this.#endLeg(out, end)
   }
 
@@ -664,5 +484,3 @@ function statusForCaller(status: number): number {
   if (status === 482 || status === 483 || status === 481) return 502
   return status
 }
-
-const bareHost = (host: string): string => (host.startsWith('[') ? host.slice(1, -1) : host)

@@ -30,6 +30,7 @@ import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ClientTransaction } from '@tandem/sip/transaction/client-transaction.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
+import type { Wire } from '../edge.ts'
 import { descriptionOf, SDP_TYPE } from './call-body.ts'
 import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
@@ -96,19 +97,21 @@ export class CallSession implements LegOwner {
     const { dialog } = leg
     if (dialog === undefined || this.#ended) return void transaction.reply(481)
     const { request } = transaction
+    // a phone behind a NAT, or over a new connection, is reached where it was last heard
+    if (leg.party.kind !== 'trunk') leg.wire = transaction.wire as Wire
     const verdict = receiveInDialog(dialog, request)
     if (verdict.kind === 'refuse') return void transaction.reply(verdict.status, { headers: [['Retry-After', '1']] })
     switch (request.method) {
       case 'BYE':
         transaction.reply(200)
-        return this.#bye(leg, request)
+        return void this.#bye(leg, request)
       case 'INVITE':
-        return this.#reinvited(leg, transaction)
+        return void this.#reinvited(leg, transaction)
       case 'UPDATE':
-        return this.#updated(leg, transaction)
+        return void this.#updated(leg, transaction)
       case 'INFO':
         leg.dialog = withRemoteSequence(dialog, request)
-        return this.#info(leg, transaction)
+        return void this.#info(leg, transaction)
       case 'OPTIONS':
         leg.dialog = withRemoteSequence(dialog, request)
         return void transaction.reply(200, {
@@ -120,7 +123,7 @@ export class CallSession implements LegOwner {
         })
       default:
         leg.dialog = withRemoteSequence(dialog, request)
-        return this.#unknown(transaction)
+        return void this.#unknown(transaction)
     }
   }
 
@@ -218,10 +221,10 @@ export class CallSession implements LegOwner {
     if (described.kind === 'invalid') return void transaction.reply(488, { reason: described.reason })
     if (described.kind === 'other') return void transaction.reply(415, { headers: [['Accept', SDP_TYPE]] })
     this.#refreshTarget(leg, request)
-    if (described.kind === 'none') return this.#lateOffer(leg, other, transaction, timer)
+    if (described.kind === 'none') return void this.#lateOffer(leg, other, transaction, timer)
     // a refresh: nothing has changed (RFC 3264 8: the same o= version), so the other side need not hear of it
     if (described.text === leg.heard && leg.said !== undefined)
-      return this.#acceptInvite(leg, transaction, timer, leg.said)
+      return void this.#acceptInvite(leg, transaction, timer, leg.said)
     this.#offered(leg, other, transaction, timer, described)
   }
 
@@ -278,7 +281,7 @@ export class CallSession implements LegOwner {
     response: SipResponse,
   ): void {
     const answer = descriptionOf(response)
-    if (answer.kind !== 'sdp') return this.#refused(leg, other, transaction, 488)
+    if (answer.kind !== 'sdp') return void this.#refused(leg, other, transaction, 488)
     other.heard = answer.text
     other.media.relay(answer.sdp, other.peer, leg.media, (text) => {
       leg.exchange = NONE
@@ -328,7 +331,7 @@ export class CallSession implements LegOwner {
     const answer = body === undefined ? undefined : parseSdp(body)
     if (answer?.kind !== 'sdp') {
       this.#ack(other, request, client)
-      return this.end('tandem', { reason: 'no answer in the ACK' })
+      return void this.end('tandem', { reason: 'no answer in the ACK' })
     }
     leg.heard = body
     leg.media.relay(answer.sdp, leg.peer, other.media, (text) => {
@@ -393,9 +396,9 @@ export class CallSession implements LegOwner {
     if (described.kind === 'sdp' && !this.#mayOffer(leg, other, transaction)) return
     leg.takesUpdate = true
     this.#refreshTarget(leg, request)
-    if (described.kind === 'none') return this.#acceptUpdate(leg, transaction, timer, undefined)
+    if (described.kind === 'none') return void this.#acceptUpdate(leg, transaction, timer, undefined)
     if (described.text === leg.heard && leg.said !== undefined)
-      return this.#acceptUpdate(leg, transaction, timer, leg.said)
+      return void this.#acceptUpdate(leg, transaction, timer, leg.said)
     this.#offered(leg, other, transaction, timer, described)
   }
 
@@ -556,6 +559,7 @@ export class CallSession implements LegOwner {
 
   /** Interim facts and the watch for silence, by one timer a call. */
   #watch(): void {
+    for (const { wire } of this.legs) wire.keepUntil(this.#edge.clock.now() + 2 * INTERIM_MS)
     const { inactivityMs } = this.#parts.config().edge.media
     const ms = Math.min(INTERIM_MS, Math.max(500, inactivityMs / 4))
     this.#interim = this.#wheel.after(ms, () => {

@@ -1,7 +1,7 @@
 /** On which wire requests of a leg's dialog go. */
 import { type Dialog, nextHop } from '@tandem/sip/dialog/dialog.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
-import type { Edge } from '../edge.ts'
+import type { Edge, Wire } from '../edge.ts'
 import type { CallLeg } from './call-leg.ts'
 
 /** Contact of ours on that wire; the user part is an opaque id. */
@@ -16,9 +16,12 @@ export function contactOf(wire: { transport: string; sentBy: string }, id: strin
  * `run` is called at once when the wire is the one that we have.
  */
 export function withDialogWire(edge: Edge, leg: CallLeg, dialog: Dialog, run: () => void): void {
-  if (leg.party.kind !== 'trunk') return run()
+  if (leg.party.kind !== 'trunk') {
+    if (!leg.wire.alive) leg.wire = newFlow(edge, leg) ?? leg.wire
+    return void run()
+  }
   const uri = parseUri(nextHop(dialog))
-  if (uri === undefined || leadsTo(leg, uri.host, uri.port, uri.params.get('transport'))) return run()
+  if (uri === undefined || leadsTo(leg, uri.host, uri.port, uri.params.get('transport'))) return void run()
   edge.wires.toUri(leg.wire.listener, uri).then(
     (wires) => {
       if (wires[0] !== undefined) leg.wire = wires[0]
@@ -32,8 +35,19 @@ export function withDialogWire(edge: Edge, leg: CallLeg, dialog: Dialog, run: ()
   )
 }
 
+/** The connection broke and the phone has registered over another one. */
+function newFlow(edge: Edge, leg: CallLeg): Wire | undefined {
+  if (leg.party.kind !== 'user') return undefined
+  for (const binding of edge.bindings.of(leg.party.user)) {
+    const wire = binding.wire()
+    if (wire?.alive && wire.remoteAddress === leg.wire.remoteAddress) return wire
+  }
+  return undefined
+}
+
 function leadsTo(leg: CallLeg, host: string, port: number | undefined, transport: string | undefined): boolean {
   const { wire } = leg
+  if (!wire.alive) return false
   if (transport !== undefined && transport.toUpperCase() !== wire.transport) return false
   const address = host.startsWith('[') ? host.slice(1, -1) : host
   if (address !== wire.remoteAddress) return false

@@ -148,7 +148,7 @@ export class OutInvite implements ClientHandlers {
       if (tag !== this.#tag) this.discard(response)
       return
     }
-    if (this.#over) return this.discard(response)
+    if (this.#over) return void this.discard(response)
     this.#tag = tag
     this.#over = true
     this.leg.dialog = this.#dialogOf(response)

@@ -1,0 +1,233 @@
+/** Makes the legs of a call that go out: who is shown to whom, what the INVITE carries, where it goes. */
+import { type Context, type Span, SpanKind, trace } from '@opentelemetry/api'
+import type { Branch, TrunkAttempt } from '@tandem/contracts/routing.ts'
+import type { Sdp } from '@tandem/sdp/parse.ts'
+import type { SipResponse } from '@tandem/sip/message/message.ts'
+import type { LiveBinding, TrunkPath, Wire } from '../edge.ts'
+import { SDP_TYPE } from './call-body.ts'
+import type { CallFacts, LegEnd } from './call-facts.ts'
+import { CallLeg } from './call-leg.ts'
+import type { CallParts, LegOwner } from './call-parts.ts'
+import type { CallerSide } from './caller-side.ts'
+import type { EmergencyRun } from './emergency-run.ts'
+import { forgetLeg } from './leg-end.ts'
+import { ALLOW } from './leg-headers.ts'
+import { identityOf, type ShownCaller, userPart } from './leg-identity.ts'
+import { contactOf } from './leg-wire.ts'
+import type { MediaPeer } from './media-engine.ts'
+import { OutInvite } from './out-invite.ts'
+
+export interface CallPlan {
+  readonly branches: readonly Pick<Branch, 'role' | 'delayMs' | 'attempts'>[]
+  readonly shown: ShownCaller
+  readonly callee: {
+    readonly user?: string | undefined
+    readonly costCentre?: string | undefined
+    readonly site?: string | undefined
+  }
+  /** Who pays for legs to trunks. */
+  readonly costCentre: string | undefined
+  readonly emergency: EmergencyRun | undefined
+}
+
+export interface CallSeed {
+  readonly parts: CallParts
+  readonly facts: CallFacts
+  readonly caller: CallerSide
+  readonly plan: CallPlan
+  /** The caller's offer; undefined: he wants one (late offer). */
+  readonly offer: { readonly sdp: Sdp; readonly text: string } | undefined
+  readonly maxForwards: number
+  /** From the caller's INVITE, on the allow-list. */
+  readonly passed: readonly (readonly [string, string])[]
+  readonly span: Span
+  readonly context: Context
+}
+
+/** One INVITE of the walk. */
+export interface OutLeg {
+  readonly invite: OutInvite
+  readonly leg: CallLeg
+  /** Its place in the walk (plan-walk.ts). */
+  readonly attempt: number
+  readonly index: number
+  /** The description of an early response, should the final one bring none. */
+  early: string | undefined
+  answer: SipResponse | undefined
+  /** A rung that was left without an answer yet: its 2xx would still be welcome (emergency). */
+  pending: LegEnd | undefined
+}
+
+/** What becomes of them is told to the call. */
+export interface LegEvents {
+  provisional(out: OutLeg, response: SipResponse): void
+  answered(out: OutLeg, response: SipResponse): void
+  failed(out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void
+}
+
+export interface Place {
+  readonly attempt: number
+  readonly index: number
+  readonly role: Branch['role']
+  /** 1 for the first INVITE of its branch. */
+  readonly number: number
+}
+
+interface Target {
+  readonly uri: string
+  readonly routes: readonly string[]
+  readonly from: string
+  readonly to: string
+  readonly headers: readonly (readonly [string, string])[]
+  readonly extra: readonly (readonly [string, string])[]
+}
+
+export class LegLauncher {
+  readonly #seed: CallSeed
+  readonly #parts: CallParts
+  readonly #owner: LegOwner & LegEvents
+
+  constructor(seed: CallSeed, owner: LegOwner & LegEvents) {
+    this.#seed = seed
+    this.#parts = seed.parts
+    this.#owner = owner
+  }
+
+  /** Undefined: no media port is left. */
+  toContact(place: Place, binding: LiveBinding, wire: Wire): OutLeg | undefined {
+    const { plan } = this.#seed
+    const { domain } = this.#parts.config()
+    const { uri } = binding.contact
+    const peer = { address: wire.remoteAddress, behindNat: bareHost(uri.host) !== wire.remoteAddress }
+    const leg = this.#newLeg(place, { kind: 'user', user: binding.user }, wire, peer)
+    leg.identity = { ...plan.callee, user: plan.callee.user ?? binding.user, sent: binding.user }
+    const identity = identityOf({
+      caller: plan.shown,
+      called: binding.user,
+      calledHost: domain,
+      domain,
+      tag: leg.localTag,
+      trusted: !plan.shown.withheld,
+    })
+    // RFC 3327 5.1: the Path of the registration is the Route of requests to it
+    return this.#invite(place, leg, { uri: binding.contact.uriText, routes: binding.path, ...identity, extra: [] })
+  }
+
+  /** The trunk has admitted the call. Undefined: no media port is left. */
+  toTrunk(place: Place, what: TrunkAttempt, path: TrunkPath): OutLeg | undefined {
+    const { plan } = this.#seed
+    const config = this.#parts.config()
+    const peer = { address: path.wire.remoteAddress, behindNat: false }
+    const leg = this.#newLeg(place, { kind: 'trunk', trunk: what.trunk }, path.wire, peer)
+    const callee = place.role === 'callee' ? {} : plan.callee
+    leg.identity = { ...callee, costCentre: callee.costCentre ?? plan.costCentre, sent: what.called }
+    const trusted = plan.emergency !== undefined || (config.trunks[what.trunk]?.trusted ?? false)
+    // the router says so with this number; location.md L3: an emergency call never hides its caller
+    const withheld = plan.emergency === undefined && (plan.shown.withheld || what.calling === 'anonymous')
+    const identity = identityOf({
+      caller: {
+        number: what.calling === 'anonymous' ? plan.shown.number : what.calling,
+        display: withheld ? undefined : (what.displayName ?? plan.shown.display),
+        withheld,
+      },
+      called: what.called,
+      calledHost: path.host,
+      domain: config.domain,
+      tag: leg.localTag,
+      trusted,
+    })
+    // Privacy is written above, once
+    const extra = (what.headers ?? []).filter(([name]) => name.toLowerCase() !== 'privacy')
+    const uri = `sip:${userPart(what.called)}@${path.host}`
+    return this.#invite(place, leg, { uri, routes: path.routes, ...identity, extra })
+  }
+
+  #newLeg(place: Place, party: CallLeg['party'], wire: Wire, peer: MediaPeer): CallLeg {
+    const { random, media, edge, tracer } = this.#parts
+    const legId = random()
+    const leg = new CallLeg({
+      legId,
+      role: place.role,
+      party,
+      direction: 'out',
+      wire,
+      peer,
+      media: media.openLeg(legId, this.#seed.facts.emergency),
+      sipCallId: random(),
+      localTag: random(),
+      attempt: place.number,
+      contact: contactOf(wire, legId),
+      startedMs: edge.clock.now(),
+      startedWall: edge.clock.wall(),
+    })
+    const peerName =
+      party.kind === 'trunk' ? `trunk:${party.trunk}` : party.kind === 'user' ? `user:${party.user}` : 'unknown'
+    leg.span = tracer.startSpan(
+      `INVITE ${peerName}`,
+      { kind: SpanKind.CLIENT, attributes: { 'tandem.leg': legId, 'tandem.attempt': place.number } },
+      this.#seed.context,
+    )
+    leg.context = trace.setSpan(this.#seed.context, leg.span)
+    edge.capture.follow(leg.sipCallId, this.#seed.facts.callId, legId, peerName)
+    this.#parts.dialogs.set(leg.key, { leg, owner: this.#owner })
+    return leg
+  }
+
+  #invite(place: Place, leg: CallLeg, to: Target): OutLeg | undefined {
+    const { offer, plan, passed, maxForwards, caller } = this.#seed
+    const { edge, config, random } = this.#parts
+    let body: string | undefined
+    if (offer) {
+      caller.leg.media.relay(offer.sdp, caller.leg.peer, leg.media, (text) => {
+        body = text
+      })
+      if (body === undefined) {
+        edge.log.warn({ call: this.#seed.facts.callId }, 'no media port is left')
+        forgetLeg(this.#parts, leg, 503)
+        return undefined
+      }
+    }
+    leg.said = body
+    const located = plan.emergency?.body(body, random())
+    const out: OutLeg = {
+      leg,
+      attempt: place.attempt,
+      index: place.index,
+      early: undefined,
+      answer: undefined,
+      pending: undefined,
+      invite: new OutInvite({
+        edge,
+        leg,
+        uri: to.uri,
+        from: to.from,
+        to: to.to,
+        routes: to.routes,
+        maxForwards: maxForwards - 1,
+        headers: [
+          ['Allow', ALLOW],
+          ['Supported', 'timer'],
+          ...to.headers,
+          ...passed,
+          ...to.extra,
+          ...(located?.headers ?? []),
+        ],
+        contentType: located?.type ?? (body === undefined ? undefined : SDP_TYPE),
+        body: located?.text ?? body,
+        credentials: leg.party.kind === 'trunk' ? edge.trunks.credentials(leg.party.trunk) : undefined,
+        timer: { interval: config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
+        cnonce: random,
+        handlers: {
+          onProvisional: (response) => this.#owner.provisional(out, response),
+          onAnswer: (response) => this.#owner.answered(out, response),
+          onFailed: (status, response, lost) => this.#owner.failed(out, status, response, lost),
+        },
+      }),
+    }
+    this.#parts.tell.started(this.#seed.facts, leg)
+    if (leg.party.kind === 'trunk') plan.emergency?.attempted(leg, 'sent')
+    return out
+  }
+}
+
+const bareHost = (host: string): string => (host.startsWith('[') ? host.slice(1, -1) : host)
