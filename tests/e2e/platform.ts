@@ -6,9 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { freePort } from '@tandem/testing/free-port.ts'
 import { stringify } from 'yaml'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -55,15 +55,6 @@ export async function freeUdpPort(address = '127.0.0.1'): Promise<number> {
   return port
 }
 
-async function freeTcpPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
-}
-
 export async function pickPorts(): Promise<Ports> {
   const [inside, carrier, carrierA, carrierB] = await Promise.all([
     freeUdpPort(),
@@ -71,7 +62,7 @@ export async function pickPorts(): Promise<Ports> {
     freeUdpPort(),
     freeUdpPort(),
   ])
-  const [tls, api] = await Promise.all([freeTcpPort(), freeTcpPort()])
+  const [tls, api] = await Promise.all([freePort(), freePort()])
   // below the kernel's range of ephemeral ports (32768), a thousand at random for this run
   const mediaFrom = 10_000 + 2 * Math.floor(Math.random() * 10_000)
   return { inside, tls, carrier, carrierA, carrierB, api, mediaFrom }

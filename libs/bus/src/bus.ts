@@ -30,6 +30,7 @@ import { type Bucket, openBucket } from './bucket.ts'
 import { startConsumer } from './consumer.ts'
 import { answered, askSeconds, denied, heard, told } from './metrics.ts'
 import { type Asked, BusAway, type Delivered, type Recorded } from './outcome.ts'
+import { parseJson } from './parse-json.ts'
 import { carry, context, failed, incoming, incomingSpan, outgoing, SpanKind } from './trace.ts'
 import { validator } from './validate.ts'
 
@@ -66,6 +67,8 @@ export type Stop = () => Promise<void>
 
 /** Hosts' clocks differ a little; work is dropped only when it is late beyond doubt, ms. */
 const clockTolerance = 1000
+/** Facts that wait for each other: so many go at once. */
+const gatherMost = 512
 const deadlineHeader = 'Tandem-Deadline'
 const versionHeader = 'Tandem-Version'
 const errorHeader = 'Tandem-Error'
@@ -75,6 +78,9 @@ export class Bus {
   readonly #settings: BusSettings
   readonly #stops = new Set<Stop>()
   #connected = true
+  /** Told, and not sent yet: they wait for others (`gatherMs` of their contract). */
+  #told: { subject: string; text: string; headers: ReturnType<typeof carry> }[] = []
+  #gathering: NodeJS.Timeout | undefined
   #js: JetStreamClient | undefined
   #jsm: JetStreamManager | undefined
 
@@ -206,13 +212,32 @@ export class Bus {
     )
   }
 
-  /** Fire and forget: progress that is worth nothing when it is late. A stream keeps it if one listens to its subject. */
+  /**
+   * Fire and forget: progress that is worth nothing when it is late. A stream keeps it if one listens to its subject.
+   * Facts with `gatherMs` wait for each other that long; they leave in the order told, and before what is recorded next.
+   */
   tell<B extends TSchema>(contract: FactContract<B>, body: Static<B>, options: { context?: Context } = {}): void {
     if (this.#nc.isClosed() || !this.#connected) return
     const headers = carry(options.context ?? context.active())
     headers.set(versionHeader, String(contract.version))
-    this.#nc.publish(subjectOf(contract, body), JSON.stringify(body), { headers })
+    const subject = subjectOf(contract, body)
+    const text = JSON.stringify(body)
     told.inc({ subject: contract.subject })
+    if (contract.gatherMs === undefined) return this.#nc.publish(subject, text, { headers })
+    this.#told.push({ subject, text, headers })
+    if (this.#told.length >= gatherMost) this.#sendTold()
+    else this.#gathering ??= setTimeout(() => this.#sendTold(), contract.gatherMs)
+  }
+
+  #sendTold(): void {
+    if (this.#told.length === 0) return
+    clearTimeout(this.#gathering)
+    this.#gathering = undefined
+    const facts = this.#told
+    this.#told = []
+    // A connection that went meanwhile keeps them for its return, as it keeps all that is published.
+    if (!this.#nc.isClosed())
+      for (const { subject, text, headers } of facts) this.#nc.publish(subject, text, { headers })
   }
 
   /**
@@ -259,6 +284,7 @@ export class Bus {
     messageId: string,
   ): Promise<Recorded> {
     this.#js ??= jetstream(this.#nc)
+    this.#sendTold()
     try {
       const ack = await this.#js.publish(subject, text, { msgID: messageId, headers, timeout: 5000 })
       told.inc({ subject: contract.subject })
@@ -360,12 +386,15 @@ export class Bus {
   }
 
   async flush(): Promise<void> {
+    this.#sendTold()
     await this.#nc.flush()
   }
 
   /** Stops listening, lets running handlers' replies out, closes. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#stops].map((stop) => stop()))
+    this.#sendTold()
+    clearTimeout(this.#gathering)
     if (this.#nc.isClosed()) return
     const drained = this.connected ? this.#nc.drain() : this.#nc.close()
     await Promise.race([drained, new Promise((done) => setTimeout(done, 2000).unref())])
@@ -417,14 +446,6 @@ function refuse(message: Msg, why: string): void {
   message.respond('', { headers })
 }
 
-export function parseJson(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'))
-  } catch {
-    return undefined
-  }
-}
-
 function requestFailure(error: unknown): { kind: 'nobody' } | { kind: 'late' } | { kind: 'refused'; why: string } {
   if (error instanceof NoRespondersError) return { kind: 'nobody' }
   if (error instanceof RequestError && error.isNoResponders()) return { kind: 'nobody' }
@@ -448,6 +469,8 @@ export async function connectBus(settings: BusSettings): Promise<Bus> {
     pingInterval: 5000,
     maxPingOut: 2,
     ignoreClusterUpdates: false,
+    // else each request makes two errors with their stacks beforehand, in case it fails
+    noAsyncTraces: true,
     ...(creds ? { authenticator: credsAuthenticator(creds) } : {}),
     ...(settings.user === undefined ? {} : { user: settings.user, pass: settings.password ?? '' }),
   })

@@ -16,6 +16,7 @@ import { streams } from '@tandem/contracts/streams.ts'
 import type { Static, TSchema } from 'typebox'
 import { heard } from './metrics.ts'
 import type { Delivered } from './outcome.ts'
+import { parseJson } from './parse-json.ts'
 import { validator } from './validate.ts'
 
 export interface ReaderOptions {
@@ -156,10 +157,8 @@ function delivered<B extends TSchema>(m: JsMsg, contract: FactContract<B>): Deli
     deliveries: m.info.deliveryCount,
     traceparent: m.headers?.get('traceparent') || undefined,
   }
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(m.string())
-  } catch {
+  const parsed = parseJson(m.data)
+  if (parsed === undefined) {
     heard.inc({ subject: contract.subject, outcome: 'refused' })
     return { kind: 'poison', raw: m.data, why: 'not JSON', ...common }
   }
