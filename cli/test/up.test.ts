@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { eraseEmbedded } from '@tandem/store/embedded.ts'
-import { freePort, whyPortTaken } from '@tandem/testing/ports.ts'
+import { steadyPort, whyPortTaken } from '@tandem/testing/ports.ts'
 import type { RunState } from '../src/up/data-folder.ts'
 import { isSame } from '../src/up/process-identity.ts'
 
@@ -79,7 +79,7 @@ describe('tandem up', { timeout: 300_000 }, () => {
   }
 
   before(async () => {
-    const ports = await Promise.all(Array.from({ length: 6 }, () => freePort()))
+    const ports = await Promise.all(Array.from({ length: 6 }, () => steadyPort()))
     const [inside, remote, carrier, a, b, api] = ports as [number, number, number, number, number, number]
     sip = inside
     const text = readFileSync(join(root, 'examples', 'acme', 'tandem.yaml'), 'utf8')
@@ -88,7 +88,7 @@ describe('tandem up', { timeout: 300_000 }, () => {
       .replaceAll(':5070"', `:${carrier}"`)
       .replaceAll(':5080"', `:${a}"`)
       .replaceAll(':5090"', `:${b}"`)
-      .replace('20000-20999', '24000-24199')
+      .replace('20000-20999', '10000-10199')
     writeFileSync(config, text)
     cpSync(join(root, 'examples', 'acme', 'rates'), join(folder, 'rates'), { recursive: true })
     const { NATS_URL: _n, DATABASE_URL: _d, ...rest } = process.env

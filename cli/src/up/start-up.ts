@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ServiceName, serviceNames } from '@tandem/contracts/contract.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { type Api, connectApi } from '../api/client.ts'
 import { Failure } from '../failure.ts'
 import { applyWhenUp } from './apply.ts'
@@ -111,7 +111,7 @@ class Running implements Up {
     this.secrets = prepareSecrets(this.checked.configuration, this.folder, this.checked.folder, environment)
     if (this.secrets.made.length > 0) say(`made ${this.secrets.made.length} secrets in ${this.folder.secrets} (0600)`)
     this.api = connectApi({ address: apiAddress, token: this.secrets.token })
-    for (const name of serviceNames) this.#health.set(name, await freePort())
+    for (const name of serviceNames) this.#health.set(name, await steadyPort())
 
     await this.#options.beforeServices?.(this.secrets, this.checked)
     say(this.#opening())
