@@ -70,7 +70,7 @@ async function storedCalls(up: Up): Promise<number | undefined> {
   }
 }
 
-/** Reads every CDR back; gives what is wrong, in words. `calls` were answered since the start. */
+/** Reads every CDR back; gives what is wrong, in words. `calls` were made since the start, and all answered. */
 export async function checkCdrs(up: Up, calls: number): Promise<string[]> {
   const wrong: string[] = []
   let counted: CdrPage | undefined

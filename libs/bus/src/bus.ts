@@ -223,7 +223,10 @@ export class Bus {
     const subject = subjectOf(contract, body)
     const text = JSON.stringify(body)
     told.inc({ subject: contract.subject })
-    if (contract.gatherMs === undefined) return this.#nc.publish(subject, text, { headers })
+    if (contract.gatherMs === undefined) {
+      this.#nc.publish(subject, text, { headers })
+      return
+    }
     this.#told.push({ subject, text, headers })
     if (this.#told.length >= gatherMost) this.#sendTold()
     else this.#gathering ??= setTimeout(() => this.#sendTold(), contract.gatherMs)

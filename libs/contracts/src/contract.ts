@@ -39,6 +39,11 @@ export interface FactContract<B extends TSchema = TSchema> {
   readonly body: B
   /** Name of the body's field that is appended to the subject as one token, if any. */
   readonly key?: string
+  /**
+   * May wait this long for others of its kind and leave together with them, ms. What costs is neither the fact nor its
+   * bytes but waking every process that hears it.
+   */
+  readonly gatherMs?: number
   readonly toldBy: readonly ServiceName[]
   readonly heardBy: readonly ServiceName[]
 }

@@ -15,10 +15,11 @@ export interface UdpListener extends OpenListener {
 }
 
 export async function openUdp(listener: Listener, inward: Inward): Promise<UdpListener> {
+  const family = isIPv6(listener.address) ? 6 : 4
   const socket = createSocket({
-    type: isIPv6(listener.address) ? 'udp6' : 'udp4',
-    // addresses are always literal here: no look-up per datagram
-    lookup: (host, _options, done) => done(null, host, isIPv6(host) ? 6 : 4),
+    type: `udp${family}`,
+    // addresses are always literal here, and of the socket's family: no look-up per datagram
+    lookup: (host, _options, done) => done(null, host, family),
   })
   await bind(socket, listener)
   const bound = socket.address()
