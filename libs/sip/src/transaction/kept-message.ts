@@ -17,7 +17,7 @@ export class KeptMessage {
    */
   compact(): void {
     if (!this.#bytes) return
-    this.#text = this.#bytes.latin1Slice()
+    this.#text = this.#bytes.toString('latin1')
     this.#bytes = undefined
   }
 }
