@@ -37,13 +37,13 @@ async function demonstrate(once: boolean, data: string | undefined): Promise<num
       environment: process.env,
       open: true,
       signal: stopping.signal,
+      onBegin: (begun) => signals.onSecond(() => begun.kill()),
       say: (line) => console.log(colours.dim(line)),
       warn: (line) => console.log(`${colours.yellow('!')} ${line}`),
       beforeServices: async (secrets, checked) => {
         carriers = await startCarriers(checked.configuration, secrets)
       },
     })
-    signals.onSecond(() => up?.kill())
     if (!carriers) throw new Error('no carriers')
     phones = await startPhones(up.checked.configuration, up.secrets, up.folder.path)
     await Promise.all([phones.alice.register(), phones.bob.register(), carriers.b.nextRegistration(10_000)])

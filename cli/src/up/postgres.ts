@@ -9,6 +9,8 @@ export interface Postgres {
   identity(): ProcessIdentity
   restarts(): number
   stop(): Promise<void>
+  /** "Immediate shutdown": nothing committed is lost, the next start recovers. */
+  kill(): void
 }
 
 const LOOK_EVERY_MS = 1000
@@ -40,6 +42,10 @@ export async function startPostgres(folder: DataFolder, onEnded: (why: string) =
       clearInterval(watch)
       await starting
       await server.stop()
+    },
+    kill() {
+      clearInterval(watch)
+      if (isAlive(server.pid)) process.kill(server.pid, 'SIGQUIT')
     },
   }
 }

@@ -19,16 +19,15 @@ export async function runUp({ config, data, json }: RunUpOptions): Promise<numbe
   const signals = listen(stopping, () => line('stopping', 'stopping (again to end at once) …'))
   let up: Up | undefined
   try {
-    const starting = startUp({
+    up = await startUp({
       config,
       data,
       environment: process.env,
       signal: stopping.signal,
+      onBegin: (begun) => signals.onSecond(() => begun.kill()),
       say: (text) => line('step', text),
       warn: (text) => line('warning', text),
     })
-    signals.onSecond(() => up?.kill())
-    up = await starting
     for (const warning of up.checked.warnings) {
       line('warning', `${warning.file}:${warning.line}:${warning.column}  ${warning.message}. ${warning.instead}`)
     }

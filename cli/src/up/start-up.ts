@@ -32,6 +32,8 @@ export interface UpOptions {
   environment: NodeJS.ProcessEnv
   /** the API answers without a token: loopback demonstration */
   open?: boolean
+  /** hears of it before anything runs, so that a second Ctrl-C can end what is only half there */
+  onBegin?(up: Pick<Up, 'kill'>): void
   /** runs when the secrets are there and before any service is, e.g. to start the carriers of the demonstration */
   beforeServices?(secrets: Secrets, checked: CheckedFiles): Promise<void>
   /** aborts a start that is not ready yet; afterwards call `stop` */
@@ -64,6 +66,7 @@ export async function startUp(options: UpOptions): Promise<Up> {
   makeDataFolder(folder)
   const lock = takeLock(folder.run, folder.path)
   const running = new Running(options, checked, folder, lock)
+  options.onBegin?.(running)
   try {
     await running.start()
     return running
@@ -276,6 +279,9 @@ class Running implements Up {
 
   kill(): void {
     for (const part of this.#parts) part.kill()
+    this.#postgres?.kill()
     removeNatsFiles(this.folder)
+    removeState(this.folder)
+    this.#lock.release()
   }
 }
