@@ -135,6 +135,19 @@ test('a phone that nobody registered may dial 911 from inside a site, and nothin
   await stranger.close()
 })
 
+test('a description that nobody can read, or a session interval too small, does not stop 911', async () => {
+  house.locate(located)
+  house.route(() => undefined)
+  const call = await house.alice.call('911', { headers: [['Session-Expires', '10']] })
+  await call.answered
+  await call.hangUp()
+  const bare = await house.alice.call('911', { offer: false })
+  await bare.answered
+  const invite = await house.itspA.nextInvite((i) => !i.body.includes('m=audio'))
+  assert.match(invite.body, /ROOM>201</, 'the place goes also without a description')
+  await bare.hangUp()
+})
+
 test('with router, location service and the whole bus away 911 goes out within a second', async () => {
   told.length = 0
   await house.edge.nats.crash()

@@ -44,9 +44,9 @@ export class B2bCall implements LegOwner, LegEvents {
   readonly id: string
   readonly facts: CallFacts
   readonly caller: CallerSide
-  readonly #seed: CallSeed
+  #seed: CallSeed
   readonly #parts: CallParts
-  readonly #launcher: LegLauncher
+  #launcher: LegLauncher | undefined
   #walk: Walk
   #runs: Run[] = []
   #timers = new Map<string, WheelTimer>()
@@ -194,7 +194,7 @@ export class B2bCall implements LegOwner, LegEvents {
     for (const binding of this.#parts.edge.bindings.of(user)) {
       const wire = binding.wire()
       if (wire === undefined) continue
-      const out = this.#launcher.toContact({ attempt, index: run.legs.length, role: run.role, number }, binding, wire)
+      const out = this.#launcher?.toContact({ attempt, index: run.legs.length, role: run.role, number }, binding, wire)
       if (out) run.legs.push(out)
     }
     this.#launched(attempt, run.legs.length, 480)
@@ -219,7 +219,7 @@ export class B2bCall implements LegOwner, LegEvents {
       return void this.#launched(attempt, 0, 503)
     }
     edge.trunks.callStarted(what.trunk)
-    const out = this.#launcher.toTrunk({ attempt, index: 0, role: run.role, number: effect.number }, what, path)
+    const out = this.#launcher?.toTrunk({ attempt, index: 0, role: run.role, number: effect.number }, what, path)
     if (out) run.legs.push(out)
     this.#launched(attempt, run.legs.length, 503, paths.length - effect.path - 1)
     this.#sendAll(run)
@@ -276,6 +276,8 @@ export class B2bCall implements LegOwner, LegEvents {
     // who was cancelled knows it by now; the answered call needs none of them
     this.#endOthers(out.leg)
     this.#runs = []
+    this.#launcher = undefined
+    this.#seed = { ...this.#seed, offer: undefined, passed: [], plan: { ...this.#seed.plan, branches: [] } }
   }
 
   #win(out: OutLeg): void {
@@ -288,10 +290,10 @@ export class B2bCall implements LegOwner, LegEvents {
     leg.tryingMs ??= leg.setupMs
     this.#clearAllTimers()
     const described = descriptionOf(response)
-    const text = described.kind === 'sdp' ? described.text : out.early
-    const parsed = text === undefined ? undefined : parseSdp(text)
-    if (leg.dialog === undefined || parsed?.kind !== 'sdp') return void this.#unusable(out, response)
-    leg.heard = text
+    const parsed =
+      described.kind !== 'none' || out.early === undefined ? described : { ...parseSdp(out.early), text: out.early }
+    if (leg.dialog === undefined || parsed.kind !== 'sdp') return void this.#unusable(out, response)
+    leg.heard = parsed.text
     leg.media.relay(parsed.sdp, leg.peer, this.caller.leg.media, (mine) => {
       if (mine === undefined) return this.#unusable(out, response)
       this.#answerCaller(out, response, parsed.sdp, mine)

@@ -34,7 +34,9 @@ export function standingLocation(config: Configuration, caller: EmergencyCaller)
   const ref = fixed ?? ofSite
   const place = ref === undefined ? undefined : placeOf(config, ref)
   if (place === undefined) return { place: undefined, source: undefined, routeClass: 'screened', callback }
-  return { place, source: fixed === undefined ? 'site' : 'static', routeClass: 'direct', callback }
+  // L8: a place that is written down for somebody who is somewhere else now is not dispatched to unasked
+  const routeClass = caller.insideSite === undefined ? 'screened' : 'direct'
+  return { place, source: fixed === undefined ? 'site' : 'static', routeClass, callback }
 }
 
 export function answeredLocation(config: Configuration, answer: LocateAnswer, caller: EmergencyCaller): WhereCalled {

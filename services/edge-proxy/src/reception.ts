@@ -1,0 +1,215 @@
+/**
+ * A call at the door: its caller's leg is made and named before anybody is asked, and ends here when no call comes of it.
+ */
+import { type Context, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
+import type { Asked } from '@tandem/bus/outcome.ts'
+import type { Configuration } from '@tandem/config/schema.ts'
+import type { RouteDecision } from '@tandem/contracts/routing.ts'
+import type { UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
+import type { SipRequest } from '@tandem/sip/message/message.ts'
+import { callId, maxForwards } from '@tandem/sip/message/read.ts'
+import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import { B2bCall } from './domain/b2b-call.ts'
+import type { Description } from './domain/call-body.ts'
+import type { CallFacts } from './domain/call-facts.ts'
+import { CallLeg } from './domain/call-leg.ts'
+import type { CallParts } from './domain/call-parts.ts'
+import { callerNumber, nameOf, natted, partyOf } from './domain/call-question.ts'
+import { type CallerSide, incomingCaller } from './domain/caller-side.ts'
+import { forgetLeg } from './domain/leg-end.ts'
+import { allowsUpdate, passInvite, passReason } from './domain/leg-headers.ts'
+import type { CallPlan } from './domain/leg-launcher.ts'
+import { contactOf } from './domain/leg-wire.ts'
+import { networkTable } from './domain/networks.ts'
+import type { Peer, Wire } from './edge.ts'
+
+export interface Incoming {
+  readonly transaction: ServerTransaction
+  readonly wire: Wire
+  readonly peer: Peer
+  readonly request: SipRequest
+  readonly id: string
+  readonly dialled: string
+  readonly offer: Description & { readonly kind: 'sdp' | 'none' }
+  readonly span: Span
+  readonly context: Context
+  readonly leg: CallLeg
+  readonly caller: CallerSide
+  readonly facts: CallFacts
+}
+
+export interface Arrival {
+  readonly transaction: ServerTransaction
+  readonly wire: Wire
+  readonly peer: Peer
+  readonly request: SipRequest
+  readonly dialled: string
+  readonly emergency: boolean
+  readonly offer: Incoming['offer']
+  readonly timer: UasVerdict & { kind: 'accept' }
+}
+
+export type Reception = ReturnType<typeof createReception>
+
+export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
+  const { edge, random, tell } = parts
+  let sites: { config: Configuration; find(address: string): string | undefined } | undefined
+
+  const siteOf = (address: string): string | undefined => {
+    const config = edge.config()
+    if (sites?.config !== config) {
+      const table = networkTable(
+        Object.values(config.sites).flatMap((s) => s.networks.map((n) => [n, s.name] as const)),
+      )
+      sites = { config, find: (a) => table.find(a) }
+    }
+    return sites.find(address)
+  }
+
+  const begin = (seed: Arrival): Incoming => {
+    const { transaction, wire, peer, request, dialled, offer, emergency } = seed
+    const id = random()
+    const legId = random()
+    const span = parts.tracer.startSpan(
+      'call',
+      { kind: SpanKind.SERVER, attributes: { 'tandem.call': id } },
+      ROOT_CONTEXT,
+    )
+    const context = trace.setSpan(ROOT_CONTEXT, span)
+    const leg = new CallLeg({
+      legId,
+      role: 'caller',
+      party: partyOf(peer, wire),
+      direction: 'in',
+      wire,
+      peer: { address: wire.remoteAddress, behindNat: peer.kind !== 'trunk' && natted(request, wire) },
+      media: parts.media.openLeg(legId, emergency),
+      sipCallId: callId(request),
+      localTag: transaction.toTag,
+      attempt: 1,
+      contact: contactOf(wire, legId),
+      startedMs: edge.clock.now(),
+      startedWall: edge.clock.wall(),
+    })
+    leg.context = context
+    leg.tryingMs = 0
+    leg.takesUpdate = allowsUpdate(request)
+    if (offer.kind === 'sdp') leg.heard = offer.text
+    edge.capture.follow(leg.sipCallId, id, legId, nameOf(peer, wire))
+    if (peer.kind === 'trunk') edge.trunks.callStarted(peer.trunk)
+    const entry = { leg, owner: NOBODY }
+    parts.dialogs.set(leg.key, entry)
+    const caller = incomingCaller({
+      edge,
+      transaction,
+      leg,
+      timer: seed.timer,
+      random,
+      onTag(known, tag) {
+        const owner = parts.dialogs.get(known.key)?.owner ?? NOBODY
+        parts.dialogs.delete(known.key)
+        known.localTag = tag
+        parts.dialogs.set(known.key, { leg: known, owner })
+      },
+    })
+    const number = callerNumber(request)
+    const facts: CallFacts = {
+      callId: id,
+      edge: edge.node,
+      from: number,
+      dialled,
+      to: undefined,
+      emergency,
+    }
+    return {
+      transaction,
+      wire,
+      peer,
+      request,
+      id,
+      dialled,
+      offer,
+      span,
+      context,
+      leg,
+      caller,
+      facts,
+    }
+  }
+
+  /** The caller's leg ends here without a call having come about. */
+  const refuse = (
+    incoming: Incoming,
+    status: number,
+    headers: readonly (readonly [string, string])[] = [],
+    reason?: string,
+  ): void => {
+    const { leg, caller, facts, span } = incoming
+    if (leg.ended) return
+    caller.refuse(status, headers)
+    tell.ended(facts, leg, { by: 'tandem', status, reason })
+    forgetLeg(parts, leg, status)
+    span.setAttribute('sip.status', status)
+    span.end()
+  }
+
+  /** While the router thinks the caller may go away. */
+  const untilDecided = (incoming: Incoming): { gone: boolean } => {
+    const state = { gone: false }
+    incoming.transaction.onCancel = () => {
+      state.gone = true
+      const { leg, facts, span } = incoming
+      incoming.caller.refuse(487, [])
+      tell.ended(facts, leg, { by: 'caller', status: 487 })
+      forgetLeg(parts, leg, 487)
+      span.end()
+    }
+    return state
+  }
+
+  const start = (incoming: Incoming, plan: CallPlan): void => {
+    const { id, leg, transaction, offer, request } = incoming
+    const call = new B2bCall({
+      parts,
+      facts: incoming.facts,
+      caller: incoming.caller,
+      plan,
+      offer: offer.kind === 'sdp' ? offer : undefined,
+      maxForwards: maxForwards(request) ?? 70,
+      passed: passInvite(request),
+      span: incoming.span,
+      context: incoming.context,
+    })
+    calls.set(id, call)
+    parts.dialogs.set(leg.key, { leg, owner: call })
+    transaction.onCancel = (cancel) => call.callerGone(passReason(cancel))
+    call.begin()
+  }
+
+  return { siteOf, begin, refuse, untilDecided, start }
+}
+
+/** A leg whose call is not decided yet: its dialog cannot be used. */
+const NOBODY = {
+  onRequest: (_leg: CallLeg, transaction: ServerTransaction) => void transaction.reply(481),
+  onAck() {},
+}
+
+export function decided(asked: Asked<RouteDecision>): RouteDecision | undefined {
+  return asked.kind === 'answer' ? asked.answer : undefined
+}
+
+/** What the router knows of the two sides goes into the facts. */
+export function identify(incoming: Incoming, decision: RouteDecision): void {
+  const { facts, leg } = incoming
+  const { caller } = decision
+  if (caller) {
+    leg.identity = { user: caller.user, costCentre: caller.costCentre, site: caller.site }
+    if (caller.number) facts.from = caller.number
+  }
+  if (decision.normalised) facts.to = decision.normalised
+  if (decision.kind !== 'route') return
+  // an inbound trunk leg belongs to whom it is for
+  if (leg.party.kind === 'trunk') leg.identity.costCentre ??= decision.callee.costCentre
+  facts.to ??= decision.callee.number
+}
