@@ -74,9 +74,9 @@ test('a call with a session interval of 90 s begins', async () => {
   const call = await carol.call('912065550190')
   const invite = await here.a.nextInvite((i) => i.number === '12065550190', 30_000)
   await call.answered
-  await hearEachOther(call, callOf(invite))
+  await hearEachOther(call, await callOf(invite))
   assert.match(call.responses.at(-1)?.headers.get('session-expires') ?? '', /^90;refresher=/)
-  long = { call, far: callOf(invite), began: performance.now() }
+  long = { call, far: await callOf(invite), began: performance.now() }
 })
 
 test('what alice dials is normalised to E.164 and goes to carrier A as its trunk writes numbers; both hear each other through the edge', async () => {
@@ -84,12 +84,12 @@ test('what alice dials is normalised to E.164 and goes to carrier A as its trunk
   const invite = await here.a.nextInvite((i) => i.number === '12065550100', 30_000)
   assert.equal(invite.request.uri.split('@')[0], 'sip:12065550100')
   await call.answered
-  await hearEachOther(call, callOf(invite))
+  await hearEachOther(call, await callOf(invite))
   await presenceBecomes('alice', onThePhone('desk'))
   const { calls } = await here.platform.get<{ calls: { dialled: string; to: string }[] }>('/api/v1/calls')
   assert.equal(calls.find((c) => c.dialled === '912065550100')?.to, '+12065550100')
   assert.equal((await call.hangUp()).why, 'hung-up')
-  assert.deepEqual(await callOf(invite).ended, { by: 'peer', why: 'hung-up' })
+  assert.deepEqual(await (await callOf(invite)).ended, { by: 'peer', why: 'hung-up' })
 })
 
 test("the PSTN calls alice's DID: her phone in the office rings, answers and hears the caller", async () => {
@@ -99,7 +99,7 @@ test("the PSTN calls alice's DID: her phone in the office rings, answers and hea
   await rings.answer()
   await call.answered
   await hearEachOther(call, rings)
-  const stopped = await callOf(mobile).ended
+  const stopped = await (await callOf(mobile)).ended
   assert.equal(stopped.why, 'cancelled', 'her mobile stops ringing')
   await call.hangUp()
   assert.deepEqual(await rings.ended, { by: 'peer', why: 'hung-up' })
@@ -150,11 +150,11 @@ test('the PSTN calls alice and her mobile, rung through the trunk, answers: she 
     const [shown] = await here.platform.tandemJson<PresenceState[]>('presence', 'alice')
     assert.deepEqual([shown?.activities, shown?.device], [['on-the-phone'], 'mobile'])
     assert.equal((await rings.ended).why, 'cancelled', 'her desk phone stops ringing')
-    await hearEachOther(call, callOf(mobile))
+    await hearEachOther(call, await callOf(mobile))
     await call.hangUp()
     const freeAfter = await presenceBecomes('alice', available)
     assert.ok(freeAfter <= whenBusy(1000), `available after ${Math.round(freeAfter)} ms`)
-    await callOf(mobile).ended
+    await (await callOf(mobile)).ended
   } finally {
     here.a.setPhone(MOBILE_AT_A, 'ring')
   }
@@ -172,7 +172,7 @@ test("alice dials 911: the carrier's INVITE carries her room, the desk is told b
   assert.ok(part?.toLowerCase().includes(`content-id: <${cid.toLowerCase()}>`), 'the reference is that of the part')
   for (const [field, value] of Object.entries(ROOM)) assert.equal(civicField(part ?? '', field), value, field)
   await call.answered
-  await hearEachOther(call, callOf(invite))
+  await hearEachOther(call, await callOf(invite))
 
   const message = await bob.nextMessage(30_000)
   assert.match(message.body, /EMERGENCY CALL: alice/)
@@ -183,7 +183,7 @@ test("alice dials 911: the carrier's INVITE carries her room, the desk is told b
   assert.equal(located.kind, 'found')
   if (located.kind === 'found') assert.deepEqual({ ...ROOM, ...located.place.civic }, ROOM)
   await call.hangUp()
-  await callOf(invite).ended
+  await (await callOf(invite)).ended
 })
 
 function civicField(xml: string, field: string): string | undefined {
@@ -202,9 +202,9 @@ for (const [how, behaviour] of [
       const invite = await here.b.nextInvite((i) => i.number === '+12065550101', 30_000)
       assert.match(invite.request.headers.get('authorization') ?? '', /^Digest .*username="acme"/)
       await call.answered
-      await hearEachOther(call, callOf(invite))
+      await hearEachOther(call, await callOf(invite))
       await call.hangUp()
-      await callOf(invite).ended
+      await (await callOf(invite)).ended
     } finally {
       here.a.setBehaviour('answer')
     }
@@ -228,7 +228,7 @@ test('a caller who gives up before the answer has her call cancelled at the carr
   const invite = await here.a.nextInvite((i) => i.number === '12065550103', 30_000)
   await call.ringing
   assert.equal((await call.hangUp()).status, 487)
-  assert.equal((await callOf(invite).ended).why, 'cancelled')
+  assert.equal((await (await callOf(invite)).ended).why, 'cancelled')
 })
 
 test('early media of the carrier is heard before the answer', async () => {
@@ -236,10 +236,10 @@ test('early media of the carrier is heard before the answer', async () => {
   const call = await alice.call('912065550104')
   const invite = await here.a.nextInvite((i) => i.number === '12065550104', 30_000)
   assert.equal(await call.ringing, 183)
-  await call.audio.hears(callOf(invite).audio.tone, 30_000)
+  await call.audio.hears((await callOf(invite)).audio.tone, 30_000)
   assert.equal(call.state, 'calling')
   await call.hangUp()
-  await callOf(invite).ended
+  await (await callOf(invite)).ended
 })
 
 test('OPTIONS is answered to a phone, and the edge asks its trunks by OPTIONS', async () => {
