@@ -18,6 +18,8 @@ export interface Sources {
   files: readonly SourceFile[]
   /** CSV text by the `file` written in the configuration */
   decks?: Readonly<Record<string, string>>
+  /** false: leave out the warnings about patterns that take time to find; services do, people want them. */
+  lint?: boolean
 }
 
 /**
@@ -25,14 +27,14 @@ export interface Sources {
  * other, a value said twice is a problem). Never throws. At most LIMITS.problems problems, in the order of the text.
  * With `decks` the rate decks that it names are looked at too.
  */
-export function checkConfiguration({ files, decks }: Sources): Checked {
+export function checkConfiguration({ files, decks, lint = true }: Sources): Checked {
   const outsize = files.find((f) => f.text.length > LIMITS.fileBytes)
   if (files.length === 0 || files.length > LIMITS.files || outsize) return refuse(files, outsize)
   const source = readSource(files)
   if (source.problems.length > 0) return bad(source.problems, files)
   const wrong = schemaProblems(source)
   if (wrong.length > 0) return bad(wrong, files)
-  const found = referenceProblems(source.value as unknown as ConfigurationDocument, source)
+  const found = referenceProblems(source.value as unknown as ConfigurationDocument, source, { lint })
   if (decks) deckProblems(source.value as unknown as ConfigurationDocument, decks, found)
   const { problems, warnings } = found
   if (problems.length > 0) return bad(problems, files, warnings)

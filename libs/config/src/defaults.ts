@@ -2,6 +2,7 @@
  * The configuration as services read it: every default filled in, durations in ms, bandwidths in kbit/s, frozen.
  * Pure: the same document gives the same configuration everywhere. Named things carry their own name.
  */
+import { readRule, type WrittenRule } from './rule-form.ts'
 import type { ConfigurationDocument, SecretReference } from './schema.ts'
 import { parseBandwidth, parseDuration, parseListenUrl, parsePortRange } from './units.ts'
 
@@ -185,6 +186,8 @@ export interface Configuration {
   domain: string
   country: string
   timeZone: string
+  /** of users and sites that name none */
+  dialPlan: string | null
   edge: Edge
   sites: Readonly<Record<string, Site>>
   dialPlans: Readonly<Record<string, DialPlan>>
@@ -243,10 +246,17 @@ function edge(e: Written<'edge'>): Edge {
   }
 }
 
+/** The check has seen to it that every form can be built. */
+function numberRule(written: WrittenRule): NumberRule {
+  const rule = readRule(written)
+  const { match, to } = rule.kind === 'rule' ? rule : { match: '^$', to: '' }
+  return { match, to, ...(written.name === undefined ? {} : { name: written.name }) }
+}
+
 function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk {
-  const way = (d: { called?: NumberRule[]; calling?: NumberRule[] } | undefined) => ({
-    called: d?.called ?? [],
-    calling: d?.calling ?? [],
+  const way = (d: { called?: WrittenRule[]; calling?: WrittenRule[] } | undefined) => ({
+    called: (d?.called ?? []).map(numberRule),
+    calling: (d?.calling ?? []).map(numberRule),
   })
   const register = t.register
     ? {
@@ -383,6 +393,7 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
     domain: d.domain,
     country,
     timeZone: d.timeZone ?? 'UTC',
+    dialPlan: d.dialPlan ?? null,
     edge: edge(d.edge),
     sites: each(d.sites, (name, s) => ({
       name,
@@ -394,7 +405,7 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
     dialPlans: each(d.dialPlans, (name, p) => ({
       name,
       externalPrefix: p.externalPrefix ?? '',
-      rules: p.rules.map((r) => ({ ...r, internal: r.internal ?? false })),
+      rules: p.rules.map((r) => ({ ...numberRule(r), name: r.name, internal: r.internal ?? false })),
     })),
     policies: each(d.policies, (name, p) => ({
       name,

@@ -1,27 +1,12 @@
-/** DIDs, extensions, patterns and replacements. */
+/** DIDs, extensions, prefixes. */
 
 import type { Findings } from './findings.ts'
-import { checkPattern } from './pattern-check.ts'
 import type { ConfigurationDocument } from './schema.ts'
 import type { Path } from './source.ts'
 
 export function numberProblems(d: ConfigurationDocument, found: Findings): void {
   dids(d, found)
   dialPlans(d, found)
-  for (const [i, route] of (d.routes ?? []).entries()) {
-    checkPattern(['routes', i, 'match'], route.match, null, found)
-    for (const [j, except] of (route.except ?? []).entries())
-      checkPattern(['routes', i, 'except', j], except, null, found)
-  }
-  for (const [name, trunk] of Object.entries(d.trunks)) {
-    for (const way of ['outbound', 'inbound'] as const) {
-      for (const which of ['called', 'calling'] as const) {
-        for (const [i, rule] of (trunk.translate?.[way]?.[which] ?? []).entries()) {
-          checkPattern(['trunks', name, 'translate', way, which, i, 'match'], rule.match, rule.to, found)
-        }
-      }
-    }
-  }
   times(d, found)
 }
 
@@ -63,28 +48,7 @@ function dids(d: ConfigurationDocument, found: Findings): void {
 }
 
 function dialPlans(d: ConfigurationDocument, found: Findings): void {
-  for (const [plan, { rules, externalPrefix }] of Object.entries(d.dialPlans)) {
-    const seen = new Map<string, Path>()
-    for (const [i, rule] of rules.entries()) {
-      const at = ['dialPlans', plan, 'rules', i]
-      checkPattern([...at, 'match'], rule.match, rule.to, found)
-      const key = `${rule.internal === true} ${rule.match}`
-      const before = seen.get(key)
-      if (before)
-        found.warn(
-          [...at, 'match'],
-          `rule ${rule.name} is never reached: an earlier one has the same pattern`,
-          `The earlier one is at ${found.where(before)}: take one away.`,
-        )
-      else seen.set(key, at)
-      if (rule.to && !/^(\+|\$)/.test(rule.to) && !rule.internal) {
-        found.warn(
-          [...at, 'to'],
-          `rule ${rule.name} does not give an E.164 number`,
-          `Begin with + and the country code, as "+1$1".`,
-        )
-      }
-    }
+  for (const [plan, { externalPrefix }] of Object.entries(d.dialPlans)) {
     const emergency = d.emergency.numbers.find(
       (n) => externalPrefix !== undefined && n.startsWith(externalPrefix) && n.length - externalPrefix.length <= 1,
     )

@@ -1,29 +1,91 @@
-/** Does a number pattern compile, and does its replacement fit it? */
-import { compilePattern, compileTemplate } from '@tandem/numbers/pattern.ts'
+/** The lint of libs/numbers, said at the place in the file. */
+import { type Finding, lintDialPlan, lintRoute, lintTranslations } from '@tandem/numbers/lint.ts'
 import type { Findings } from './findings.ts'
+import { readRule, type WrittenRule } from './rule-form.ts'
+import type { ConfigurationDocument } from './schema.ts'
 import type { Path } from './source.ts'
 
-/** `at` is the path of the pattern; its replacement is beside it under `to`. */
-export function checkPattern(at: Path, match: string, to: string | null, found: Findings): void {
-  const compiled = compilePattern(match)
-  if (compiled.kind === 'unsupported') {
-    found.problem(at, compiled.message, compiled.hint)
-    return
+/** Every rule, route and translation that has a pattern. With `lint: false` only what cannot work at all is said. */
+export function patternProblems(d: ConfigurationDocument, found: Findings, { lint }: { lint: boolean }): void {
+  const country = d.country ?? 'US'
+  for (const [name, { rules, externalPrefix = '' }] of Object.entries(d.dialPlans)) {
+    const at = ['dialPlans', name, 'rules']
+    const { usable, places } = readRules(at, rules, found)
+    const plan = {
+      name,
+      externalPrefix,
+      rules: usable.map((rule, i) => ({ ...rule, internal: internalOf(rules, places, i) })),
+    }
+    say(at, places, lintDialPlan(plan, { country, lint }), rules, found)
   }
-  if (!match.startsWith('^')) {
-    found.warn(
-      at,
-      `the pattern ${match} is not anchored: it also matches in the middle of a number`,
-      `Write '^${match}'.`,
-    )
+  for (const [i, route] of (d.routes ?? []).entries()) {
+    const { name, match, except = [] } = route
+    for (const finding of lintRoute({ name, match, except })) {
+      const at = finding.index === 0 ? ['routes', i, 'match'] : ['routes', i, 'except', finding.index - 1]
+      put(at, finding, found)
+    }
   }
-  if (to === null) return
-  const { groups } = compiled.pattern
-  const { highestGroup } = compileTemplate(to)
-  if (highestGroup <= groups) return
-  found.problem(
-    [...at.slice(0, -1), 'to'],
-    `$${highestGroup} is not there: the pattern has ${groups === 0 ? 'no groups' : groups === 1 ? 'one group' : `${groups} groups`}`,
-    groups === 0 ? 'Put ( ) around the digits that are kept.' : groups === 1 ? 'Use $1.' : `Use $1 to $${groups}.`,
-  )
+  for (const [name, trunk] of Object.entries(d.trunks)) {
+    for (const way of ['outbound', 'inbound'] as const) {
+      for (const which of ['called', 'calling'] as const) {
+        const rules = trunk.translate?.[way]?.[which] ?? []
+        if (rules.length === 0) continue
+        const at = ['trunks', name, 'translate', way, which]
+        const { usable, places } = readRules(at, rules, found)
+        say(at, places, lintTranslations(usable, { lint }), rules, found)
+      }
+    }
+  }
+}
+
+function readRules(at: Path, rules: readonly WrittenRule[], found: Findings) {
+  const usable: { name?: string; match: string; to: string }[] = []
+  const places: number[] = []
+  for (const [i, rule] of rules.entries()) {
+    const read = readRule(rule)
+    if (read.kind === 'impossible') {
+      const instead = 'Write match and to, or build: { startingDigits: "1", length: exactly 11, remove: 0, add: "+" }.'
+      found.problem(rule.build === undefined ? [...at, i] : [...at, i, 'build'], read.reason, instead, 'key')
+      continue
+    }
+    places.push(i)
+    usable.push({ ...(rule.name === undefined ? {} : { name: rule.name }), match: read.match, to: read.to })
+  }
+  return { usable, places }
+}
+
+function internalOf(rules: readonly { internal?: boolean }[], places: readonly number[], i: number): boolean {
+  return rules[places[i] as number]?.internal ?? false
+}
+
+/** In which half of a rule the finding is to be mended. */
+const halves = {
+  unsupported: 'match',
+  unanchored: 'match',
+  shadowed: 'match',
+  'no-such-group': 'to',
+  'not-e164': 'to',
+} as const
+
+function say(
+  at: Path,
+  places: readonly number[],
+  findings: Finding[],
+  rules: readonly WrittenRule[],
+  found: Findings,
+): void {
+  for (const finding of findings) {
+    // The prefix has a shape of its own, which the schema has looked at.
+    if (finding.code === 'prefix') continue
+    const place = places[finding.index] as number
+    const half = rules[place]?.build === undefined ? halves[finding.code] : 'build'
+    put([...at, place, half], { ...finding, message: `rule ${finding.rule}: ${finding.message}` }, found)
+  }
+}
+
+function put(at: Path, { severity, message, hint }: Finding, found: Findings): void {
+  const instead =
+    hint === undefined ? 'See the section on dial plans.' : `${hint.charAt(0).toUpperCase()}${hint.slice(1)}.`
+  if (severity === 'error') found.problem(at, message, instead)
+  else found.warn(at, message, instead)
 }

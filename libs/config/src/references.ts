@@ -3,10 +3,15 @@ import { addressProblems } from './address-check.ts'
 import { emergencyProblems } from './emergency-check.ts'
 import { type Findings, startFindings } from './findings.ts'
 import { numberProblems } from './number-check.ts'
+import { patternProblems } from './pattern-check.ts'
 import type { ConfigurationDocument } from './schema.ts'
 import type { Source } from './source.ts'
 
-export function referenceProblems(document: ConfigurationDocument, source: Source): Findings {
+export function referenceProblems(
+  document: ConfigurationDocument,
+  source: Source,
+  options: { lint: boolean } = { lint: true },
+): Findings {
   const found = startFindings(source)
   const names = namesOf(document)
   siteReferences(document, names, found)
@@ -18,6 +23,7 @@ export function referenceProblems(document: ConfigurationDocument, source: Sourc
   testReferences(document, names, found)
   addressProblems(document, found)
   numberProblems(document, found)
+  patternProblems(document, found, options)
   emergencyProblems(document, found)
   return found
 }
@@ -50,6 +56,7 @@ function namesOf(d: ConfigurationDocument): Names {
 }
 
 function siteReferences(d: ConfigurationDocument, names: Names, found: Findings): void {
+  found.refer(['dialPlan'], d.dialPlan, 'dial plan', names.dialPlans)
   for (const [name, site] of Object.entries(d.sites)) {
     found.refer(['sites', name, 'dialPlan'], site.dialPlan, 'dial plan', names.dialPlans)
     found.refer(['sites', name, 'location'], site.location, 'location', names.locations)

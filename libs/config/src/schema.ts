@@ -126,14 +126,30 @@ const Site = object(
   'a site',
 )
 
+/** Lync's "build a normalization rule" (and "build a translation rule"): makes match and to. */
+const RuleForm = object(
+  {
+    startingDigits: Type.Optional(shaped(SHAPES.dialStart, 'what the number begins with; may begin with +')),
+    length: Type.Optional(shaped(SHAPES.lengthRule, 'length of the whole number, its + counted; any when left out')),
+    remove: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 32, description: 'characters taken away at the front, a + counted' }),
+    ),
+    add: Type.Optional(shaped(SHAPES.dialStart, 'put in front of what is left')),
+  },
+  'a rule as a filled-in form, in place of match and to',
+)
+
 const DialRule = object(
   {
     name: Name('rule'),
-    match: Pattern,
-    to: text('what the digits become; $1…$9 are the groups of match', {
-      maxLength: LIMITS.pattern,
-      examples: ['+1$1'],
-    }),
+    match: Type.Optional(Pattern),
+    to: Type.Optional(
+      text('what the digits become; $1…$9 are the groups of match', {
+        maxLength: LIMITS.pattern,
+        examples: ['+1$1'],
+      }),
+    ),
+    build: Type.Optional(RuleForm),
     internal: Type.Optional(
       Type.Boolean({
         description: 'an extension: tried on the digits as dialled, before the external prefix is removed',
@@ -195,7 +211,12 @@ const Route = object(
 )
 
 const Translation = object(
-  { name: Type.Optional(Name('rule')), match: Pattern, to: text('result, with $1…$9', { maxLength: LIMITS.pattern }) },
+  {
+    name: Type.Optional(Name('rule')),
+    match: Type.Optional(Pattern),
+    to: Type.Optional(text('result, with $1…$9', { maxLength: LIMITS.pattern })),
+    build: Type.Optional(RuleForm),
+  },
   'a number translation',
 )
 const Translations = Type.Optional(list(Translation, 'first match wins', { maxItems: 1000 }))
@@ -508,6 +529,7 @@ export const ConfigurationSchema = Type.Object(
     edge: Edge,
     sites: named(Site, 'sites by name'),
     dialPlans: named(DialPlan, 'dial plans by name'),
+    dialPlan: Type.Optional(Name('dial plan: the global one, for users and sites that name none')),
     policies: named(Policy, 'voice policies by name'),
     routes: Type.Optional(list(Route, 'routes to the PSTN, in order', { minItems: 0 })),
     trunks: named(Trunk, 'SIP trunks by name', 10_000),

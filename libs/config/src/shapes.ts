@@ -78,5 +78,11 @@ export const SHAPES = {
   percent: { pattern: '^-?\\d{1,4}(\\.\\d{1,4})?%$', title: 'percentage', example: '10%' },
   increments: { pattern: '^[1-9]\\d{0,3}/[1-9]\\d{0,3}$', title: 'increments in seconds, first/next', example: '6/6' },
   mac: { pattern: '^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$', title: 'MAC address', example: '00-11-22-33-44-55' },
+  lengthRule: {
+    pattern: '^(any|(exactly|at least) \\d{1,2})$',
+    title: 'length: any, exactly N or at least N',
+    example: 'exactly 7',
+  },
+  dialStart: { pattern: '^\\+?[0-9*#]{0,32}$', title: 'digits, * and #, with a + in front if need be', example: '+1' },
   timeOfDay: { pattern: '^([01]\\d|2[0-3]):[0-5]\\d$', title: 'time of day', example: '08:30' },
 } as const satisfies Record<string, Shape>

@@ -22,14 +22,21 @@ export type Finding = {
 
 type Named = { readonly name: string; readonly index: number; readonly rule: WrittenRule; readonly pattern: Pattern }
 
-/** What is wrong with a dial plan; `country` is where its national numbers are. */
-export function lintDialPlan(plan: WrittenDialPlan, options: { readonly country: string }): Finding[] {
+/**
+ * What is wrong with a dial plan; `country` is where its national numbers are. With `lint: false` only errors are
+ * looked for: the rest takes time that a service does not have.
+ */
+export function lintDialPlan(
+  plan: WrittenDialPlan,
+  options: { readonly country: string; readonly lint?: boolean },
+): Finding[] {
   const findings: Finding[] = []
   if (!/^[#*0-9]{0,4}$/.test(plan.externalPrefix)) {
     const message = `the external prefix "${plan.externalPrefix}" is not at most four of #, * and digits`
     findings.push({ severity: 'error', code: 'prefix', index: -1, rule: '', message })
   }
   const usable = compile(plan.rules, findings)
+  if (options.lint === false) return findings.filter(({ severity }) => severity === 'error')
   for (const named of usable) {
     if (!(named.rule as WrittenDialRule).internal) checkResult(named, options.country, findings)
   }
@@ -41,9 +48,11 @@ export function lintDialPlan(plan: WrittenDialPlan, options: { readonly country:
 }
 
 /** What is wrong with one list of trunk translations. */
-export function lintTranslations(rules: readonly WrittenRule[]): Finding[] {
+export function lintTranslations(rules: readonly WrittenRule[], options: { readonly lint?: boolean } = {}): Finding[] {
   const findings: Finding[] = []
-  checkShadows(compile(rules, findings), findings)
+  const usable = compile(rules, findings)
+  if (options.lint === false) return findings.filter(({ severity }) => severity === 'error')
+  checkShadows(usable, findings)
   return findings.sort((a, b) => a.index - b.index)
 }
 
@@ -104,7 +113,10 @@ function checkGroups({ name, index, rule, pattern }: Named, findings: Finding[])
     index,
     rule: name,
     message,
-    hint: 'put ( ) around the digits to keep',
+    hint:
+      pattern.groups === 0
+        ? 'put ( ) around the digits to keep'
+        : `use $1${pattern.groups > 1 ? ` to $${pattern.groups}` : ''}`,
   })
 }
 
@@ -134,6 +146,7 @@ function checkResult({ name, index, rule, pattern }: Named, country: string, fin
   const template = compileTemplate(rule.to)
   let good = false
   let bad: string | undefined
+  let mended: string | undefined
   for (const dialled of samples(pattern.tree, home, abroad)) {
     const match = pattern.exec(dialled)
     if (match === null) continue
@@ -143,6 +156,8 @@ function checkResult({ name, index, rule, pattern }: Named, country: string, fin
     if (kept && result !== `+${home}`) {
       good = false
       bad = `${dialled} becomes ${result}, not +${home}`
+      const to = `+${callingCode(country)}${rule.to.replace(/^\+/, '')}`
+      if (substitute(dialled, match, compileTemplate(to)) === `+${home}`) mended = to
       break
     }
     if (isE164(result) && isPlausible(result)) good = true
@@ -150,18 +165,19 @@ function checkResult({ name, index, rule, pattern }: Named, country: string, fin
   }
   if (good || bad === undefined) return
   const message = `the result is not the E.164 number that was dialled: ${bad}`
-  const hint = 'a result is "+", the country code and the national number; is the country code inside the group?'
+  const hint =
+    mended === undefined
+      ? 'a result is "+", the country code and the national number; is the country code inside the group?'
+      : `write to: '${mended}'`
   findings.push({ severity: 'warning', code: 'not-e164', index, rule: name, message, hint })
 }
 
 function checkShadows(rules: readonly Named[], findings: Finding[]): void {
-  const above: { name: string; source: string; tree: PatternTree | undefined }[] = []
+  const above: { name: string; pattern: Pattern }[] = []
   for (const { name, index, pattern } of rules) {
-    const { tree, source } = pattern
-    const one = above.find((other) => other.source === source || (tree && other.tree && isCovered(tree, [other.tree])))
-    const trees = above.flatMap((other) => (other.tree ? [other.tree] : []))
-    if (one !== undefined || (tree && isCovered(tree, trees))) {
-      const message = `never used: every number that it matches is taken by ${one ? `"${one.name}"` : 'the rules'} above`
+    const by = hiddenBy(pattern, above)
+    if (by !== undefined) {
+      const message = `never used: every number that it matches is taken by ${by} above`
       findings.push({
         severity: 'warning',
         code: 'shadowed',
@@ -171,6 +187,24 @@ function checkShadows(rules: readonly Named[], findings: Finding[]): void {
         hint: 'move it up or take it out',
       })
     }
-    above.push({ name, source, tree })
+    above.push({ name, pattern })
   }
+}
+
+/** The one rule that hides the pattern, or all of them together; undefined when it gets calls. */
+function hiddenBy(pattern: Pattern, above: readonly { name: string; pattern: Pattern }[]): string | undefined {
+  const same = above.find((other) => other.pattern.source === pattern.source)
+  if (same !== undefined) return `"${same.name}"`
+  const { tree } = pattern
+  if (tree === undefined) return undefined
+  // Few rules take a number from another: one that no rule above takes ends the matter before it is proven.
+  const tried = samples(tree, '12015550123', abroad).filter((number) => pattern.test(number))
+  const takes = (other: { pattern: Pattern }) => tried.filter((number) => other.pattern.test(number))
+  const taken = above.map((other) => ({ other, numbers: takes(other) }))
+  const all = new Set(taken.flatMap(({ numbers }) => numbers))
+  if (all.size < tried.length) return undefined
+  const treeOf = ({ other }: (typeof taken)[number]): PatternTree[] => (other.pattern.tree ? [other.pattern.tree] : [])
+  const one = taken.find((each) => each.numbers.length === tried.length && isCovered(tree, treeOf(each)))
+  if (one !== undefined) return `"${one.other.name}"`
+  return isCovered(tree, taken.flatMap(treeOf)) ? 'the rules' : undefined
 }

@@ -5,6 +5,11 @@ import { choices, type PatternTree, readPatternTree, toJavaScript } from './patt
 export const longestInput = 256
 /** Up to here a backtracking engine is as good as linear: at most this many ways of 256 steps. */
 const mostChoices = 1024
+/**
+ * RE2 costs at most its program times the text: 500 × 256 steps are a few ms. A pattern that is larger (`\d{1,1000}`)
+ * is refused rather than let every call wait for it.
+ */
+const largestProgram = 500
 
 /**
  * A user's regular expression, matched in time that no input can blow up: by the JavaScript engine where the pattern
@@ -34,6 +39,7 @@ export function compilePattern(source: string): CompiledPattern {
     return { kind: 'pattern', pattern: javaScriptPattern(source, tree) }
   }
   try {
+    if (RE2JS.compile(source).programSize() > largestProgram) return tooLarge(source)
     return { kind: 'pattern', pattern: re2Pattern(source, tree) }
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error
@@ -78,20 +84,36 @@ export function re2Pattern(source: string, tree: PatternTree | undefined): Patte
   }
 }
 
-/** What to write instead of a construct that no linear-time engine has. */
+function tooLarge(source: string): CompiledPattern {
+  const message = `"${source}" is too large to be tried on every call`
+  const hint = source.replace(/\{(\d*),?(\d{2,})\}/g, (times, _least, most) => (Number(most) > 15 ? '{1,15}' : times))
+  const instead = hint === source ? 'split it in several rules' : `a number has at most 15 digits: write '${hint}'`
+  return { kind: 'unsupported', message, hint: instead }
+}
+
+/** What to write instead of a construct that no linear-time engine has; the rule is rewritten where that can be done. */
 function hintFor(source: string): string {
-  const negative = /^\^\(\?!((?:[^()\\]|\\.)*)\)(.*)$/.exec(source)
+  // What stands before the look-ahead, what must not follow, the rest.
+  const negative = /^\^((?:[^()\\]|\\.)*)\(\?!((?:[^()\\]|\\.)*)\)(.*)$/.exec(source)
   if (negative !== null) {
-    const [, not, rest] = negative
-    return `look-ahead is not available: in a route write match: '^${rest}' with except: ['^${not}']; in a dial plan put a rule for '^${not}' above and write match: '^${rest}'`
+    const [, before, not, rest] = negative
+    const excepted = (not as string).split('|').map((one) => `'^${before}${one}'`)
+    return `look-ahead is not available: in a route write match: '^${before}${rest}' with except: [${excepted.join(', ')}]; in a dial plan put a rule for ${excepted.join(' and ')} above and write match: '^${before}${rest}'`
+  }
+  const positive = /^\^\(\?=((?:[^()\\]|\\.)*)\)\(\\d([+*]|\{\d+(?:,\d*)?\})\)\$$/.exec(source)
+  const start = positive?.[1]?.replace(/^\^/, '')
+  if (start !== undefined && /^\d+$/.test(start)) {
+    return `look-ahead is not available: write '^(${start}\\d*)$', with {n} in place of * where the length counts`
   }
   if (/\(\?<?[=!]/.test(source)) {
     return 'look-ahead and look-behind are not available: split the rule in two, the special case first (first match wins)'
   }
   if (/\\[1-9]/.test(source))
     return 'a reference back to a group is not available in match: write the digits out, or split the rule'
-  if (/\(\?>|[*+?}]\+/.test(source))
-    return 'atomic groups and possessive quantifiers are not needed here: leave them out'
+  const plain = source.replace(/\(\?>/g, '(?:').replace(/(?<!\\)([*+?}])\+/g, '$1')
+  if (plain !== source) return `atomic groups and possessive quantifiers are not needed here: write '${plain}'`
+  const noComment = source.replace(/\(\?#[^)]*\)/g, '').replace(/\\Z$/, '$')
+  if (noComment !== source) return `write '${noComment}'`
   return 'see https://github.com/google/re2/wiki/Syntax for what can be written'
 }
 

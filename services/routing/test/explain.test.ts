@@ -12,6 +12,7 @@ test('R10: every rule tried is shown with why or why not, up to what would be se
   assert.deepEqual(lines('alice', '912065550100'), [
     'source · user alice · matched · calls from site hq, policy executive',
     'emergency · emergency numbers · no-match · 912065550100 is none of 911, 112, 933',
+    'normalisation · dial plan us-hq · note · of site hq, outside line 9',
     'normalisation · internal rules: rule extension · no-match · ^(1\\d{3})$ does not match 912065550100',
     'normalisation · after the outside-line prefix: rule seven-digit · no-match · ^(\\d{7})$ does not match 12065550100',
     'normalisation · after the outside-line prefix: rule ten-digit · no-match · ^(\\d{10})$ does not match 12065550100',

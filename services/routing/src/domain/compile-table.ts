@@ -41,6 +41,7 @@ export function compileTable(configuration: Configuration, source: TableSource):
     revision: source.revision,
     domain: configuration.domain,
     country: configuration.country,
+    dialPlan: configuration.dialPlan === null ? undefined : plans.get(configuration.dialPlan),
     emergency: compileEmergency(configuration, trunks, plans, directory),
     ...directory,
     sites,

@@ -16,6 +16,7 @@ export function compileDirectory(
   sites: ReadonlyMap<string, RoutedSite>,
   policies: ReadonlyMap<string, RoutedPolicy>,
 ): Directory {
+  const globalPlan = c.dialPlan === null ? undefined : plans.get(c.dialPlan)
   const users = new Map<string, RoutedUser>()
   const dids = new Map<string, RoutedUser>()
   const extensions = new Map<string, RoutedUser>()
@@ -37,7 +38,7 @@ export function compileDirectory(
     if (user.forward.always !== null || user.forward.noAnswer !== null) forwarding.push([routed, user])
   }
   for (const [routed, { forward }] of forwarding) {
-    const plan = routed.dialPlan ?? sites.get(routed.site)?.dialPlan
+    const plan = routed.dialPlan ?? sites.get(routed.site)?.dialPlan ?? globalPlan
     routed.always = forwardTarget(forward.always, plan, users, dids)
     routed.noAnswer = forwardTarget(forward.noAnswer, plan, users, dids)
   }

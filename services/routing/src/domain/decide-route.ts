@@ -14,7 +14,7 @@ import { emergencyPlan } from './emergency-plan.ts'
 import { routeFromTrunk } from './from-trunk.ts'
 import { ringUser } from './ring-user.ts'
 import { selectTrunks } from './select-trunks.ts'
-import type { Authority, RoutedUser, RoutingTable } from './table.ts'
+import type { Authority, RoutedSite, RoutedUser, RoutingTable } from './table.ts'
 
 const noneDown: ReadonlySet<string> = new Set()
 
@@ -57,8 +57,19 @@ type Call = {
   readonly dialled: string
   readonly user: RoutedUser | undefined
   readonly caller: CallIdentity
-  /** Scopes of R1: the user's own dial plan, else that of the site where the call comes from, else the home site's. */
   readonly dialPlan: DialPlan
+  /** Why it is this dial plan. */
+  readonly scope: string
+}
+
+/** Scopes of R1: the user's own dial plan, else that of the site where the call comes from, the home site's, the global. */
+function scopeOf(user: RoutedUser | undefined, here: RoutedSite | undefined, table: RoutingTable) {
+  const home = user === undefined ? undefined : table.sites.get(user.site)
+  if (user?.dialPlan !== undefined) return { dialPlan: user.dialPlan, scope: `of user ${user.name}` }
+  if (here?.dialPlan !== undefined) return { dialPlan: here.dialPlan, scope: `of site ${here.name}` }
+  if (home?.dialPlan !== undefined) return { dialPlan: home.dialPlan, scope: `of home site ${home.name}` }
+  if (table.dialPlan !== undefined) return { dialPlan: table.dialPlan, scope: 'the global one' }
+  return { dialPlan: noDialPlan, scope: 'there is none' }
 }
 
 function readCall(question: RouteQuestion, table: RoutingTable): Call {
@@ -66,12 +77,11 @@ function readCall(question: RouteQuestion, table: RoutingTable): Call {
   const dialled = readDialled(question.dialled.split(';', 1)[0] as string)
   const user = source.kind === 'user' ? table.users.get(source.user) : undefined
   const here = source.kind === 'trunk' || source.site === undefined ? undefined : table.sites.get(source.site)
-  const dialPlan = user?.dialPlan ?? here?.dialPlan ?? (user && table.sites.get(user.site)?.dialPlan) ?? noDialPlan
   const caller: CallIdentity =
     user === undefined
       ? { number: question.from.number, ...(here === undefined ? {} : { site: here.name }) }
       : identityOf(user, here?.name)
-  return { question, dialled, user, caller, dialPlan }
+  return { question, dialled, user, caller, ...scopeOf(user, here, table) }
 }
 
 function readEmergencyCall(call: Call, table: RoutingTable, c: Circumstances): RouteDecision | undefined {
@@ -121,8 +131,10 @@ function routeFromUser(call: UserCall, table: RoutingTable, c: Circumstances): R
   return toPstn(call, normalised, onBehalf?.policy.forward ?? user.policy.usages, table, c)
 }
 
-function normaliseFor({ dialled, dialPlan }: Call, { note }: Circumstances): Normalised {
+function normaliseFor({ dialled, dialPlan, scope }: Call, { note }: Circumstances): Normalised {
   if (note === undefined) return normalise(dialPlan, dialled)
+  const prefix = dialPlan.externalPrefix === '' ? '' : `, outside line ${dialPlan.externalPrefix}`
+  note('normalisation', `dial plan ${dialPlan.name}`, 'note', `${scope}${prefix}`)
   const normalised = normalise(dialPlan, dialled, (pass, rule, digits, result) => {
     const detail =
       result === undefined

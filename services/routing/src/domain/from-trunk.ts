@@ -120,7 +120,7 @@ function toUser(arrival: Arrival, user: RoutedUser, table: RoutingTable, c: Circ
 function passOn(arrival: Arrival, user: RoutedUser | undefined, table: RoutingTable, c: Circumstances): RouteDecision {
   if (user === undefined) return refuse(arrival, table, 403, 'Nobody here may pass this call on.')
   const dialled = readDialled(arrival.question.dialled.split(';', 1)[0] as string)
-  const plan = user.dialPlan ?? table.sites.get(user.site)?.dialPlan
+  const plan = user.dialPlan ?? table.sites.get(user.site)?.dialPlan ?? table.dialPlan
   const number = plan === undefined ? dialled : normalise(plan, dialled).number
   const callee = table.users.get(dialled) ?? table.dids.get(number) ?? table.extensions.get(`${user.site} ${dialled}`)
   if (callee !== undefined) return toUser({ ...arrival, number: callee.did }, callee, table, c)

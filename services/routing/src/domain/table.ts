@@ -105,6 +105,8 @@ export type RoutingTable = {
   readonly revision: number
   readonly domain: string
   readonly country: string
+  /** The global one: for users and sites that have none. */
+  readonly dialPlan: DialPlan | undefined
   readonly emergency: EmergencyRouting
   readonly users: ReadonlyMap<string, RoutedUser>
   /** E.164 → who has it. */
