@@ -2,6 +2,7 @@
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { table } from '../print/table.ts'
 import type { CallsFigures, CallsPlan, SystemFigures } from './calls.ts'
+import { total } from './cpu-time.ts'
 import { median, type Round } from './round.ts'
 
 /** A line of `tandem bench … --json`. */
@@ -39,7 +40,7 @@ export function callsFigures(figures: CallsFigures, plan: Pick<CallsPlan, 'rate'
     ...MEASURES.map((m) => pair(`calls: ${m.name}, ${at}`, m.unit, m.digits, (s) => middle(s, m))),
     pair(`calls: failed, ${at}`, 'calls', 0, failed),
     pair(`calls: without CDR, ${at}`, 'calls', 0, missing),
-    pair('calls: CPU while nobody calls', '% of a core', 1, (s) => s.idle),
+    pair('calls: CPU while nobody calls', '% of a core', 1, (s) => total(s.idle)),
     ...(plan.ramp
       ? [
           pair('calls: highest clean rate', 'calls/s', 0, (s) => s.highest?.rate ?? null),
@@ -95,6 +96,7 @@ export function describeCalls(
     table(columns, shown),
     '',
     `Tandem by process, µs a call: ${byPart(tandem)}`,
+    `Tandem by process while nobody calls, % of a core: ${parts([...tandem.idle], 1)}`,
     ...(peer
       ? [
           `${peer.name}: dialog, dial plan, prefixes, CDRs into SQLite, one worker, -x fm; it carries no media and bills nothing.`,
@@ -107,10 +109,16 @@ export function describeCalls(
 
 function byPart(of: SystemFigures): string {
   const names = [...(of.rounds[0]?.cpuByPartUs.keys() ?? [])]
-  return names
-    .map((name) => ({ name, us: median(of.rounds.map((r) => r.cpuByPartUs.get(name) ?? 0)) }))
-    .sort((a, b) => b.us - a.us)
-    .map(({ name, us }) => `${name} ${us.toFixed(0)}`)
+  return parts(
+    names.map((name) => [name, median(of.rounds.map((r) => r.cpuByPartUs.get(name) ?? 0))]),
+    0,
+  )
+}
+
+function parts(values: [name: string, value: number][], digits: number): string {
+  return values
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, value]) => `${name} ${value.toFixed(digits)}`)
     .join(', ')
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Failure } from '../failure.ts'
 import { BENCH_DOMAIN, benchUsers } from './calls-configuration.ts'
-import { canReadCpu } from './cpu-time.ts'
+import { type CpuReading, canReadCpu } from './cpu-time.ts'
 import { findKamailio, startKamailio } from './kamailio-system.ts'
 import { type LoadProcess, startLoad } from './load-process.ts'
 import { idleShare, playRound, type Round } from './round.ts'
@@ -30,8 +30,8 @@ export interface CallsPlan {
 export interface SystemFigures {
   name: string
   rounds: Round[]
-  /** % of a core while nobody calls */
-  idle: number
+  /** % of a core while nobody calls, by process */
+  idle: CpuReading
   /** highest rate without failure, with what was seen there; null when it was not looked for, or none was clean */
   highest: Round | null
   steps: Round[]
@@ -86,7 +86,9 @@ async function measure(
   noPeer: string | null,
 ): Promise<CallsFigures> {
   const systems: System[] = peer ? [tandem, peer] : [tandem]
-  const figures = systems.map(({ name }): SystemFigures => ({ name, rounds: [], idle: 0, highest: null, steps: [] }))
+  const figures = systems.map(
+    ({ name }): SystemFigures => ({ name, rounds: [], idle: new Map(), highest: null, steps: [] }),
+  )
   const wrong: string[] = []
   const play = async (i: number, rate: number, calls: number): Promise<Round> => {
     const round = await playRound(load, systems[i] as System, BENCH_DOMAIN, { rate, calls })
@@ -98,11 +100,11 @@ async function measure(
     return round
   }
 
-  const warmUp = Math.min(plan.calls, 500)
   let answered = 0
   for (const i of figures.keys()) {
-    const { answered: n } = judge(i, await play(i, plan.rate, warmUp))
-    if (i === 0) answered += n
+    // a round that does not count: code is compiled, decks and tables are read
+    const warmUp = judge(i, await play(i, plan.rate, plan.calls))
+    if (i === 0) answered += warmUp.answered
   }
   const idle = await idleShare(systems, plan.calls < 100 ? 200 : IDLE_MS)
   for (let run = 0; run < plan.runs; run++) {
@@ -115,7 +117,7 @@ async function measure(
   // a call that failed was reported above, and has other records
   if (wrong.length === 0) wrong.push(...(await checkCdrs(tandem.up, answered)))
   if (plan.ramp) for (const [i, of] of figures.entries()) await climb(of, (rate, calls) => play(i, rate, calls))
-  for (const [i, of] of figures.entries()) of.idle = idle[i] ?? Number.NaN
+  for (const [i, of] of figures.entries()) of.idle = idle[i] ?? of.idle
   return { tandem: figures[0] as SystemFigures, peer: figures[1] ?? null, noPeer, wrong }
 }
 

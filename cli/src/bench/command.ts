@@ -43,6 +43,10 @@ async function benchCalls({ ramp = false, json = false, ...options }: CallsOptio
     if (figures.wrong.length > 0) {
       throw new Failure('not every call went well', 'The lines above say what each round did.', figures.wrong)
     }
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error
+    console.error('stopped')
+    process.exitCode = 130
   } finally {
     signals.close()
   }

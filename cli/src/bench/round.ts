@@ -1,5 +1,5 @@
 /** One round: calls at a rate through one system, until each has its CDR, and what that cost. */
-import { canReadCpu, readCpu, spent, total } from './cpu-time.ts'
+import { type CpuReading, readCpu, spent, total } from './cpu-time.ts'
 import type { LoadProcess } from './load-process.ts'
 import type { System } from './system.ts'
 
@@ -61,16 +61,16 @@ async function untilRecorded(system: System, wanted: number): Promise<number> {
   }
 }
 
-/** CPU that a system takes when nobody calls, in % of a core. */
-export async function idleShare(systems: readonly System[], ms: number): Promise<number[]> {
-  if (!canReadCpu()) return []
+/** CPU that each system takes when nobody calls, in % of a core, by process. */
+export async function idleShare(systems: readonly System[], ms: number): Promise<CpuReading[]> {
   const before = systems.map((system) => readCpu(system.roots()))
   const began = performance.now()
   await pause(ms)
   const took = (performance.now() - began) * 1000
-  return systems.map(
-    (system, i) => (100 * total(spent(before[i] as ReturnType<typeof readCpu>, readCpu(system.roots())))) / took,
-  )
+  return systems.map((system, i) => {
+    const used = spent(before[i] as CpuReading, readCpu(system.roots()))
+    return new Map([...used].map(([name, us]) => [name, (100 * us) / took]))
+  })
 }
 
 /** Of ascending values. */
