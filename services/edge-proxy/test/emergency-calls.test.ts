@@ -75,7 +75,7 @@ test('911 carries the address, the callback number and the number as dialled', a
   const started = told.find((t) => t.what === 'started')
   assert.equal(started?.body.user, 'alice')
   assert.deepEqual(started?.body.standingOrder, [])
-  assert.deepEqual((started?.body.place as { ref?: string }).ref, 'hq-2-201')
+  assert.deepEqual((started?.body.place as { ref?: string } | undefined)?.ref, 'hq-2-201')
   assert.ok(told.some((t) => t.what === 'attempted' && t.body.outcome === 'answered'))
   assert.ok(told.some((t) => t.what === 'ended' && t.body.answered === true))
 })

@@ -4,8 +4,9 @@
  */
 import type { Trunk } from '@tandem/config/defaults.ts'
 import { parsePeer } from '@tandem/config/units.ts'
+import { toE164 } from '@tandem/numbers/e164.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
-import { to } from '@tandem/sip/message/read.ts'
+import { nameAddrs, to } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import { inNetwork, readNetwork } from './networks.ts'
 
@@ -14,8 +15,11 @@ export interface TrunkSource {
   readonly trunk: string
   readonly listener: string
   readonly from: readonly { readonly network: string; readonly port: number | null; readonly bits: number }[]
-  /** DIDs (E.164) that this trunk brings in, where they are assigned to trunks. */
-  readonly numbers: ReadonlySet<string>
+  /** E.164, or the beginning of it, of the DIDs that this trunk brings in. */
+  readonly numbers: readonly string[]
+  /** Where its carrier writes the DID, and how a national one is read. */
+  readonly did: Trunk['did']
+  readonly country: string
   /** Host names under which the carrier calls us on this trunk. */
   readonly hosts: ReadonlySet<string>
   /** User parts: the account that we registered. */
@@ -26,8 +30,8 @@ export interface SourceFacts {
   readonly listener: string
   readonly address: string
   readonly port: number
-  /** E.164 as far as it can be read. */
-  readonly did: string | undefined
+  /** Called numbers as they are written. */
+  readonly called: Readonly<Partial<Record<Trunk['did'], string>>>
   readonly host: string | undefined
   /** User parts of Request-URI and To. */
   readonly accounts: readonly string[]
@@ -70,26 +74,42 @@ function closeness(source: TrunkSource, facts: SourceFacts): number {
 
 /** The first question that leaves exactly one decides; one that leaves none or all decides nothing. */
 function tellApart(candidates: TrunkSource[], facts: SourceFacts): TrunkSource[] {
-  const { did, host, accounts } = facts
-  const questions: ((c: TrunkSource) => boolean)[] = [
-    (c) => did !== undefined && c.numbers.has(did),
-    (c) => host !== undefined && c.hosts.has(host),
-    (c) => accounts.some((a) => c.accounts.has(a)),
+  const { host, accounts } = facts
+  const questions: ((all: TrunkSource[]) => TrunkSource[])[] = [
+    (all) => byNumber(all, facts),
+    (all) => all.filter((c) => host !== undefined && c.hosts.has(host)),
+    (all) => all.filter((c) => accounts.some((a) => c.accounts.has(a))),
   ]
   let left = candidates
   for (const question of questions) {
-    const fitting = left.filter(question)
+    const fitting = question(left)
     if (fitting.length === 1) return fitting
     if (fitting.length > 1) left = fitting
   }
   return left
 }
 
+/** Those with the longest beginning of the DID, each reading it as its carrier writes it. */
+function byNumber(candidates: TrunkSource[], facts: SourceFacts): TrunkSource[] {
+  let longest = 0
+  let found: TrunkSource[] = []
+  for (const candidate of candidates) {
+    if (candidate.numbers.length === 0) continue
+    const written = facts.called[candidate.did]
+    const did = written === undefined ? undefined : toE164(written, candidate)
+    if (did === undefined) continue
+    let length = 0
+    for (const number of candidate.numbers) if (number.length > length && did.startsWith(number)) length = number.length
+    if (length === 0 || length < longest) continue
+    if (length > longest) found = []
+    longest = length
+    found.push(candidate)
+  }
+  return found
+}
+
 /** `twins`: listeners of other transports on the same address, by the listener that the trunk names. */
-export function trunkSources(
-  trunks: Iterable<Trunk & { readonly numbers?: readonly string[] }>,
-  twins: (listener: string) => readonly string[],
-): TrunkSource[] {
+export function trunkSources(trunks: Iterable<Trunk>, twins: (listener: string) => readonly string[]): TrunkSource[] {
   const sources: TrunkSource[] = []
   for (const trunk of trunks) {
     const from = trunk.from.map((written) => {
@@ -98,10 +118,11 @@ export function trunkSources(
       return { network, port: peer.port, bits: readNetwork(network)?.bits ?? 0 }
     })
     const uris = [...trunk.to, ...(trunk.register ? [trunk.register.registrar] : [])].map(parseUri)
-    const hosts = new Set(uris.flatMap((u) => (u ? [u.host] : [])))
-    const accounts = new Set(trunk.register ? [trunk.register.user] : [])
+    const hosts = new Set([...trunk.hosts, ...uris.flatMap((u) => (u ? [u.host] : []))])
+    const accounts = new Set([trunk.register?.user, trunk.credentials?.user].filter((a) => a !== undefined))
+    const { numbers, did, country } = trunk
     for (const listener of [trunk.listener, ...twins(trunk.listener)]) {
-      sources.push({ trunk: trunk.name, listener, from, numbers: new Set(trunk.numbers ?? []), hosts, accounts })
+      sources.push({ trunk: trunk.name, listener, from, numbers, did, country, hosts, accounts })
     }
   }
   return sources
@@ -112,10 +133,24 @@ export function sourceFacts(
   request: SipRequest,
   source: { readonly listener: string; readonly address: string; readonly port: number },
 ): SourceFacts {
-  const uri = parseUri(request.uri)
-  const target = uri?.user === undefined ? undefined : unescapeUser(uri.user)
-  const toUser = to(request)?.uri.user
-  const accounts = [target, toUser === undefined ? undefined : unescapeUser(toUser)].filter((a) => a !== undefined)
-  const did = accounts.find((a) => /^\+[1-9]\d{2,14}$/.test(a))
-  return { ...source, did, host: uri?.host || undefined, accounts }
+  const target = userOf(request.uri)
+  const inTo = userOf(to(request)?.uriText)
+  const party = userOf(nameAddrs(request, 'p-called-party-id')[0]?.uriText)
+  return {
+    ...source,
+    called: {
+      ...(target === undefined ? {} : { 'request-uri': target }),
+      ...(inTo === undefined ? {} : { to: inTo }),
+      ...(party === undefined ? {} : { 'p-called-party-id': party }),
+    },
+    host: parseUri(request.uri)?.host || undefined,
+    accounts: [target, inTo].filter((a) => a !== undefined),
+  }
+}
+
+/** User part of a sip or sips URI, the number of a tel URI. */
+function userOf(text: string | undefined): string | undefined {
+  const uri = text === undefined ? undefined : parseUri(text)
+  if (uri?.user !== undefined) return unescapeUser(uri.user)
+  return /^tel:([^;]{1,64})/i.exec(text ?? '')?.[1]
 }
