@@ -42,6 +42,8 @@ export interface Edge {
   sessionTimerS: number
   drainMs: number
   calls: number
+  /** address[:port] of name servers; empty: those of the machine */
+  dns: readonly string[]
 }
 
 export interface Site {
@@ -95,7 +97,12 @@ export interface Trunk {
   name: string
   to: readonly string[]
   from: readonly string[]
+  /** E.164 or the beginning of it */
+  numbers: readonly string[]
+  /** in lower case */
+  hosts: readonly string[]
   listener: string
+  transport: 'auto' | 'udp'
   translate: {
     outbound: { called: readonly NumberRule[]; calling: readonly NumberRule[] }
     inbound: { called: readonly NumberRule[]; calling: readonly NumberRule[] }
@@ -243,6 +250,7 @@ function edge(e: Written<'edge'>): Edge {
     sessionTimerS: seconds(e.sessionTimer, 1800),
     drainMs: ms(e.drain, 30_000),
     calls: e.calls ?? 10_000,
+    dns: e.dns ?? [],
   }
 }
 
@@ -270,7 +278,10 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
     name,
     to: t.to,
     from: t.from ?? [],
+    numbers: t.numbers ?? [],
+    hosts: (t.hosts ?? []).map((h) => h.toLowerCase()),
     listener: t.listener,
+    transport: t.transport ?? 'auto',
     translate: { outbound: way(t.translate?.outbound), inbound: way(t.translate?.inbound) },
     options: {
       intervalMs: ms(t.options?.interval, 30_000),

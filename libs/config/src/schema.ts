@@ -112,6 +112,11 @@ const Edge = object(
     sessionTimer: Type.Optional(Duration('session interval (RFC 4028)')),
     drain: Type.Optional(Duration('how long a stopping edge waits for its calls to end')),
     calls: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'calls at once' })),
+    dns: Type.Optional(
+      list(shaped(SHAPES.dnsServer, 'name server'), 'name servers; those of the machine when left out', {
+        maxItems: 8,
+      }),
+    ),
   },
   'edge proxy: listeners and media',
 )
@@ -233,7 +238,26 @@ const Trunk = object(
     from: Type.Optional(
       list(shaped(SHAPES.peer, 'address or network, port optional'), 'who may call in on it', { maxItems: 256 }),
     ),
+    numbers: Type.Optional(
+      list(
+        shaped(SHAPES.e164Start, 'a DID, or what DIDs begin with'),
+        'DIDs that come in on it: tells it apart from trunks at the same address, the longest beginning wins',
+      ),
+    ),
+    hosts: Type.Optional(
+      list(
+        shaped(SHAPES.domain, 'host name'),
+        'hosts in the Request-URI of calls from it: tells it apart from trunks at the same address',
+        { maxItems: 64 },
+      ),
+    ),
     listener: Name('listener of edge.listen'),
+    transport: Type.Optional(
+      oneOf(
+        ['auto', 'udp'],
+        'auto: requests over 1300 bytes go by TCP where the carrier takes it (RFC 3261 18.1.1); udp: never',
+      ),
+    ),
     translate: Type.Optional(
       object({ outbound: Direction('outbound'), inbound: Direction('inbound') }, 'number translation at the trunk'),
     ),

@@ -33,6 +33,7 @@ export const SHAPES = {
     example: 'hq',
   },
   e164: { pattern: '^\\+[1-9]\\d{2,14}$', title: 'E.164 number', example: '+14255551001' },
+  e164Start: { pattern: '^\\+[1-9]\\d{0,14}$', title: 'E.164 number or the beginning of one', example: '+1425555' },
   digits: { pattern: '^\\d{1,15}$', title: 'digits', example: '1001' },
   shortCode: { pattern: '^[0-9*#]{2,8}$', title: 'short number as dialled', example: '911' },
   externalPrefix: { pattern: '^[#*0-9]{1,4}$', title: 'outside-line prefix, at most 4 of #*0-9', example: '9' },
@@ -60,6 +61,11 @@ export const SHAPES = {
     pattern: '^sips?:([^@\\s<>]{1,128}@)?(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:\\d{1,5})?(;[^\\s<>]*)?$',
     title: 'SIP URI',
     example: 'sip:192.0.2.10:5060',
+  },
+  dnsServer: {
+    pattern: '^(\\[[0-9A-Fa-f:.]{2,45}\\]|\\d{1,3}(\\.\\d{1,3}){3})(:\\d{1,5})?$',
+    title: 'address of a name server, port optional',
+    example: '192.0.2.53',
   },
   desk: {
     pattern: '^(sips?:[^\\s<>]+|https?://[^\\s<>]+)$',

@@ -25,15 +25,25 @@ const trunks = resolveConfiguration(
         to: ['sip:b.carrier.example'],
         register: { registrar: 'sip:b.carrier.example', user: 'acme-b', password: { env: 'B' } },
       }),
-      'shared-c': trunk({ from: ['198.51.100.1'], to: ['sip:c.carrier.example'] }),
+      'shared-c': trunk({
+        from: ['198.51.100.1'],
+        to: ['sip:c.carrier.example'],
+        numbers: ['+14255559000', '+1425777'],
+      }),
+      'shared-d': trunk({
+        from: ['198.51.100.1'],
+        to: ['sip:d.carrier.example'],
+        numbers: ['+14257771', '+4420'],
+        hosts: ['Acme-D.carrier.example'],
+        did: 'to',
+      }),
+      'shared-e': trunk({ from: ['198.51.100.1'], to: ['sip:e.carrier.example'], numbers: ['+4420'], country: 'GB' }),
     },
   }),
 ).trunks
-const sources = trunkSources(
-  Object.values(trunks).map((t) => (t.name === 'shared-c' ? { ...t, numbers: ['+14255559000'] } : t)),
-  (listener) => (listener === 'carrier' ? ['carrier-tcp'] : []),
-)
+const sources = trunkSources(Object.values(trunks), (listener) => (listener === 'carrier' ? ['carrier-tcp'] : []))
 
+const shared = { address: '198.51.100.1' }
 const table: [name: string, facts: Partial<SourceFacts>, expected: string][] = [
   ['an address with its port is closest', { port: 5080 }, 'exact'],
   ['an address is closer than its network', { port: 5060 }, 'host'],
@@ -49,12 +59,36 @@ const table: [name: string, facts: Partial<SourceFacts>, expected: string][] = [
   ['nobody', { address: '203.0.113.1' }, 'stranger'],
   ['nobody on this listener', { listener: 'remote' }, 'stranger'],
   ['one address of several trunks, and nothing tells them apart', { address: '198.51.100.1' }, 'ambiguous'],
-  ['told apart by the DID', { address: '198.51.100.1', did: '+14255559000' }, 'shared-c'],
+  ['told apart by the DID', { ...shared, called: { 'request-uri': '+14255559000' } }, 'shared-c'],
   [
     'the DID goes before the host',
-    { address: '198.51.100.1', did: '+14255559000', host: 'a.carrier.example' },
+    { ...shared, called: { 'request-uri': '+14255559000' }, host: 'a.carrier.example' },
     'shared-c',
   ],
+  [
+    'a DID is read with the country of the trunk that asks',
+    { ...shared, called: { 'request-uri': '4255559000' } },
+    'shared-c',
+  ],
+  ['a beginning of DIDs', { ...shared, called: { 'request-uri': '+14257770123' } }, 'shared-c'],
+  [
+    'the longest beginning wins',
+    { ...shared, called: { 'request-uri': '+14257771000', to: '+14257771000' } },
+    'shared-d',
+  ],
+  ['the DID is read where its carrier writes it', { ...shared, called: { to: '14257771000' } }, 'shared-d'],
+  ['a national DID of another country', { ...shared, called: { 'request-uri': '02079460000' } }, 'shared-e'],
+  [
+    'a DID of two trunks leaves these two',
+    { ...shared, called: { 'request-uri': '+442079460000', to: '+442079460000' }, host: 'a.carrier.example' },
+    'ambiguous',
+  ],
+  [
+    'a DID of two trunks, then the host',
+    { ...shared, called: { 'request-uri': '+442079460000', to: '+442079460000' }, host: 'acme-d.carrier.example' },
+    'shared-d',
+  ],
+  ['a DID of none, then the account', { ...shared, called: { to: '+19995550100' }, accounts: ['acme-b'] }, 'shared-b'],
   ['told apart by the host', { address: '198.51.100.1', host: 'a.carrier.example' }, 'shared-a'],
   ['told apart by the account', { address: '198.51.100.1', accounts: ['acme-b'] }, 'shared-b'],
   [
@@ -65,7 +99,7 @@ const table: [name: string, facts: Partial<SourceFacts>, expected: string][] = [
 ]
 for (const [name, facts, expected] of table) {
   test(`who is it: ${name}`, () => {
-    const all = { listener: 'carrier', address: '192.0.2.1', port: 5060, did: undefined, host: undefined, accounts: [] }
+    const all = { listener: 'carrier', address: '192.0.2.1', port: 5060, called: {}, host: undefined, accounts: [] }
     const identity = identifyTrunk(sources, { ...all, ...facts })
     assert.equal(identity.kind === 'trunk' ? identity.trunk : identity.kind, expected)
   })
