@@ -9,7 +9,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '@tandem/testing/free-port.ts'
+import { freePort } from '@tandem/testing/ports.ts'
 import { encodeMuLaw, nextTone, SAMPLE_RATE, toneShare } from '@tandem/testing/tone.ts'
 import { eventually } from './platform.ts'
 

@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { freePort } from '@tandem/testing/free-port.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { stringify } from 'yaml'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -56,14 +56,13 @@ export async function freeUdpPort(address = '127.0.0.1'): Promise<number> {
 }
 
 export async function pickPorts(): Promise<Ports> {
-  const [inside, carrier, carrierA, carrierB] = await Promise.all([
-    freeUdpPort(),
-    freeUdpPort(),
-    freeUdpPort(),
-    freeUdpPort(),
-  ])
-  const [tls, api] = await Promise.all([freePort(), freePort()])
-  // below the kernel's range of ephemeral ports (32768), a thousand at random for this run
+  const inside = await steadyPort()
+  const carrier = await steadyPort()
+  const carrierA = await steadyPort()
+  const carrierB = await steadyPort()
+  const tls = await steadyPort()
+  const api = await steadyPort()
+  // below the kernel's range of ephemeral ports (32768), two thousand at random for this run
   const mediaFrom = 10_000 + 2 * Math.floor(Math.random() * 10_000)
   return { inside, tls, carrier, carrierA, carrierB, api, mediaFrom }
 }
