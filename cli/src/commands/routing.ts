@@ -1,8 +1,10 @@
 /** explain, trunks */
-import type { ExplainStep, Explanation, RouteDecision } from '@tandem/contracts/routing.ts'
+import type { Explanation } from '@tandem/contracts/routing.ts'
 import type { Command } from 'commander'
 import colours from 'picocolors'
 import type { TrunkView } from '../api/resources.ts'
+import { Failure } from '../failure.ts'
+import { describeExplanation } from '../print/explanation.ts'
 import { table } from '../print/table.ts'
 import { clock } from '../print/times.ts'
 import { addApiCommand, apiOf, type CommonOptions, print } from './command.ts'
@@ -23,35 +25,15 @@ export function addRoutingCommands(program: Command): void {
 
 async function explain(options: CommonOptions & { from: string; to: string; at?: string }): Promise<void> {
   const { from, to, at } = options
-  const explanation = await apiOf(options).post<Explanation>('/routing/explain', { from, to, ...(at ? { at } : {}) })
-  print(options, explanation, () =>
-    [...explanation.steps.map(stepLine), '', ...decisionLines(explanation.decision)].join('\n'),
-  )
+  const asked = { from, to, ...(at === undefined ? {} : { at: readTime(at) }) }
+  const explanation = await apiOf(options).post<Explanation>('/routing/explain', asked)
+  print(options, explanation, () => describeExplanation(asked, explanation))
 }
 
-const MARKS: Record<ExplainStep['outcome'], string> = {
-  matched: colours.green('✓'),
-  'no-match': colours.dim('·'),
-  skipped: colours.dim('–'),
-  note: colours.cyan('i'),
-}
-
-function stepLine(step: ExplainStep): string {
-  return `${MARKS[step.outcome]} ${step.stage.padEnd(14)} ${step.item.padEnd(24)} ${colours.dim(step.detail)}`
-}
-
-function decisionLines(decision: RouteDecision): string[] {
-  if (decision.kind === 'reject') return [`${colours.red('✗')} ${decision.status}: ${decision.reason}`]
-  const usage = decision.usage ? `, usage ${decision.usage}` : ''
-  const head = `${colours.green('→')} ${decision.emergency ? colours.red('emergency ') : ''}${decision.normalised ?? decision.dialled}${usage}`
-  const attempts = decision.branches.flatMap((branch) =>
-    branch.attempts.map((a, i) =>
-      a.kind === 'trunk'
-        ? `  ${branch.role} ${i + 1}. trunk ${a.trunk}: ${a.called} from ${a.calling}${a.route ? ` (route ${a.route})` : ''}`
-        : `  ${branch.role} ${i + 1}. user ${a.user}, all phones`,
-    ),
-  )
-  return [head, ...attempts]
+function readTime(text: string): string {
+  const at = Date.parse(text)
+  if (Number.isNaN(at)) throw new Failure(`${text} is not a time`, 'Write it as 2026-11-27T03:00:00-08:00.')
+  return new Date(at).toISOString()
 }
 
 async function trunks(options: CommonOptions): Promise<void> {

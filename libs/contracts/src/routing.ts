@@ -157,9 +157,42 @@ export const ExplainStep = Type.Object({
 })
 export type ExplainStep = Static<typeof ExplainStep>
 
+/** One place of the plan with what is known about it: where the call would be tried, and what would be sent there. */
+export const ExplainPlace = Type.Object({
+  /** Branches ring in parallel; the places of one branch follow each other. From 0. */
+  branch: Count,
+  role: Type.Union([Type.Literal('callee'), Type.Literal('mobile'), Type.Literal('forward')]),
+  delayMs: Milliseconds,
+  trunk: Type.Optional(Name),
+  user: Type.Optional(Name),
+  route: Type.Optional(Name),
+  usage: Type.Optional(Name),
+  health: Type.Optional(
+    Type.Union([
+      Type.Literal('up'),
+      Type.Literal('probing'),
+      Type.Literal('down'),
+      Type.Literal('drain'),
+      Type.Literal('unknown'),
+    ]),
+  ),
+  /** Price of a further minute by the trunk's rate deck, decimal text; none for bandwidth, or when no row fits. */
+  cost: Type.Optional(Type.Object({ deck: Name, currency: Type.Optional(Foreign), perMinute: Type.Optional(Foreign) })),
+  called: Type.Optional(Foreign),
+  calling: Type.Optional(Foreign),
+  /** From and what the router adds, as they would stand in the INVITE. */
+  headers: Type.Optional(Type.Array(Type.Tuple([Type.String({ maxLength: 64 }), Foreign]), { maxItems: 32 })),
+})
+export type ExplainPlace = Static<typeof ExplainPlace>
+
 export const Explanation = Type.Object({
   steps: Type.Array(ExplainStep, { maxItems: 5000 }),
   decision: RouteDecision,
+  /** Time that was asked about, and the same in the enterprise's time zone. */
+  at: Type.Optional(Instant),
+  localTime: Type.Optional(Foreign),
+  emergency: Type.Optional(Type.Boolean()),
+  places: Type.Optional(Type.Array(ExplainPlace, { maxItems: 1024 })),
 })
 export type Explanation = Static<typeof Explanation>
 

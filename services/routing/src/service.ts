@@ -5,7 +5,7 @@ import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contr
 import type { Logger } from '@tandem/observability/log.ts'
 import { followRevisions } from './adapters/follow-revisions.ts'
 import { decideRoute } from './domain/decide-route.ts'
-import { explainRoute } from './domain/explain.ts'
+import { explainRoute, isAway, type TrunkHealth } from './domain/explain.ts'
 import { runTests } from './domain/run-tests.ts'
 import type { RoutingTable } from './domain/table.ts'
 import { readTable } from './read-table.ts'
@@ -26,6 +26,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
   const { bus, log, clock } = deps
   let table: RoutingTable | undefined
   let down: ReadonlySet<string> = new Set()
+  const health = new Map<string, TrunkHealth>()
   const stops: Stop[] = []
 
   const answerCalls = (): void => {
@@ -36,13 +37,14 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
       return decision
     }
     stops.push(bus.answer(ResolveRoute, decide))
-    stops.push(bus.answer(ExplainRoute, (asked) => explainRoute(asked, table as RoutingTable, clock(), down)))
+    stops.push(bus.answer(ExplainRoute, (asked) => explainRoute(asked, table as RoutingTable, clock(), health)))
   }
 
   // From the stream, so that a router that starts later knows it too. One prober per trunk: its last word counts.
   stops.push(
-    bus.replay(TrunkChanged, { sinceMs: rememberMs }, ({ trunk, health }) => {
-      const away = health === 'down' || health === 'drain'
+    bus.replay(TrunkChanged, { sinceMs: rememberMs }, ({ trunk, health: state }) => {
+      health.set(trunk, state)
+      const away = isAway(state)
       if (away === down.has(trunk)) return
       const next = new Set(down)
       if (away) next.add(trunk)

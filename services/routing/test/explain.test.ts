@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compileTable } from '../src/domain/compile-table.ts'
 import { explainRoute } from '../src/domain/explain.ts'
 import { runTests } from '../src/domain/run-tests.ts'
-import { acme, configurationWith, tuesday } from './acme.ts'
+import { acme, configurationWith, tableWith, tuesday } from './acme.ts'
 
 const explain = (from: string, dialled: string) => explainRoute({ from, dialled }, acme, tuesday)
 const lines = (from: string, dialled: string) =>
@@ -80,4 +81,76 @@ test('R10: a stored test that fails says what was expected and what came', () =>
       [false, 'alice dials 12: expected reject 404, got 484'],
     ],
   )
+})
+
+test('R10: each place of the plan shows health, cost, both numbers and what is written into the INVITE', () => {
+  const decks = {
+    'rates/itsp-a.csv': 'prefix,name,connect,perMinute,from,to\n1206,Seattle,0,0.0060,,\n1,US,0,0.0100,,\n',
+  }
+  const table = compileTable(
+    configurationWith(['    cost: itsp-a-minutes', '    cost: itsp-a-minutes\n    trusted: true']),
+    {
+      revision: 1,
+      decks,
+    },
+  )
+  const health = new Map([['itsp-a', 'down'] as const, ['itsp-b', 'up'] as const])
+  const { places, emergency, localTime } = explainRoute(
+    { from: 'alice', dialled: '912065550100', at: '2026-11-27T03:00:00-08:00' },
+    table,
+    tuesday,
+    health,
+  )
+  const common = {
+    branch: 0,
+    role: 'callee',
+    delayMs: 0,
+    route: 'puget-sound',
+    usage: 'local',
+    calling: '+14255551001',
+  }
+  assert.equal(emergency, false)
+  assert.equal(localTime, 'Friday, 27 November 2026 at 03:00, America/Los_Angeles')
+  assert.deepEqual(places, [
+    {
+      ...common,
+      trunk: 'itsp-b',
+      health: 'up',
+      cost: { deck: 'itsp-b-bandwidth' },
+      called: '+12065550100',
+      headers: [['From', '"alice" <sip:+14255551001@acme.example>']],
+    },
+    {
+      ...common,
+      trunk: 'itsp-a',
+      health: 'down',
+      cost: { deck: 'itsp-a-minutes', currency: 'USD', perMinute: '0.006' },
+      called: '12065550100',
+      headers: [
+        ['From', '"alice" <sip:+14255551001@acme.example>'],
+        ['P-Asserted-Identity', '"alice" <sip:+14255551001@acme.example>'],
+      ],
+    },
+  ])
+})
+test('R10: the mobile that rings too is a branch of its own, with its own usage', () => {
+  const { places } = explainRoute({ from: 'itsp-b', dialled: '+14255551001' }, acme, tuesday)
+  assert.deepEqual(
+    places?.map((p) => [p.branch, p.role, p.user ?? p.trunk, p.usage, p.called]),
+    [
+      [0, 'callee', 'alice', undefined, undefined],
+      [1, 'mobile', 'itsp-a', 'local', '12065550142'],
+      [1, 'mobile', 'itsp-b', 'local', '+12065550142'],
+    ],
+  )
+})
+test('R10: at another time another route', () => {
+  const table = tableWith([
+    'usages: [local],         trunks',
+    "usages: [local], when: [{ from: '08:00', to: '18:00' }], trunks",
+  ])
+  const routeAt = (at: string) =>
+    explainRoute({ from: 'alice', dialled: '912065550100', at }, table, tuesday).places?.[0]?.route
+  assert.equal(routeAt('2026-11-27T12:00:00-08:00'), 'puget-sound')
+  assert.equal(routeAt('2026-11-27T03:00:00-08:00'), 'north-america')
 })

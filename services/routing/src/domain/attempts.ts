@@ -35,16 +35,21 @@ export function trunkAttempts(
   calling: Calling,
   circumstances: Circumstances,
 ): TrunkAttempt[] {
-  return picks.slice(0, mostAttempts).map(({ trunk, route }) => ({
-    kind: 'trunk',
-    trunk: trunk.name,
-    route: route.name,
-    called: translateCalled(trunk, called, circumstances),
-    ...shown(trunk, calling, circumstances),
-    noResponseMs: trunk.noResponseMs,
-    onlyTryingMs: trunk.onlyTryingMs,
-    retry: trunk.retry,
-  }))
+  return picks.slice(0, mostAttempts).map((pick) => {
+    const { trunk, route } = pick
+    const attempt: TrunkAttempt = {
+      kind: 'trunk',
+      trunk: trunk.name,
+      route: route.name,
+      called: translateCalled(trunk, called, circumstances),
+      ...shown(trunk, calling, circumstances),
+      noResponseMs: trunk.noResponseMs,
+      onlyTryingMs: trunk.onlyTryingMs,
+      retry: trunk.retry,
+    }
+    circumstances.placed?.(attempt, pick, called)
+    return attempt
+  })
 }
 
 export function translateCalled(trunk: RoutedTrunk, called: string, { note }: Circumstances): string {
@@ -82,4 +87,8 @@ export function shown(trunk: RoutedTrunk, { number, display, diversion }: Callin
 type Shown = { calling: string; displayName?: string; headers?: [string, string][] }
 
 const sent = (from: string, to: string, rule: string | undefined): string =>
-  rule === undefined ? `${from} is sent as it is` : `rule ${rule}: ${from} is sent as ${to}`
+  from === ''
+    ? 'the caller gave no number'
+    : rule === undefined
+      ? `${from} is sent as it is`
+      : `rule ${rule}: ${from} is sent as ${to}`

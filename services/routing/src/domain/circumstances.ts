@@ -1,4 +1,5 @@
-import type { ExplainStep } from '@tandem/contracts/routing.ts'
+import type { ExplainStep, TrunkAttempt } from '@tandem/contracts/routing.ts'
+import type { Pick } from './select-trunks.ts'
 
 /** Hears of everything that was looked at; only `explain` listens, and nothing is worded when nobody does. */
 export type Note = (stage: ExplainStep['stage'], item: string, outcome: ExplainStep['outcome'], detail: string) => void
@@ -10,6 +11,8 @@ export type Circumstances = {
   /** Trunks that do not answer or are drained: tried last, never left out. */
   readonly down: ReadonlySet<string>
   readonly note: Note | undefined
+  /** Hears which route and usage an attempt stands on; only `explain` listens. */
+  readonly placed?: ((attempt: TrunkAttempt, pick: Pick, number: string) => void) | undefined
 }
 
 /** What strangers sent is shown, but not at length. */

@@ -9,7 +9,7 @@ import {
 } from '@tandem/numbers/dial-plan.ts'
 import { isE164 } from '@tandem/numbers/e164.ts'
 import { type Calling, identityOf, trunkAttempts } from './attempts.ts'
-import { brief, type Circumstances, type Note } from './circumstances.ts'
+import { brief, type Circumstances } from './circumstances.ts'
 import { emergencyPlan } from './emergency-plan.ts'
 import { routeFromTrunk } from './from-trunk.ts'
 import { ringUser } from './ring-user.ts'
@@ -27,9 +27,14 @@ export function decideRoute(
   question: RouteQuestion,
   table: RoutingTable,
   now: number,
-  options: { readonly down?: ReadonlySet<string>; readonly note?: Note } = {},
+  options: Partial<Pick<Circumstances, 'down' | 'note' | 'placed'>> = {},
 ): RouteDecision {
-  const circumstances: Circumstances = { now, down: options.down ?? noneDown, note: options.note }
+  const circumstances: Circumstances = {
+    now,
+    down: options.down ?? noneDown,
+    note: options.note,
+    placed: options.placed,
+  }
   const call = readCall(question, table)
   // First: no later rule may swallow a 911 call (routing.md R7).
   const emergency = readEmergencyCall(call, table, circumstances)
@@ -88,7 +93,10 @@ function readEmergencyCall(call: Call, table: RoutingTable, c: Circumstances): R
   const { question, dialled, user, dialPlan } = call
   const { source } = question
   // From any user or device; a carrier's call is none of ours unless calls from its trunk may go out again.
-  if (source.kind === 'trunk' && (table.trunks.get(source.trunk)?.transit.usages.length ?? 0) === 0) return undefined
+  if (source.kind === 'trunk' && (table.trunks.get(source.trunk)?.transit.usages.length ?? 0) === 0) {
+    c.note?.('emergency', 'emergency numbers', 'skipped', 'calls from the telephone network are none of ours')
+    return undefined
+  }
   const known = user !== undefined || (source.kind === 'unknown' && source.site !== undefined)
   const prefixes = known ? [dialPlan.externalPrefix] : table.emergency.prefixes
   const number = urnOf(question.requestUri, table) ?? readEmergency(dialled, table.emergency.all, prefixes)

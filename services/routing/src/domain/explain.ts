@@ -1,33 +1,107 @@
-import type { CallSource, ExplainQuestion, ExplainStep, Explanation, RouteQuestion } from '@tandem/contracts/routing.ts'
+import type {
+  CallSource,
+  ExplainPlace,
+  ExplainQuestion,
+  ExplainStep,
+  Explanation,
+  RoutePlan,
+  RouteQuestion,
+  TrunkAttempt,
+} from '@tandem/contracts/routing.ts'
 import { toE164 } from '@tandem/numbers/e164.ts'
 import type { Note } from './circumstances.ts'
 import { decideRoute } from './decide-route.ts'
+import type { Pick } from './select-trunks.ts'
 import type { RoutingTable } from './table.ts'
 
 /** The contract's bounds. */
 const mostSteps = 5000
 const longestText = 1024
 
+export type TrunkHealth = NonNullable<ExplainPlace['health']>
+
 /**
  * What would become of a call, with everything that was looked at on the way (routing.md R10): the very code that
- * decides calls, listened to. `now` is for questions that name no time.
+ * decides calls, listened to. `now` is for questions that name no time; `health`: the last word on each trunk.
  */
 export function explainRoute(
   asked: ExplainQuestion,
   table: RoutingTable,
   now: number,
-  down: ReadonlySet<string> = new Set(),
+  health: ReadonlyMap<string, TrunkHealth> = new Map(),
 ): Explanation {
   const steps: ExplainStep[] = []
   const note: Note = (stage, item, outcome, detail) => {
     if (steps.length >= mostSteps) return
     steps.push({ stage, item: item.slice(0, longestText), outcome, detail: detail.slice(0, longestText) })
   }
+  const picks: Known['picks'] = new Map()
+  const placed = (attempt: TrunkAttempt, pick: Pick, called: string) => void picks.set(attempt, { pick, called })
   const { source, number } = readSource(asked.from, table, note)
   const at = Date.parse(asked.at ?? '')
   const when = Number.isNaN(at) ? now : at
-  const question = askedBy(source, number, asked.dialled, when)
-  return { steps, decision: decideRoute(question, table, when, { down, note }) }
+  const down = new Set([...health].flatMap(([name, state]) => (isAway(state) ? [name] : [])))
+  const decision = decideRoute(askedBy(source, number, asked.dialled, when), table, when, { down, note, placed })
+  return {
+    ...{ steps, decision, at: new Date(when).toISOString(), localTime: localTime(when, table.timeZone) },
+    emergency: decision.kind === 'route' && decision.emergency,
+    places: decision.kind === 'route' ? placesOf(decision, table, { picks, health, when }) : [],
+  }
+}
+
+export const isAway = (state: TrunkHealth): boolean => state === 'down' || state === 'drain'
+
+function localTime(at: number, timeZone: string): string {
+  const wanted = { dateStyle: 'full', timeStyle: 'short', timeZone } as const
+  return `${new Intl.DateTimeFormat('en-GB', wanted).format(at)}, ${timeZone}`
+}
+
+type Known = {
+  /** Route and usage of an attempt, and the number before the trunk's translation. */
+  readonly picks: Map<TrunkAttempt, { readonly pick: Pick; readonly called: string }>
+  readonly health: ReadonlyMap<string, TrunkHealth>
+  readonly when: number
+}
+
+function placesOf(plan: RoutePlan, table: RoutingTable, known: Known): ExplainPlace[] {
+  return plan.branches.flatMap(({ role, delayMs, attempts }, branch) =>
+    attempts.map((attempt): ExplainPlace => {
+      if (attempt.kind === 'user') return { branch, role, delayMs, user: attempt.user }
+      const pick = known.picks.get(attempt)
+      const cost = costOf(attempt, pick?.called ?? attempt.called, table, known)
+      return {
+        ...{ branch, role, delayMs, trunk: attempt.trunk },
+        ...(attempt.route === undefined ? {} : { route: attempt.route }),
+        ...(pick === undefined ? {} : { usage: pick.pick.usage }),
+        health: known.health.get(attempt.trunk) ?? 'unknown',
+        ...(cost === undefined ? {} : { cost }),
+        ...{ called: attempt.called, calling: attempt.calling, headers: headersOf(attempt, plan, table) },
+      }
+    }),
+  )
+}
+
+function costOf(attempt: TrunkAttempt, number: string, table: RoutingTable, { when }: Known): ExplainPlace['cost'] {
+  const cost = table.trunks.get(attempt.trunk)?.cost
+  if (cost === undefined) return undefined
+  const { deck, currency } = cost
+  if (cost.kind === 'bandwidth') return { deck }
+  const perMinute = number.length < 7 ? undefined : cost.of(number.replace(/^\+/, ''), when)
+  return perMinute === undefined ? { deck } : { deck, currency, perMinute: String(perMinute) }
+}
+
+/** As the edge writes them (RFC 3261 8.1.1, 3323, 3325): only a trusted trunk sees who it is that withholds the number. */
+function headersOf(attempt: TrunkAttempt, plan: RoutePlan, table: RoutingTable): [string, string][] {
+  const { calling, displayName, headers = [] } = attempt
+  const name = displayName === undefined ? '' : `"${displayName}" `
+  const uri = `<sip:${calling}@${table.domain}>`
+  if (calling === 'anonymous') return [['From', '"Anonymous" <sip:anonymous@anonymous.invalid>'], ...headers]
+  const asserts = plan.emergency || table.trunks.get(attempt.trunk)?.trusted === true
+  return [
+    ['From', `${name}${uri}`],
+    ...(asserts ? [['P-Asserted-Identity', `${name}${uri}`] as [string, string]] : []),
+    ...headers,
+  ]
 }
 
 /** The question that the edge would ask for such a call. */

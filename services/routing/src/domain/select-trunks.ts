@@ -77,7 +77,7 @@ function addTrunks(picks: Pick[], route: RoutedRoute, usage: string, number: str
 /** As listed, or the cheapest first; one without a price for the number comes last. */
 function inOrder(route: RoutedRoute, number: string, { now, note }: Circumstances): readonly RoutedTrunk[] {
   if (route.select === 'order' || route.trunks.length < 2) return route.trunks
-  const priced = route.trunks.map((trunk) => ({ trunk, cost: trunk.cost?.(number.slice(1), now) }))
+  const priced = route.trunks.map((trunk) => ({ trunk, cost: trunk.cost?.of(number.slice(1), now) }))
   for (const { trunk, cost } of priced) {
     const detail = cost === undefined ? 'no price for this number: last' : `${cost} per further minute`
     note?.('selection', `route ${route.name}, trunk ${trunk.name}`, 'note', detail)

@@ -18,6 +18,8 @@ export type RoutedTrunk = {
   /** For calls that arrive on it. */
   readonly dialPlan: DialPlan | undefined
   readonly did: 'request-uri' | 'to' | 'p-called-party-id'
+  /** Sees P-Asserted-Identity (RFC 3325). */
+  readonly trusted: boolean
   /** Usages of calls that arrive on it and are for nobody here; none = PSTN to PSTN is refused. */
   readonly transit: Authority
   readonly retry: number[]
@@ -105,6 +107,7 @@ export type RoutingTable = {
   readonly revision: number
   readonly domain: string
   readonly country: string
+  readonly timeZone: string
   /** The global one: for users and sites that have none. */
   readonly dialPlan: DialPlan | undefined
   readonly emergency: EmergencyRouting
