@@ -5,7 +5,7 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 
 const checks = [
-  ['format and lint (biome)', 'biome', ['ci', '--error-on-warnings', '.']],
+  ['format and lint (biome)', 'biome', ['ci', '--colors=off', '--error-on-warnings', '.']],
   ['package boundaries (turbo)', 'turbo', ['boundaries', '--no-color']],
   ['types (tsc)', 'tsc', ['--noEmit', '-p', 'tsconfig.json']],
   ['types of the page (tsc)', 'tsc', ['--noEmit', '-p', 'services/console/src/page/tsconfig.json']],
@@ -18,6 +18,7 @@ const besides = [
   'cli/test/**/*.test.ts',
   'tests/house/*.test.ts',
   'tests/conformance/**/*.test.ts',
+  'tests/integration/**/*.test.ts',
 ]
 const alone = ['tests/e2e/**/*.test.ts', 'tests/chaos/**/*.test.ts', 'tests/bench/**/*.test.ts']
 

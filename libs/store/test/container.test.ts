@@ -1,24 +1,24 @@
 import { after, before, describe, test } from 'node:test'
-import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers'
+import { reachableHost, whyNoContainer } from '@tandem/testing/containers.ts'
+import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers'
 import { type Database, openDatabase } from '../src/database.ts'
 import { testAnyBackend } from './any-backend.ts'
 
-const engine = await getContainerRuntimeClient().then(
-  () => true,
-  () => false,
-)
+const image = 'postgres:17'
+const reason = await whyNoContainer(image)
 
-if (engine) {
+if (reason === undefined) {
   describe('a given PostgreSQL, in a container', () => {
     let container: StartedTestContainer
     let database: Database
     before(async () => {
-      container = await new GenericContainer('postgres:17')
+      container = await new GenericContainer(image)
         .withEnvironment({ POSTGRES_PASSWORD: 'given', POSTGRES_USER: 'tandem', POSTGRES_DB: 'tandem' })
         .withExposedPorts(5432)
         .withWaitStrategy(Wait.forLogMessage('database system is ready to accept connections', 2))
         .start()
-      const url = `postgres://tandem:given@${container.getHost()}:${container.getMappedPort(5432)}/tandem`
+      const port = container.getMappedPort(5432)
+      const url = `postgres://tandem:given@${await reachableHost(container, port)}:${port}/tandem`
       database = await openDatabase({ url })
     })
     after(async () => {
@@ -28,5 +28,5 @@ if (engine) {
     testAnyBackend(() => database)
   })
 } else {
-  test('a given PostgreSQL, in a container', { skip: 'no Docker engine answers on this machine' }, () => {})
+  test('a given PostgreSQL, in a container', { skip: reason }, () => {})
 }
