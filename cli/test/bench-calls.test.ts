@@ -40,7 +40,7 @@ test('bench calls prints a JSON object a line; every call is answered and has it
 
 test('the CPU time of a process tree grows by what its processes burn', { skip }, async () => {
   const burn =
-    "const end = process.cpuUsage().user + 300000; while (process.cpuUsage().user < end); console.log('done')"
+    "const end = process.cpuUsage().user + 300000; while (process.cpuUsage().user < end); console.log('done'); process.stdin.on('end', () => process.exit()).resume()"
   const child = spawn(process.execPath, [
     '-e',
     `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(burn)}], { stdio: ['pipe', 'inherit', 'inherit'] })

@@ -31,7 +31,7 @@ function code(file: string): string {
 }
 
 const imports = sources.flatMap(importsOf)
-const pureLibs = /^libs\/(contracts|sip|sdp|numbers|pidf|money)\/src\//
+const pureLibs = /^libs\/(contracts|sip|sdp|numbers|pidf|money|rating)\/src\//
 const isPure = (file: string): boolean => pureLibs.test(file) || /\/src\/domain\//.test(file)
 const listed = (found: Import[]): string[] => found.map((i) => `${i.file} imports ${i.from}`)
 

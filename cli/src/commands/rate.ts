@@ -1,9 +1,10 @@
 /** rate: what a call costs by a rate deck; nothing needs to run. */
 import { readFileSync } from 'node:fs'
 import { formatMoney, ROUNDING_MODES, type RoundingMode } from '@tandem/money/money.ts'
+import { readDeck } from '@tandem/rating/deck.ts'
+import { DEFAULT_TERMS, type RatingTerms, rateCall } from '@tandem/rating/rate-call.ts'
 import { type Command, Option } from 'commander'
 import { Failure } from '../failure.ts'
-import { quote, readRates } from '../rate/quote.ts'
 import { addCommand, type CommonOptions, print } from './command.ts'
 
 interface RateOptions extends CommonOptions {
@@ -38,20 +39,29 @@ function rate(options: RateOptions): void {
   if (!increments) throw new Failure(`${options.increments} are not increments`, 'Write first/next in seconds, as 6/6.')
   const talked = Number(options.seconds)
   if (!(talked >= 0)) throw new Failure(`${options.seconds} are not seconds`, 'Write a number, as 95.')
-  const quoted = quote(readRates(readDeck(options.deck), Date.now()), {
-    digits,
-    seconds: talked,
-    first: Number(increments[1]),
-    next: Number(increments[2]),
+  const read = readDeck(readFile(options.deck), { name: options.deck, currency: 'XXX', timeZone: 'UTC' })
+  if (read.kind === 'invalid') {
+    const [first] = read.errors
+    throw new Failure(
+      `${options.deck}:${first?.line}: ${first?.column}: ${first?.reason}`,
+      'Mend the row and try again.',
+    )
+  }
+  const terms: RatingTerms = {
+    ...DEFAULT_TERMS,
+    firstMs: Number(increments[1]) * 1000,
+    nextMs: Number(increments[2]) * 1000,
     rounding: options.rounding,
     decimals: Number(options.decimals),
-  })
-  if (!quoted)
+  }
+  const rated = rateCall({ number: digits, startedAt: Date.now(), durationMs: talked * 1000 }, read.deck, terms)
+  if (rated.kind === 'no-prefix')
     throw new Failure(
       `the deck has no prefix of ${options.to}`,
       'Add a row for it, or one with an empty prefix for all the rest.',
     )
-  const { row, billedSeconds, amount } = quoted
+  const { row, amount } = rated
+  const billedSeconds = rated.billedMs / 1000
   const shown = {
     to: `+${digits}`,
     prefix: row.prefix,
@@ -65,7 +75,7 @@ function rate(options: RateOptions): void {
   })
 }
 
-function readDeck(path: string): string {
+function readFile(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { progressiveCharge } from '@tandem/billing/src/domain/bandwidth.ts'
-import { buildPrefixTable } from '@tandem/billing/src/domain/prefix-table.ts'
-import { billedDuration, DEFAULT_TERMS, priceDuration } from '@tandem/billing/src/domain/rate-call.ts'
 import { formatMoney, parseMoney, readMoney, roundTo } from '@tandem/money/money.ts'
+import { progressiveCharge } from '@tandem/rating/bandwidth.ts'
+import { buildPrefixTable } from '@tandem/rating/prefix-table.ts'
+import { billedDuration, DEFAULT_TERMS, priceDuration } from '@tandem/rating/rate-call.ts'
 import { parse } from 'csv-parse/sync'
 
 const read = (file: string) => readFileSync(new URL(`cases/${file}`, import.meta.url), 'utf8')

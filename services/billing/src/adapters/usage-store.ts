@@ -1,6 +1,6 @@
 import type { UsageSample } from '@tandem/contracts/billing.ts'
+import { meanKbits, WINDOW_MS } from '@tandem/rating/bandwidth.ts'
 import type { Database } from '@tandem/store/database.ts'
-import { meanKbits, WINDOW_MS } from '../domain/bandwidth.ts'
 
 /** A sample and the version of it that is in the database. */
 export interface StoredSample {

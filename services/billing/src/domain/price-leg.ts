@@ -1,8 +1,8 @@
 import type { Cdr, Rating } from '@tandem/contracts/billing.ts'
 import type { LegRecord } from '@tandem/contracts/call.ts'
 import { formatMoney } from '@tandem/money/money.ts'
-import { spreadOverWindows, type WindowShare, wireBytes } from './bandwidth.ts'
-import { type CallRating, explainRating, rateCall } from './rate-call.ts'
+import { spreadOverWindows, type WindowShare, wireBytes } from '@tandem/rating/bandwidth.ts'
+import { type CallRating, explainRating, rateCall } from '@tandem/rating/rate-call.ts'
 import type { Tariffs } from './tariffs.ts'
 
 /** A leg's record with what it costs, what its cost centre pays and what it used of its trunk. */

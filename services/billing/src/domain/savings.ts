@@ -8,8 +8,8 @@ import {
   readMoney,
   roundTo,
 } from '@tandem/money/money.ts'
-import { type BandwidthSample, type BandwidthTerms, rateBandwidth, WINDOW_MS } from './bandwidth.ts'
-import { billedDuration, DEFAULT_TERMS, rateCall } from './rate-call.ts'
+import { type BandwidthSample, type BandwidthTerms, rateBandwidth, WINDOW_MS } from '@tandem/rating/bandwidth.ts'
+import { billedDuration, DEFAULT_TERMS, rateCall } from '@tandem/rating/rate-call.ts'
 import type { PerMinuteTariff, Tariffs } from './tariffs.ts'
 import { busyHourErlang, channelsFor, type Interval, peakConcurrency } from './traffic.ts'
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { BandwidthDeck, Configuration, PerMinuteDeck } from '@tandem/config/defaults.ts'
 import { type Money, ONE, parseMoney, readMoney } from '@tandem/money/money.ts'
-import type { BandwidthTerms } from './bandwidth.ts'
-import { type Deck, type RowError, readDeck } from './deck.ts'
-import { DEFAULT_TERMS, type RatingTerms } from './rate-call.ts'
+import type { BandwidthTerms } from '@tandem/rating/bandwidth.ts'
+import { type Deck, type RowError, readDeck } from '@tandem/rating/deck.ts'
+import { DEFAULT_TERMS, type RatingTerms } from '@tandem/rating/rate-call.ts'
 
 export interface PerMinuteTariff {
   kind: 'per-minute'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { buildPrefixTable } from '../src/domain/prefix-table.ts'
+import { buildPrefixTable } from '../src/prefix-table.ts'
 
 function longestByScan(prefixes: readonly string[], number: string): number {
   let best = -1

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatMoney } from '@tandem/money/money.ts'
-import { type Deck, readDeck } from '../src/domain/deck.ts'
+import { type Deck, readDeck } from '../src/deck.ts'
 
 const source = { name: 'itsp-a-minutes', currency: 'USD', timeZone: 'America/Los_Angeles' }
 

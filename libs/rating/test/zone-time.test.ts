@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { instantOfLocal, monthAround, readInstant } from '../src/domain/zone-time.ts'
+import { instantOfLocal, monthAround, readInstant } from '../src/zone-time.ts'
 
 const zone = 'America/Los_Angeles'
 const iso = (instant: number | undefined) => (instant === undefined ? undefined : new Date(instant).toISOString())

@@ -11,7 +11,7 @@ import {
   WINDOW_MS,
   wireBytes,
   wireRate,
-} from '../src/domain/bandwidth.ts'
+} from '../src/bandwidth.ts'
 
 const terms: BandwidthTerms = {
   percentile: 95,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatMoney, parseMoney } from '@tandem/money/money.ts'
-import { type Deck, readDeck } from '../src/domain/deck.ts'
-import { billedDuration, DEFAULT_TERMS, explainRating, type RatingTerms, rateCall } from '../src/domain/rate-call.ts'
+import { type Deck, readDeck } from '../src/deck.ts'
+import { billedDuration, DEFAULT_TERMS, explainRating, type RatingTerms, rateCall } from '../src/rate-call.ts'
 
 const reading = readDeck(
   'prefix,name,connect,perMinute,from,to\n1,North America,0,0.0125,,\n1206,Seattle,0.01,0.0175,,\n44,UK,0,0.02,2026-06-01,\n',
