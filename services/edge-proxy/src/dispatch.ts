@@ -92,8 +92,10 @@ export function createDispatch(parts: DispatchParts): (transaction: ServerTransa
     if (refusal) return refuse(transaction, refusal)
     // RFC 3261 12.2.2: a To tag means a dialog; one that we do not know gets 481
     if (toTag(request) !== undefined && request.method !== 'REGISTER') {
-      if (parts.calls.onInDialog(transaction, wire)) return
-      if (parts.subscriptions.onInDialog?.(transaction, wire)) return
+      if (parts.calls.onInDialog(transaction, wire) || parts.subscriptions.onInDialog?.(transaction, wire)) {
+        door.proven(wire)
+        return
+      }
       if (request.method === 'OPTIONS') return options(transaction)
       transaction.reply(481)
       return

@@ -4,10 +4,13 @@ import { SecurityRefused } from '@tandem/contracts/security.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { from } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
+import type { ProvenFlows } from './abuse-gate.ts'
 import type { Authenticator } from './authenticator.ts'
+import type { AbuseGuard } from './domain/abuse-guard.ts'
 import { emergencyDialled } from './domain/emergency-number.ts'
 import {
   identifyTrunk,
+  isSource,
   sourceFacts,
   type TrunkIdentity,
   type TrunkSource,
@@ -20,6 +23,7 @@ export type Respond = (status: number, headers?: readonly (readonly [string, str
 
 /** Security facts per second at most: a flood of refusals must not become a flood on the bus. */
 const FACTS_PER_SECOND = 20
+const MAX_KNOWN = 16_384
 
 export interface Doorkeeper {
   authenticate: Edge['authenticate']
@@ -33,20 +37,34 @@ export interface Doorkeeper {
   names(user: string, name: string): boolean
   /** The user that a name, DID or extension means. */
   userOf(name: string): string | undefined
-  refused(request: SipRequest, wire: Wire, why: string, user?: string): void
+  /** Told, and held against the source; `strikes` beyond the limit ban it at once. */
+  refused(request: SipRequest, wire: Wire, why: string, user?: string, strikes?: number): void
+  /** Told once a minute for each source. */
+  tellRefused(request: SipRequest, wire: Wire, why: string, user?: string): void
+  /** A trunk, a registered flow, one that proved itself: no limit against strangers touches it. */
+  spared(source: Source): boolean
+  /** Takes part in a dialog. */
+  proven(wire: Wire): void
   configured(): void
 }
+
+/** Where a message comes from: a wire, or what will be one. */
+export type Source = Pick<Wire, 'listener' | 'remoteAddress' | 'remotePort' | 'flow'>
 
 export interface DoorkeeperParts {
   readonly edge: Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config'>
   readonly authenticator: Authenticator
   readonly usersOn: (flow: string) => readonly string[]
   readonly twins: (listener: string) => readonly string[]
+  readonly guard: AbuseGuard
+  readonly provenFlows: ProvenFlows
 }
 
 interface Compiled {
   readonly sites: NetworkTable<string>
   readonly sources: ReadonlyMap<string, readonly TrunkSource[]>
+  /** Source -> is it one of a trunk; filled as they come. */
+  readonly known: Map<string, boolean>
   /** Listeners that only carriers use. */
   readonly carrierOnly: ReadonlySet<string>
   /** DID and extension -> user. */
@@ -60,8 +78,7 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
   let toldInSecond = 0
   const tables = (): Compiled => (compiled ??= compile(edge.config(), parts.twins))
 
-  const refused = (request: SipRequest, wire: Wire, why: string, user?: string) => {
-    edge.log.info({ source: wire.name, method: request.method, why, user }, 'refused')
+  const tell = (request: SipRequest, wire: Wire, why: string, user?: string) => {
     const now = Math.floor(edge.clock.now() / 1000)
     if (now !== second) toldInSecond = 0
     second = now
@@ -75,6 +92,46 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
       why: why.slice(0, 1024),
       ...(user === undefined ? {} : { user }),
     })
+  }
+
+  const tellRefused = (request: SipRequest, wire: Wire, why: string, user?: string) => {
+    const held = parts.guard.tells(wire.remoteAddress, edge.clock.now())
+    if (held === undefined) return
+    edge.log.info({ source: wire.name, method: request.method, why, user, held }, 'refused')
+    tell(request, wire, held === 0 ? why : `${why} (and ${held} more since the last)`, user)
+  }
+
+  const spared = (source: Source): boolean =>
+    parts.usersOn(source.flow).length > 0 || parts.provenFlows.has(source.flow) || ofTrunk(source)
+
+  /** Asked for every request: kept for each source until the configuration changes. */
+  const ofTrunk = ({ listener, remoteAddress, remotePort }: Source): boolean => {
+    const { sources, known } = tables()
+    const ofListener = sources.get(listener)
+    if (!ofListener) return false
+    const key = `${listener} ${remoteAddress} ${remotePort}`
+    let found = known.get(key)
+    if (found === undefined) {
+      found = ofListener.some((s) => isSource(s, remoteAddress, remotePort))
+      if (known.size >= MAX_KNOWN) known.clear()
+      known.set(key, found)
+    }
+    return found
+  }
+
+  const strike = (request: SipRequest, wire: Wire, why: string, strikes = 1) => {
+    const { remoteAddress: address } = wire
+    // a whole site is not shut out for one phone with an old password
+    if (spared(wire) || site(address) !== undefined) return
+    const ms = parts.guard.strike(address, strikes, edge.clock.now())
+    if (ms === undefined) return
+    edge.log.warn({ source: wire.name, why, seconds: ms / 1000 }, 'banned')
+    tell(request, wire, `banned for ${ms / 1000} s: ${why}`)
+  }
+
+  const refused = (request: SipRequest, wire: Wire, why: string, user?: string, strikes?: number) => {
+    tellRefused(request, wire, why, user)
+    strike(request, wire, why, strikes)
   }
 
   const site = (address: string) => tables().sites.find(address)
@@ -108,6 +165,7 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
     const proof = authenticator.prove(request, wire)
     switch (proof.kind) {
       case 'proven':
+        parts.provenFlows.add(wire.flow)
         return proof.user
       case 'malformed':
         respond(400)
@@ -116,6 +174,8 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
         refused(request, wire, proof.why, proof.user)
         break
       case 'unproven':
+        // who asks for one unknown name after the other looks for the known ones; the answer is the same
+        if (!proof.stale && userOf(claimed(request)) === undefined) strike(request, wire, 'unknown extensions')
         break
     }
     // RFC 3261 22.3: 407 where the request goes on through us, 401 where we are its server
@@ -133,6 +193,9 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
     names,
     userOf,
     refused,
+    tellRefused,
+    spared,
+    proven: (wire) => parts.provenFlows.add(wire.flow),
     proveUser,
     authenticate(request, wire, respond): Peer | undefined {
       const identity = trunkOf(request, wire)
@@ -160,6 +223,11 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
       authenticator.configured()
     },
   }
+}
+
+/** The name that a request without credentials comes under. */
+function claimed(request: SipRequest): string {
+  return unescapeUser(from(request)?.uri.user ?? '')
 }
 
 /** Before anybody is authenticated: does this INVITE call for help? */
@@ -190,5 +258,5 @@ function compile(configuration: Configuration, twins: (listener: string) => read
     if (user.did !== null) users.set(user.did, user.name).set(user.did.slice(1), user.name)
     if (user.extension !== null && !users.has(user.extension)) users.set(user.extension, user.name)
   }
-  return { sites, sources, carrierOnly, users }
+  return { sites, sources, known: new Map(), carrierOnly, users }
 }

@@ -12,6 +12,7 @@ import type { Logger } from '@tandem/observability/log.ts'
 import { withReceived } from '@tandem/sip/message/make.ts'
 import { screenResponse } from '@tandem/sip/message/screen.ts'
 import { TransactionLayer, type TransactionLayerParts } from '@tandem/sip/transaction/layer.ts'
+import { type AbuseGate, createAbuseGate, provenFlows } from './abuse-gate.ts'
 import { openBindingStore } from './adapters/binding-store.ts'
 import { type Capture, createCapture } from './adapters/capture.ts'
 import { type RealClock, realClock } from './adapters/clock.ts'
@@ -19,6 +20,7 @@ import { createListeners, type Listeners } from './adapters/listeners.ts'
 import type { Inward, OpenListener } from './adapters/received.ts'
 import { createAuthenticator } from './authenticator.ts'
 import { createDispatch } from './dispatch.ts'
+import { createAbuseGuard } from './domain/abuse-guard.ts'
 import { createDoorkeeper, type Doorkeeper } from './doorkeeper.ts'
 import type { Calls, Edge, Wire } from './edge.ts'
 import { createPublications } from './publications.ts'
@@ -53,6 +55,8 @@ export interface EdgeCore {
   listeners(): readonly OpenListener[]
   subscriptions(): number
   captureLost(): number
+  /** Requests and connections of banned or flooding sources that got no answer. */
+  dropped(): number
   /** The bus is back: what is true now is told again. */
   retell(): void
   /** Unregisters from carriers, ends calls, closes sockets. */
@@ -84,7 +88,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   })
   const inward: Inward = {
     received(outcome, wire) {
-      guarded(log, 'message', () => receive(layer, outcome, wire))
+      guarded(log, 'message', () => receive(layer, outcome, wire, gate))
     },
     failed(wire, why) {
       guarded(log, 'wire', () => {
@@ -93,6 +97,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
         if (!wire.alive) registrations.flowFailed(wire.flow)
       })
     },
+    ignores: (source) => gate.ignores(source),
     seen: capture.seen,
   }
   const listeners: Listeners = createListeners({ clock, inward, env: parts.env })
@@ -102,7 +107,16 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   const registrations = createRegistrations(base, store)
   const authenticator = createAuthenticator({ config: base.config, env: parts.env, wall: clock.wall })
   const { usersOn } = registrations
-  const door: Doorkeeper = createDoorkeeper({ edge: base, authenticator, usersOn, twins: listeners.twins })
+  const guard = createAbuseGuard()
+  const door: Doorkeeper = createDoorkeeper({
+    edge: base,
+    authenticator,
+    usersOn,
+    twins: listeners.twins,
+    guard,
+    provenFlows: provenFlows(),
+  })
+  const gate: AbuseGate = createAbuseGate({ guard, door, clock })
   const trunks: TrunksOwner = createTrunks({ ...base, transactions: layer, wires: listeners, env: parts.env })
   const edge: Edge = {
     ...base,
@@ -142,6 +156,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     clock.close()
   }
 
+  listeners.useNameServers(configuration.edge.dns)
   try {
     await listeners.apply(configuration.edge.listen)
   } catch (error) {
@@ -159,6 +174,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
       configuration = next
       revision = nextRevision
       // listeners first: who may send on them is derived from those that are open
+      listeners.useNameServers(next.edge.dns)
       const opening = listeners.apply(next.edge.listen)
       registrations.forgetUsers((user) => Object.hasOwn(next.users, user))
       try {
@@ -175,6 +191,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     listeners: () => listeners.list(),
     subscriptions: () => subscriptions.count(),
     captureLost: capture.lost,
+    dropped: gate.dropped,
     retell() {
       registrations.retell()
       trunks.retell()
@@ -183,9 +200,15 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   }
 }
 
-function receive(layer: TransactionLayer, outcome: Parameters<Inward['received']>[0], wire: Wire): void {
+function receive(
+  layer: TransactionLayer,
+  outcome: Parameters<Inward['received']>[0],
+  wire: Wire,
+  gate: AbuseGate,
+): void {
   if (outcome.kind === 'drop') return
   if (outcome.kind === 'refuse') {
+    if (!gate.admits(undefined, wire)) return
     // an answer to what we sent is never answered; the rest is told why it was refused
     withReceived(outcome.request, wire.remoteAddress, wire.remotePort)
     layer.replyStateless(outcome.request, outcome.status, wire)
@@ -194,7 +217,7 @@ function receive(layer: TransactionLayer, outcome: Parameters<Inward['received']
   const { message } = outcome
   if (message.kind === 'response') {
     if (screenResponse(message) === 'ok') layer.receiveResponse(message)
-  } else {
+  } else if (gate.admits(message, wire)) {
     // RFC 3261 18.2.1, RFC 3581 4
     layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire)
   }

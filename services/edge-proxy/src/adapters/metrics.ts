@@ -15,6 +15,7 @@ export interface Measured {
   /** Totals since the start, by name. */
   transactions(): Readonly<Record<string, number>>
   captureLost(): number
+  dropped(): number
 }
 
 let measured: Measured | undefined
@@ -40,6 +41,9 @@ gauge('tandem_edge_outbox', 'Leg records that billing has not confirmed', (m) =>
 gauge('tandem_edge_registrations', 'Contacts that are registered', (m) => m.registrations())
 gauge('tandem_edge_subscriptions', 'Subscription dialogs', (m) => m.subscriptions())
 gauge('tandem_edge_draining', '1 while no new calls are taken', (m) => (m.draining() ? 1 : 0))
+gauge('tandem_edge_dropped', 'Requests and connections of banned or flooding sources without an answer', (m) =>
+  m.dropped(),
+)
 gauge('tandem_edge_capture_lost', 'Messages that the ladder lost since the start', (m) => m.captureLost())
 
 new Gauge({

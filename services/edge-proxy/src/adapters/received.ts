@@ -7,6 +7,8 @@ export interface Inward {
   received(outcome: Extract<ParseOutcome, { kind: 'message' | 'refuse' | 'drop' }>, wire: Wire): void
   /** Bytes that could not be sent, a connection that is gone: transactions on it have failed. */
   failed(wire: Wire, why: string): void
+  /** Asked before anything from a source is read: true when nothing of it counts. */
+  ignores?(source: Pick<Wire, 'listener' | 'remoteAddress' | 'remotePort' | 'flow'>): boolean
   /** Every whole message sent or received, for the ladder. */
   seen?(direction: 'received' | 'sent', bytes: Uint8Array, wire: Wire): void
 }

@@ -142,6 +142,6 @@ export class StreamWire implements Wire {
 }
 
 /** An IPv4 peer of a dual-stack socket as it is written everywhere else. */
-function plain(address: string): string {
+export function plain(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

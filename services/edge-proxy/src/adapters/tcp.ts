@@ -3,7 +3,7 @@ import { connect as connectTcp, createServer, type Server, type Socket } from 'n
 import type { Listener } from '@tandem/config/defaults.ts'
 import type { Clock, Timer, Wire } from '../edge.ts'
 import { advertised, bindProblem, type Inward, type OpenListener } from './received.ts'
-import { StreamWire } from './stream.ts'
+import { plain, StreamWire } from './stream.ts'
 
 /** Connections of one listener, and of one source address on it. */
 const MAX_CONNECTIONS = 20_000
@@ -75,7 +75,13 @@ export async function openStream(
       if (same?.size === 0) wires.delete(key)
     }
   }
-  const server = kind.serve((socket) => void adopt(socket))
+  const server = kind.serve((socket) => {
+    const { remoteAddress = '', remotePort = 0 } = socket
+    const source = { listener: listener.name, remoteAddress: plain(remoteAddress), remotePort, flow: '' }
+    if (!inward.ignores?.(source)) return void adopt(socket)
+    socket.on('error', () => {})
+    socket.destroy()
+  })
   const port = await listen(server, listener)
   local = advertised(listener.advertise, listener.address, port)
   server.on('error', () => {})

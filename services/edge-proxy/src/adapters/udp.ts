@@ -35,7 +35,18 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
     wires.set(key, wire)
     return wire
   }
+  // an answer to what we sent is read from everybody
+  const ignored = (bytes: Buffer, { address, port: remotePort }: RemoteInfo): boolean =>
+    inward.ignores !== undefined &&
+    !isAnswer(bytes) &&
+    inward.ignores({
+      listener: listener.name,
+      remoteAddress: address,
+      remotePort,
+      flow: flowOf(listener.name, address, remotePort),
+    })
   socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
+    if (ignored(bytes, from)) return
     const outcome = parseDatagram(bytes)
     // `more` and `close` are of streams; a keep-alive by datagram needs no answer (RFC 5626 4.4 has STUN for UDP)
     if (outcome.kind === 'more' || outcome.kind === 'close' || outcome.kind === 'keep-alive') return
@@ -55,6 +66,15 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
     connections: () => wires.size,
     close: () => new Promise((done) => socket.close(() => done())),
   }
+}
+
+/** Begins with `SIP/`. */
+function isAnswer(bytes: Buffer): boolean {
+  return bytes.length > 4 && bytes.readUInt32BE(0) === 0x5349502f
+}
+
+function flowOf(listener: string, address: string, port: number): string {
+  return `${listener}/udp/${address}/${port}`
 }
 
 function bind(socket: Socket, listener: Listener): Promise<void> {
@@ -106,7 +126,7 @@ class UdpWire implements Wire {
     this.localPort = localPort
     this.sentBy = `${localAddress}:${localPort}`
     this.name = `udp ${this.sentBy} > ${remoteAddress}:${remotePort}`
-    this.flow = `${listener}/udp/${remoteAddress}/${remotePort}`
+    this.flow = flowOf(listener, remoteAddress, remotePort)
   }
 
   send(bytes: Uint8Array): void {

@@ -61,8 +61,13 @@ export function identifyTrunk(sources: readonly TrunkSource[], facts: SourceFact
   return { kind: 'trunk', trunk: first.trunk }
 }
 
+/** True when what comes from there is of this trunk, or of one that shares its address. */
+export function isSource(source: TrunkSource, address: string, port: number): boolean {
+  return closeness(source, { address, port }) >= 0
+}
+
 /** -1 no match; a longer prefix is closer, a port closer still. */
-function closeness(source: TrunkSource, facts: SourceFacts): number {
+function closeness(source: TrunkSource, facts: Pick<SourceFacts, 'address' | 'port'>): number {
   let best = -1
   for (const { network, port, bits } of source.from) {
     if (port !== null && port !== facts.port) continue
