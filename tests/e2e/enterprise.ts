@@ -99,7 +99,10 @@ export async function startEnterprise(
       const digestAccounts = { acme: 'itsp-b-password' }
       carriers.push(await carrier('carrier B', p.carrierB, p.carrier, { digestAccounts }))
     },
-  )
+  ).catch(async (error: unknown) => {
+    await Promise.all([...carriers.map((one) => one.close()), desk.close()])
+    throw error
+  })
   const phones: Phone[] = []
   const passwords: Record<string, string | undefined> = {
     alice: platform.secrets.ALICE_PASSWORD,
@@ -123,8 +126,7 @@ export async function startEnterprise(
     return made
   }
   const [a, b] = carriers as [Itsp, Itsp]
-  await b.nextRegistration(30_000)
-  return {
+  const here: Enterprise = {
     platform,
     a,
     b,
@@ -143,6 +145,12 @@ export async function startEnterprise(
       if (code !== 0) throw new Error(`tandem up ended with ${code}`)
     },
   }
+  // nobody else would stop what runs by now
+  await b.nextRegistration(60_000).catch(async (error: unknown) => {
+    await here.close()
+    throw error
+  })
+  return here
 }
 
 interface PhoneExtras {

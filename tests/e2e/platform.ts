@@ -55,15 +55,24 @@ export async function freeUdpPort(address = '127.0.0.1'): Promise<number> {
   return port
 }
 
+const MEDIA_PORTS = 2000
+
 export async function pickPorts(): Promise<Ports> {
-  const inside = await steadyPort()
-  const carrier = await steadyPort()
-  const carrierA = await steadyPort()
-  const carrierB = await steadyPort()
-  const tls = await steadyPort()
-  const api = await steadyPort()
   // below the kernel's range of ephemeral ports (32768), two thousand at random for this run
   const mediaFrom = 10_000 + 2 * Math.floor(Math.random() * 10_000)
+  const taken = new Set<number>()
+  const pick = async (): Promise<number> => {
+    const port = await steadyPort()
+    if (taken.has(port) || (port >= mediaFrom && port < mediaFrom + MEDIA_PORTS)) return await pick()
+    taken.add(port)
+    return port
+  }
+  const inside = await pick()
+  const carrier = await pick()
+  const carrierA = await pick()
+  const carrierB = await pick()
+  const tls = await pick()
+  const api = await pick()
   return { inside, tls, carrier, carrierA, carrierB, api, mediaFrom }
 }
 
@@ -83,7 +92,7 @@ export function plainDocument(p: Ports): Document {
         remote: { url: `tls://127.0.0.1:${p.tls}`, certificate: 'certs/edge.pem', privateKey: 'certs/edge.key' },
         carrier: { url: `udp://127.0.0.1:${p.carrier}` },
       },
-      media: { relay: 'embedded', address: '127.0.0.1', ports: `${p.mediaFrom}-${p.mediaFrom + 1999}` },
+      media: { relay: 'embedded', address: '127.0.0.1', ports: `${p.mediaFrom}-${p.mediaFrom + MEDIA_PORTS - 1}` },
     },
     sites: { hq: { networks: ['127.0.0.1/32'], dialPlan: 'us-hq', location: 'hq-lobby' } },
     dialPlans: {
@@ -200,7 +209,14 @@ export async function startPlatform(
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const said = await ready(child)
+  const said = await ready(child).catch(async (error: unknown) => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+    }
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  })
 
   const tandem: Platform['tandem'] = async (...args) => await runTandem(args, env)
   const stateOf = async (): Promise<{ parts: { name: string; pid: number; health?: string }[] }> =>

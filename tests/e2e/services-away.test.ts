@@ -1,0 +1,154 @@
+/**
+ * A service or NATS hangs (SIGSTOP: it takes everything and answers nothing). Ordinary calls are refused at once and come
+ * back by themselves; calls for help go out with the place all the same; calls that stand do not notice.
+ */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Cdr } from '@tandem/contracts/billing.ts'
+import type { Phone } from '@tandem/testing/phone.ts'
+import type { CallHandle } from '@tandem/testing/sip-call.ts'
+import { callOf, type Enterprise, hearEachOther, ROOM, startEnterprise, whenBusy } from './enterprise.ts'
+import { eventually } from './platform.ts'
+
+const WITHIN = 30_000
+let here: Enterprise
+let alice: Phone
+let bob: Phone
+const answered: CallHandle[] = []
+let pids: Map<string, number>
+
+before(async () => {
+  here = await startEnterprise()
+  alice = await here.insidePhone('alice')
+  bob = await here.outsidePhone('bob')
+  const { parts } = await here.platform.tandemJson<{ parts: { name: string; pid: number }[] }>('status')
+  pids = new Map(parts.map((part) => [part.name, part.pid]))
+})
+after(async () => await here?.close())
+
+async function whileHung(parts: readonly string[], work: () => Promise<void>): Promise<void> {
+  const hung = parts.map((part) => pids.get(part) ?? assert.fail(`no part ${part}`))
+  for (const pid of hung) process.kill(pid, 'SIGSTOP')
+  try {
+    await work()
+  } finally {
+    for (const pid of hung) process.kill(pid, 'SIGCONT')
+  }
+}
+
+/** An ordinary call is refused with 503 and Retry-After within a second. */
+async function refusedAtOnce(): Promise<void> {
+  const began = performance.now()
+  const call = await alice.call('912065550120')
+  await assert.rejects(call.answered)
+  const after = performance.now() - began
+  assert.equal((await call.ended).status, 503)
+  assert.match(call.responses.at(-1)?.headers.get('retry-after') ?? '', /^\d+/)
+  assert.ok(after <= whenBusy(1000), `refused after ${Math.round(after)} ms`)
+}
+
+/** A call for help reaches the carrier with her room, and they talk. */
+async function helpIsReached(): Promise<void> {
+  const call = await alice.call('911')
+  const invite = await here.a.nextInvite((i) => /^911$|^urn:service:sos/.test(i.number), WITHIN)
+  assert.match(invite.request.headers.get('geolocation') ?? '', /<cid:[^>]+>/)
+  for (const [field, value] of Object.entries(ROOM))
+    assert.match(invite.body, new RegExp(`<(?:\\w+:)?${field}>${value}</`), field)
+  await call.answered
+  answered.push(call)
+  const far = await callOf(invite)
+  await hearEachOther(call, far)
+  await call.hangUp()
+  assert.equal((await far.ended).why, 'hung-up')
+}
+
+async function talk(phone: Phone, number: string): Promise<{ call: CallHandle; far: CallHandle }> {
+  const call = await phone.call(`9${number.slice(1)}`)
+  const invite = await here.a.nextInvite((i) => i.number === number, WITHIN)
+  await call.answered
+  answered.push(call)
+  const far = await callOf(invite)
+  await hearEachOther(call, far)
+  return { call, far }
+}
+
+/** Nobody does anything for it. */
+async function worksAgain(): Promise<void> {
+  await eventually(
+    'an ordinary call is answered again',
+    async () => {
+      const call = await alice.call('912065550121')
+      await call.answered
+      answered.push(call)
+      await call.hangUp()
+      return true
+    },
+    60_000,
+  )
+}
+
+test('routing hangs: an ordinary call is refused with 503 within a second, a call for help goes out with the room, and after it all is well again', async () => {
+  await whileHung(['routing'], async () => {
+    await refusedAtOnce()
+    await helpIsReached()
+  })
+  await worksAgain()
+})
+
+test('routing and location hang: a call for help goes out with the room from the standing order', async () => {
+  await whileHung(['routing', 'location'], helpIsReached)
+  await worksAgain()
+})
+
+test('presence, billing and console hang: calls go on as if they did not', async () => {
+  await whileHung(['presence', 'billing', 'console'], async () => {
+    const began = performance.now()
+    const { call, far } = await talk(alice, '12065550122')
+    const after = performance.now() - began
+    assert.ok(after <= whenBusy(1000), `both heard each other after ${Math.round(after)} ms`)
+    await call.hangUp()
+    await far.ended
+  })
+})
+
+test('NATS hangs: calls that stand go on, are held, resumed and hung up; help is reached; the others are refused; after it all is well again', async () => {
+  const first = await talk(alice, '12065550123')
+  const second = await talk(bob, '12065550124')
+  await whileHung(['nats'], async () => {
+    await refusedAtOnce()
+    await helpIsReached()
+    for (const { call, far } of [first, second]) {
+      const [here, there] = [call.audio.packetsReceived, far.audio.packetsReceived]
+      await eventually(
+        'audio goes on both ways',
+        async () => call.audio.packetsReceived > here + 25 && far.audio.packetsReceived > there + 25,
+        WITHIN,
+      )
+    }
+    assert.equal(await first.call.hold(), 200)
+    await eventually('the far end is held', async () => first.far.held, WITHIN)
+    assert.equal(await first.call.resume(), 200)
+    await first.call.hangUp()
+    assert.deepEqual(await first.far.ended, { by: 'peer', why: 'hung-up' })
+    await second.far.hangUp()
+    assert.deepEqual(await second.call.ended, { by: 'peer', why: 'hung-up' })
+  })
+  await worksAgain()
+})
+
+test('no record was lost meanwhile: every answered call has its two legs', async () => {
+  // a refused call has no leg that was answered
+  const listed = await eventually(
+    `${answered.length} answered calls among the CDRs`,
+    async () => {
+      const { cdrs } = await here.platform.tandemJson<{ cdrs: Cdr[] }>('cdrs')
+      const legs = cdrs.filter((c) => c.answeredAt !== undefined)
+      if (legs.length < answered.length * 2) throw new Error(`${legs.length} legs`)
+      return legs
+    },
+    120_000,
+  )
+  assert.equal(listed.length, answered.length * 2)
+  assert.equal(new Set(listed.map((c) => c.callId)).size, answered.length)
+  for (const { media } of listed) assert.ok(media, 'its packets are counted')
+})
