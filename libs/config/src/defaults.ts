@@ -52,6 +52,7 @@ export interface Site {
   dialPlan: string | null
   location: string | null
   bandwidthKbps: number | null
+  emergencyCallback: string | null
 }
 
 export interface DialRule {
@@ -73,6 +74,22 @@ export interface Policy {
   forward: readonly string[]
   ring: readonly string[]
   callerId: 'own' | 'suppress'
+  /** E.164 shown in place of the own number */
+  showAs: string | null
+  /** patterns of other numbers that a phone may show */
+  mayShow: readonly string[]
+  otherwise: 'replace' | 'reject'
+}
+
+/** Numbers of ours; a single one has first = last. */
+export interface NumberEntry {
+  first: string
+  last: string
+  user: string | null
+  reserved: boolean
+  /** user or E.164 */
+  failover: string | null
+  policy: string | null
 }
 
 export interface RouteWindow {
@@ -122,6 +139,10 @@ export interface Trunk {
   usages: readonly string[]
   did: 'request-uri' | 'to' | 'p-called-party-id'
   trusted: boolean
+  callerId: { allow: readonly string[]; otherwise: 'replace' | 'suppress' | 'reject'; number: string | null } | null
+  priority: number
+  weight: number
+  when: readonly RouteWindow[]
   media: { srtp: 'off' | 'optional' | 'required' }
 }
 
@@ -140,6 +161,8 @@ export interface User {
   location: string | null
   costCentre: string | null
   callerId: string | null
+  mayShow: readonly string[]
+  emergencyCallback: string | null
   password: SecretReference
 }
 
@@ -202,6 +225,7 @@ export interface Configuration {
   routes: readonly Route[]
   trunks: Readonly<Record<string, Trunk>>
   users: Readonly<Record<string, User>>
+  numbers: readonly NumberEntry[]
   locations: Readonly<Record<string, CivicAddress>>
   wiremap: readonly Wire[]
   emergency: Emergency
@@ -308,6 +332,16 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
     usages: t.usages ?? [],
     did: t.did ?? 'request-uri',
     trusted: t.trusted ?? false,
+    callerId: t.callerId
+      ? {
+          allow: t.callerId.allow,
+          otherwise: t.callerId.otherwise ?? 'replace',
+          number: t.callerId.number ?? null,
+        }
+      : null,
+    priority: t.priority ?? 0,
+    weight: t.weight ?? 0,
+    when: windows(t.when),
     media: { srtp: t.media?.srtp ?? 'off' },
   }
 }
@@ -332,6 +366,8 @@ function user(name: string, u: Each<Written<'users'>>): User {
     location: u.location ?? null,
     costCentre: u.costCentre ?? null,
     callerId: u.callerId ?? null,
+    mayShow: u.mayShow ?? [],
+    emergencyCallback: u.emergencyCallback ?? null,
     password: u.password,
   }
 }
@@ -388,11 +424,27 @@ function route(r: Written<'routes'>[number]): Route {
     select: r.select ?? 'order',
     priority: r.priority ?? 0,
     weight: r.weight ?? 0,
-    when: (r.when ?? []).map((w) => ({
-      days: w.days ?? (['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const),
-      from: w.from ?? '00:00',
-      to: w.to ?? '24:00',
-    })),
+    when: windows(r.when),
+  }
+}
+
+function windows(written: Written<'routes'>[number]['when']): RouteWindow[] {
+  return (written ?? []).map((w) => ({
+    days: w.days ?? (['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const),
+    from: w.from ?? '00:00',
+    to: w.to ?? '24:00',
+  }))
+}
+
+function numberEntry(n: Written<'numbers'>[number]): NumberEntry {
+  const [first, last] = n.range === undefined ? [n.number, n.number] : n.range.split('-')
+  return {
+    first: first ?? '',
+    last: last ?? '',
+    user: n.user ?? null,
+    reserved: n.reserved ?? false,
+    failover: n.failover ?? null,
+    policy: n.policy ?? null,
   }
 }
 
@@ -412,6 +464,7 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
       dialPlan: s.dialPlan ?? null,
       location: s.location ?? null,
       bandwidthKbps: kbps(s.bandwidth),
+      emergencyCallback: s.emergencyCallback ?? null,
     })),
     dialPlans: each(d.dialPlans, (name, p) => ({
       name,
@@ -424,10 +477,14 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
       forward: p.forward ?? p.usages,
       ring: p.ring ?? p.usages,
       callerId: p.callerId ?? 'own',
+      showAs: p.showAs ?? null,
+      mayShow: p.mayShow ?? [],
+      otherwise: p.otherwise ?? 'replace',
     })),
     routes: (d.routes ?? []).map(route),
     trunks: each(d.trunks, (name, t) => trunk(name, t, country)),
     users: each(d.users, user),
+    numbers: (d.numbers ?? []).map(numberEntry),
     locations: d.locations ?? {},
     wiremap: (d.wiremap ?? []).map((w) => ({
       bssid: w.bssid ?? null,

@@ -48,6 +48,7 @@ export function emergencyProblems(d: ConfigurationDocument, found: Findings): vo
     found.warn(['emergency', 'trunks'], 'one trunk carries all emergency calls', 'Add a second trunk or a relayCentre.')
   }
   shadows(d, found)
+  callbacks(d, found)
   elins(d, found)
 }
 
@@ -71,6 +72,21 @@ function shadows(d: ConfigurationDocument, found: Findings): void {
         'Keep it in emergency.numbers only.',
       )
     }
+  }
+}
+
+/** 47 CFR 9.16(b)(2): who answers 911 is told a number by which the caller is reached. */
+function callbacks(d: ConfigurationDocument, found: Findings): void {
+  for (const name in d.users) {
+    const user = d.users[name] as ConfigurationDocument['users'][string]
+    if (user.did || user.emergencyCallback || user.callerId) continue
+    if (d.sites[user.site]?.emergencyCallback || d.emergency.elins?.[user.site]) continue
+    found.warn(
+      ['users', name],
+      `emergency services could not call ${name} back`,
+      `Add did or emergencyCallback to ${name}, or emergencyCallback to site ${user.site}.`,
+      'key',
+    )
   }
 }
 

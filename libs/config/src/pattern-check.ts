@@ -25,7 +25,16 @@ export function patternProblems(d: ConfigurationDocument, found: Findings, { lin
       put(at, finding, found)
     }
   }
+  for (const [name, { mayShow }] of Object.entries(d.policies))
+    shownPatterns(['policies', name, 'mayShow'], mayShow, found)
+  for (const name in d.users) shownPatterns(['users', name, 'mayShow'], d.users[name]?.mayShow, found)
   for (const [name, trunk] of Object.entries(d.trunks)) {
+    const { callerId } = trunk
+    shownPatterns(['trunks', name, 'callerId', 'allow'], callerId?.allow, found)
+    if (callerId !== undefined && (callerId.otherwise ?? 'replace') === 'replace' && callerId.number === undefined) {
+      const instead = 'Add number: "+1…", or otherwise: suppress or reject.'
+      found.problem(['trunks', name, 'callerId'], 'nothing says which number is shown instead', instead, 'key')
+    }
     for (const way of ['outbound', 'inbound'] as const) {
       for (const which of ['called', 'calling'] as const) {
         const rules = trunk.translate?.[way]?.[which] ?? []
@@ -36,6 +45,11 @@ export function patternProblems(d: ConfigurationDocument, found: Findings, { lin
       }
     }
   }
+}
+
+function shownPatterns(at: Path, patterns: readonly string[] | undefined, found: Findings): void {
+  for (const [i, match] of (patterns ?? []).entries())
+    for (const finding of lintRoute({ name: 'caller identity', match })) put([...at, i], finding, found)
 }
 
 function readRules(at: Path, rules: readonly WrittenRule[], found: Findings) {

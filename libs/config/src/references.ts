@@ -2,6 +2,7 @@
 import { addressProblems } from './address-check.ts'
 import { emergencyProblems } from './emergency-check.ts'
 import { type Findings, startFindings } from './findings.ts'
+import { inventoryProblems } from './inventory-check.ts'
 import { numberProblems } from './number-check.ts'
 import { patternProblems } from './pattern-check.ts'
 import type { ConfigurationDocument } from './schema.ts'
@@ -23,6 +24,7 @@ export function referenceProblems(
   testReferences(document, names, found)
   addressProblems(document, found)
   numberProblems(document, found)
+  inventoryProblems(document, found)
   patternProblems(document, found, options)
   emergencyProblems(document, found)
   return found

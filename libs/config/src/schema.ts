@@ -127,6 +127,7 @@ const Site = object(
     dialPlan: Type.Optional(Name('dial plan')),
     location: Type.Optional(Name('location')),
     bandwidth: Type.Optional(Bandwidth('bandwidth of the link to the site')),
+    emergencyCallback: Type.Optional(E164('number by which emergency services call back users without a DID')),
   },
   'a site',
 )
@@ -182,6 +183,11 @@ const Policy = object(
       list(Name('PSTN usage'), 'usages of simultaneous ring; as usages when left out', { minItems: 0 }),
     ),
     callerId: Type.Optional(oneOf(['own', 'suppress'], 'caller identity shown to the PSTN')),
+    showAs: Type.Optional(E164('number shown in place of the own one, as that of the reception')),
+    mayShow: Type.Optional(list(Pattern, 'other numbers that the phone may show by its From', { maxItems: 100 })),
+    otherwise: Type.Optional(
+      oneOf(['replace', 'reject'], 'a phone that shows a number it may not: the own one in its place, or 403'),
+    ),
   },
   'a voice policy',
 )
@@ -337,6 +343,25 @@ const Trunk = object(
       }),
     ),
     did: Type.Optional(oneOf(['request-uri', 'to', 'p-called-party-id'], 'where the called DID is read')),
+    callerId: Type.Optional(
+      object(
+        {
+          allow: list(Pattern, 'E.164 numbers that may be shown to this carrier', { maxItems: 1000 }),
+          otherwise: Type.Optional(
+            oneOf(['replace', 'suppress', 'reject'], 'any other: show number, show none, or do not use this trunk'),
+          ),
+          number: Type.Optional(E164('shown in place of one that is not allowed')),
+        },
+        'numbers that may be shown to this carrier; emergency calls are never held up by it',
+      ),
+    ),
+    priority: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 65535, description: 'lower first among the trunks of a route' }),
+    ),
+    weight: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 65535, description: 'share among trunks of equal priority and cost' }),
+    ),
+    when: Type.Optional(list(Window, 'when it is used; always when left out', { maxItems: 64 })),
     trusted: Type.Optional(
       Type.Boolean({ description: 'P-Asserted-Identity is sent to and believed from this carrier (RFC 3325)' }),
     ),
@@ -371,9 +396,26 @@ const User = object(
     location: Type.Optional(Name('location')),
     costCentre: Type.Optional(Name('cost centre')),
     callerId: Type.Optional(E164('number shown instead of the DID')),
+    mayShow: Type.Optional(list(Pattern, 'other numbers that the phone may show by its From', { maxItems: 100 })),
+    emergencyCallback: Type.Optional(E164('number by which emergency services call back; the DID when left out')),
     password: Secret,
   },
   'a user',
+)
+
+const NumberEntry = object(
+  {
+    number: Type.Optional(E164('one number')),
+    range: Type.Optional(shaped(SHAPES.e164Range, 'first and last number')),
+    user: Type.Optional(Name('user: has this number beside the DID')),
+    reserved: Type.Optional(Type.Boolean({ description: 'kept back: calls to it are refused with 404' })),
+    failover: Type.Optional(
+      text('user or E.164 number: gets the calls when nobody has the number, or no phone of who has it is registered'),
+    ),
+    policy: Type.Optional(Name('policy: its forward usages carry calls to a failover number')),
+    note: Type.Optional(text('for people')),
+  },
+  'numbers that the carriers gave us',
 )
 
 const civicField = (description: string) => Type.Optional(text(description, { maxLength: 256 }))
@@ -558,6 +600,12 @@ export const ConfigurationSchema = Type.Object(
     routes: Type.Optional(list(Route, 'routes to the PSTN, in order', { minItems: 0 })),
     trunks: named(Trunk, 'SIP trunks by name', 10_000),
     users: named(User, 'users by name', LIMITS.users),
+    numbers: Type.Optional(
+      list(NumberEntry, 'DID ranges and single numbers: what is ours, also where nobody has it', {
+        minItems: 0,
+        maxItems: LIMITS.users,
+      }),
+    ),
     locations: Type.Optional(named(Location, 'civic addresses by name', LIMITS.users)),
     wiremap: Type.Optional(
       list(Wire, 'where network ports, access points and subnets are', { minItems: 0, maxItems: LIMITS.users }),

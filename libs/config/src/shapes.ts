@@ -34,6 +34,11 @@ export const SHAPES = {
   },
   e164: { pattern: '^\\+[1-9]\\d{2,14}$', title: 'E.164 number', example: '+14255551001' },
   e164Start: { pattern: '^\\+[1-9]\\d{0,14}$', title: 'E.164 number or the beginning of one', example: '+1425555' },
+  e164Range: {
+    pattern: '^\\+[1-9]\\d{2,14}-\\+[1-9]\\d{2,14}$',
+    title: 'first and last E.164 number',
+    example: '+14255551000-+14255551999',
+  },
   digits: { pattern: '^\\d{1,15}$', title: 'digits', example: '1001' },
   shortCode: { pattern: '^[0-9*#]{2,8}$', title: 'short number as dialled', example: '911' },
   externalPrefix: { pattern: '^[#*0-9]{1,4}$', title: 'outside-line prefix, at most 4 of #*0-9', example: '9' },

@@ -1,6 +1,6 @@
 import type { CallIdentity, TrunkAttempt } from '@tandem/contracts/routing.ts'
 import { translate } from '@tandem/numbers/translate.ts'
-import type { Circumstances } from './circumstances.ts'
+import { brief, type Circumstances } from './circumstances.ts'
 import type { Pick } from './select-trunks.ts'
 import type { RoutedTrunk, RoutedUser } from './table.ts'
 
@@ -35,21 +35,46 @@ export function trunkAttempts(
   calling: Calling,
   circumstances: Circumstances,
 ): TrunkAttempt[] {
-  return picks.slice(0, mostAttempts).map((pick) => {
+  return picks.slice(0, mostAttempts).flatMap((pick) => {
     const { trunk, route } = pick
+    const allowed = allowedTo(trunk, calling, circumstances)
+    if (allowed === undefined) return []
     const attempt: TrunkAttempt = {
       kind: 'trunk',
       trunk: trunk.name,
       route: route.name,
       called: translateCalled(trunk, called, circumstances),
-      ...shown(trunk, calling, circumstances),
+      ...shown(trunk, allowed, circumstances),
       noResponseMs: trunk.noResponseMs,
       onlyTryingMs: trunk.onlyTryingMs,
       retry: trunk.retry,
     }
     circumstances.placed?.(attempt, pick, called)
-    return attempt
+    return [attempt]
   })
+}
+
+/** R6: the numbers that this carrier lets us show; undefined: the call does not go this way. */
+function allowedTo(trunk: RoutedTrunk, calling: Calling, { note }: Circumstances): Calling | undefined {
+  const { callerId } = trunk
+  const { number } = calling
+  if (callerId === undefined || number === undefined || callerId.allow.some((pattern) => pattern.test(number))) {
+    return calling
+  }
+  const item = `trunk ${trunk.name}, calling`
+  const { otherwise, number: instead } = callerId
+  if (otherwise === 'reject') {
+    note?.('selection', `trunk ${trunk.name}`, 'skipped', `${brief(number)} may not be shown to this carrier`)
+    return undefined
+  }
+  const shows = otherwise === 'suppress' ? undefined : instead
+  note?.(
+    'translation',
+    item,
+    'note',
+    `${brief(number)} may not be shown to this carrier: ${shows ?? 'none'} is instead`,
+  )
+  return { ...calling, number: shows }
 }
 
 export function translateCalled(trunk: RoutedTrunk, called: string, { note }: Circumstances): string {

@@ -3,9 +3,10 @@ import { compileDialPlan, type DialPlan } from '@tandem/numbers/dial-plan.ts'
 import { callingCode } from '@tandem/numbers/e164.ts'
 import { compilePattern, type Pattern } from '@tandem/numbers/pattern.ts'
 import { compileRules } from '@tandem/numbers/translate.ts'
-import { compileDirectory, type Directory } from './compile-users.ts'
+import { compileDirectory, compilePatterns, type Directory } from './compile-users.ts'
 import type {
   Authority,
+  CallerIdPolicy,
   EmergencyRouting,
   RoutedPolicy,
   RoutedRoute,
@@ -69,6 +70,10 @@ function compileTrunks(c: Configuration, plans: ReadonlyMap<string, DialPlan>, s
       dialPlan: trunk.dialPlan === null ? undefined : plans.get(trunk.dialPlan),
       did: trunk.did,
       trusted: trunk.trusted,
+      callerId: compileCallerId(trunk),
+      priority: trunk.priority,
+      weight: trunk.weight,
+      windows: compileWindows(trunk.when, c.timeZone),
       transit: { owner: `trunk ${trunk.name}`, usages: [] },
       retry: [...trunk.retry],
       noResponseMs: trunk.timers.noResponseMs,
@@ -77,6 +82,15 @@ function compileTrunks(c: Configuration, plans: ReadonlyMap<string, DialPlan>, s
     }
   }
   return new Map(Object.values(c.trunks).map((trunk) => [trunk.name, compile(trunk)]))
+}
+
+function compileCallerId({ callerId }: Trunk): CallerIdPolicy | undefined {
+  if (callerId === null) return undefined
+  return {
+    allow: compilePatterns(callerId.allow),
+    otherwise: callerId.otherwise,
+    number: callerId.number ?? undefined,
+  }
 }
 
 function compileRoute(route: Route, trunks: ReadonlyMap<string, RoutedTrunk>, timeZone: string): RoutedRoute[] {
@@ -126,16 +140,20 @@ function compileSites(c: Configuration, plans: ReadonlyMap<string, DialPlan>): M
     name,
     dialPlan: dialPlan === null ? undefined : plans.get(dialPlan),
     elin: c.emergency.elins[name]?.[0],
+    callback: c.sites[name]?.emergencyCallback ?? undefined,
   })
   return new Map(Object.values(c.sites).map((site) => [site.name, compile(site.name, site.dialPlan)]))
 }
 
 function compilePolicies(c: Configuration, byUsage: ReadonlyMap<string, RoutedRoute[]>): Map<string, RoutedPolicy> {
-  const compile = ({ name, usages, forward, ring, callerId }: Policy): RoutedPolicy => ({
+  const compile = ({ name, usages, forward, ring, callerId, showAs, mayShow, otherwise }: Policy): RoutedPolicy => ({
     usages: authority(`policy ${name}`, usages, byUsage),
     forward: authority(`forwarding by policy ${name}`, forward, byUsage),
     ring: authority(`simultaneous ring by policy ${name}`, ring, byUsage),
     suppress: callerId === 'suppress',
+    showAs: showAs ?? undefined,
+    mayShow: compilePatterns(mayShow),
+    otherwise,
   })
   return new Map(Object.values(c.policies).map((policy) => [policy.name, compile(policy)]))
 }

@@ -1,10 +1,12 @@
 import type { Configuration, User } from '@tandem/config/defaults.ts'
 import { type DialPlan, normalise, readDialled } from '@tandem/numbers/dial-plan.ts'
 import { isE164 } from '@tandem/numbers/e164.ts'
+import { compilePattern, type Pattern } from '@tandem/numbers/pattern.ts'
+import { compileInventory } from './inventory.ts'
 import type { ForwardTarget, RoutedPolicy, RoutedSite, RoutedUser, RoutingTable } from './table.ts'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
-export type Directory = Pick<RoutingTable, 'users' | 'dids' | 'extensions' | 'soleExtensions' | 'blocks'>
+export type Directory = Pick<RoutingTable, 'users' | 'dids' | 'inventory' | 'extensions' | 'soleExtensions' | 'blocks'>
 
 /** Numbers are given out by the thousand: an unassigned one beside ours is a wrong number, not a call to elsewhere. */
 export const blockOf = (number: string): string => number.slice(0, -3)
@@ -37,6 +39,13 @@ export function compileDirectory(
     }
     if (user.forward.always !== null || user.forward.noAnswer !== null) forwarding.push([routed, user])
   }
+  for (const { first, user } of c.numbers) {
+    const routed = user === null ? undefined : users.get(user)
+    if (routed === undefined) continue
+    dids.set(first, routed)
+    blocks.add(blockOf(first))
+    ;(routed as Writable<RoutedUser>).own = [...routed.own, first]
+  }
   for (const [routed, { forward }] of forwarding) {
     const plan = routed.dialPlan ?? sites.get(routed.site)?.dialPlan ?? globalPlan
     routed.always = forwardTarget(forward.always, plan, users, dids)
@@ -45,11 +54,25 @@ export function compileDirectory(
   for (const elins of Object.values(c.emergency.elins)) for (const elin of elins) blocks.add(blockOf(elin))
   const soleExtensions = new Map<string, RoutedUser>()
   for (const [extension, user] of sole) if (user !== undefined) soleExtensions.set(extension, user)
-  return { users, dids, extensions, soleExtensions, blocks }
+  const inventory = compileInventory(c.numbers, users, policies)
+  return { users, dids, inventory, extensions, soleExtensions, blocks }
 }
 
 const nothing = { owner: 'no policy', usages: [] }
-const noPolicy: RoutedPolicy = { usages: nothing, forward: nothing, ring: nothing, suppress: false }
+const noPolicy: RoutedPolicy = {
+  ...{ usages: nothing, forward: nothing, ring: nothing },
+  ...{ suppress: false, showAs: undefined, mayShow: [], otherwise: 'replace' },
+}
+
+/** One empty list for a million users. */
+const nobody: readonly never[] = []
+
+export function compilePatterns(sources: readonly string[]): Pattern[] {
+  return sources.flatMap((source) => {
+    const compiled = compilePattern(source)
+    return compiled.kind === 'pattern' ? [compiled.pattern] : []
+  })
+}
 
 function compileUser(user: User, policy: RoutedPolicy, plans: ReadonlyMap<string, DialPlan>): RoutedUser {
   return {
@@ -60,7 +83,10 @@ function compileUser(user: User, policy: RoutedPolicy, plans: ReadonlyMap<string
     costCentre: user.costCentre ?? undefined,
     dialPlan: user.dialPlan === null ? undefined : plans.get(user.dialPlan),
     policy,
-    shows: policy.suppress ? undefined : (user.callerId ?? user.did ?? undefined),
+    shows: policy.suppress ? undefined : (user.callerId ?? policy.showAs ?? user.did ?? undefined),
+    own: user.did === null ? nobody : [user.did],
+    mayShow: user.mayShow.length === 0 ? nobody : compilePatterns(user.mayShow),
+    callback: user.emergencyCallback ?? user.did ?? undefined,
     mobile: user.mobile ?? undefined,
     simultaneousRing: user.simultaneousRing,
     always: undefined,

@@ -9,10 +9,12 @@ import {
 } from '@tandem/numbers/dial-plan.ts'
 import { isE164 } from '@tandem/numbers/e164.ts'
 import { type Calling, identityOf, trunkAttempts } from './attempts.ts'
+import { callerIdentity } from './caller-identity.ts'
 import { brief, type Circumstances } from './circumstances.ts'
 import { emergencyPlan } from './emergency-plan.ts'
 import { routeFromTrunk } from './from-trunk.ts'
-import { ringUser } from './ring-user.ts'
+import { ringUnassigned, withFailover } from './ring-failover.ts'
+import { type Ringing, ringUser } from './ring-user.ts'
 import { selectTrunks } from './select-trunks.ts'
 import type { Authority, RoutedSite, RoutedUser, RoutingTable } from './table.ts'
 
@@ -52,7 +54,7 @@ export function decideRoute(
     }
     case 'user':
       if (call.user === undefined) return reject(call, table, 403, `There is no user ${brief(source.user)}.`)
-      return routeFromUser({ ...call, user: call.user }, table, circumstances)
+      return fromUser(call, call.user, table, circumstances)
   }
 }
 
@@ -111,8 +113,10 @@ function readEmergencyCall(call: Call, table: RoutingTable, c: Circumstances): R
   }
   c.note?.('emergency', number, 'matched', 'is tried before dial plan and policy')
   const site = source.kind === 'trunk' ? undefined : (source.site ?? user?.site)
-  const elin = site === undefined ? undefined : table.sites.get(site)?.elin
-  return emergencyPlan(number, brief(dialled), call.caller, user?.did ?? elin ?? question.from.number, table, c)
+  const place = site === undefined ? undefined : table.sites.get(site)
+  // R6: where the caller is reached again; never withheld, never held up by an allow-list.
+  const back = user?.callback ?? place?.elin ?? place?.callback ?? user?.shows ?? question.from.number
+  return emergencyPlan(number, brief(dialled), call.caller, back, table, c)
 }
 
 /** RFC 5031 4.2: urn:service:sos and what is below it; test.sos is RFC 6881's test call. */
@@ -123,7 +127,15 @@ function urnOf(requestUri: string, table: RoutingTable): string | undefined {
   return number
 }
 
-type UserCall = Call & { readonly user: RoutedUser }
+/** `shows`: what the PSTN is told (`callerIdentity`). */
+type UserCall = Call & { readonly user: RoutedUser; readonly shows: string | undefined }
+
+function fromUser(call: Call, user: RoutedUser, table: RoutingTable, c: Circumstances): RouteDecision {
+  const { question, dialPlan } = call
+  const identity = callerIdentity(user, question.from.number, question.privacy === true, dialPlan, c)
+  if (identity.kind === 'refused') return reject(call, table, 403, identity.reason)
+  return routeFromUser({ ...call, user, shows: identity.number }, table, c)
+}
 
 function routeFromUser(call: UserCall, table: RoutingTable, c: Circumstances): RouteDecision {
   const { dialled, user, question } = call
@@ -133,6 +145,11 @@ function routeFromUser(call: UserCall, table: RoutingTable, c: Circumstances): R
   const normalised = normaliseFor(call, c)
   const callee = table.dids.get(normalised.number) ?? extensionOf(dialled, call, table)
   if (callee !== undefined) return ring(callee, call, normalised, table, c)
+  const ours = isE164(normalised.number) ? table.inventory.find(normalised.number) : undefined
+  if (ours !== undefined) {
+    const arriving = { calling: callingOf(call), seed: question.callId }
+    return put(ringUnassigned(normalised.number, ours, arriving, table, c), call, normalised, normalised.number, table)
+  }
   c.note?.('destination', brief(normalised.number), 'no-match', 'is no number, extension or name of ours')
   if (!isE164(normalised.number)) return notANumber(call, normalised, table)
   const onBehalf = question.onBehalfOf === undefined ? undefined : table.users.get(question.onBehalfOf)
@@ -200,7 +217,12 @@ function toPstn(
       const reason = `${call.user.name} may not call ${number}: route ${name} is for ${usages.join(', ')}, which ${authority.owner} does not hold.`
       return reject(call, table, 403, reason.slice(0, 1000), number)
     }
-    case 'chosen':
+    case 'chosen': {
+      const attempts = trunkAttempts(selection.picks, number, callingOf(call), c)
+      if (attempts.length === 0) {
+        const reason = `No trunk lets ${call.shows ?? 'this number'} be shown as the caller.`
+        return reject(call, table, 403, reason, number)
+      }
       return {
         kind: 'route',
         revision: table.revision,
@@ -211,16 +233,15 @@ function toPstn(
         usage: (selection.picks[0] as (typeof selection.picks)[number]).usage,
         caller: call.caller,
         callee: { number },
-        branches: [
-          { role: 'callee', delayMs: 0, attempts: trunkAttempts(selection.picks, number, callingOf(call), c) },
-        ],
+        branches: [{ role: 'callee', delayMs: 0, attempts }],
       }
+    }
   }
 }
 
 /** Who the PSTN is told is calling: nobody, when the user or the policy wants it so (RFC 3323). */
-function callingOf({ user, question }: UserCall): Calling {
-  return { number: question.privacy ? undefined : user.shows, display: user.display }
+function callingOf({ user, shows }: UserCall): Calling {
+  return { number: shows, display: user.display }
 }
 
 function ring(
@@ -236,9 +257,23 @@ function ring(
     'matched',
     normalised === undefined ? 'by name' : `by ${brief(normalised.number)}`,
   )
-  const ringing = ringUser(callee, { calling: callingOf(call), seed: call.question.callId }, table, c)
-  if (ringing.kind === 'refused') return reject(call, table, ringing.status, ringing.reason)
+  const arriving = { calling: callingOf(call), seed: call.question.callId }
+  const ringing = ringUser(callee, arriving, table, c)
   const number = callee.did ?? (isE164(normalised?.number ?? '') ? normalised?.number : undefined)
+  const entry = number === undefined ? undefined : table.inventory.find(number)
+  if (ringing.kind === 'ring' && ringing.user === callee && number !== undefined)
+    withFailover(ringing.branches, callee, number, entry, arriving, table, c)
+  return put(ringing, call, normalised, number, table)
+}
+
+function put(
+  ringing: Ringing,
+  call: Call,
+  normalised: Normalised | undefined,
+  number: string | undefined,
+  table: RoutingTable,
+): RouteDecision {
+  if (ringing.kind === 'refused') return reject(call, table, ringing.status, ringing.reason, number)
   return {
     kind: 'route',
     revision: table.revision,
@@ -247,7 +282,7 @@ function ring(
     ...(number === undefined ? {} : { normalised: number }),
     ...(normalised?.kind === 'matched' ? { rule: normalised.rule } : {}),
     caller: call.caller,
-    callee: identityOf(ringing.user),
+    callee: ringing.user === undefined ? { ...(number === undefined ? {} : { number }) } : identityOf(ringing.user),
     branches: ringing.branches,
   }
 }

@@ -5,7 +5,8 @@ import { translate } from '@tandem/numbers/translate.ts'
 import { type Calling, identityOf, trunkAttempts } from './attempts.ts'
 import { brief, type Circumstances } from './circumstances.ts'
 import { blockOf } from './compile-users.ts'
-import { ringUser } from './ring-user.ts'
+import { ringUnassigned, withFailover } from './ring-failover.ts'
+import { type Ringing, ringUser } from './ring-user.ts'
 import { selectTrunks } from './select-trunks.ts'
 import type { RoutedTrunk, RoutedUser, RoutingTable } from './table.ts'
 
@@ -24,6 +25,11 @@ export function routeFromTrunk(
   const user = number === undefined ? undefined : table.dids.get(number)
   if (question.onBehalfOf !== undefined) return passOn(arriving, table.users.get(question.onBehalfOf), table, c)
   if (user !== undefined) return toUser(arriving, user, table, c)
+  const ours = number === undefined ? undefined : table.inventory.find(number)
+  if (number !== undefined && ours !== undefined) {
+    const ringing = ringUnassigned(number, ours, { calling: callingOf(arriving), seed: question.callId }, table, c)
+    return putThrough(ringing, arriving, table)
+  }
   c.note?.('destination', brief(number ?? written), 'no-match', 'is no DID of ours')
   return passThrough(arriving, table, c)
 }
@@ -102,7 +108,15 @@ function callingOf({ caller, question }: Arrival): Calling {
 
 function toUser(arrival: Arrival, user: RoutedUser, table: RoutingTable, c: Circumstances): RouteDecision {
   c.note?.('destination', `user ${user.name}`, 'matched', `has ${arrival.number}`)
-  const ringing = ringUser(user, { calling: callingOf(arrival), seed: arrival.question.callId }, table, c)
+  const arriving = { calling: callingOf(arrival), seed: arrival.question.callId }
+  const ringing = ringUser(user, arriving, table, c)
+  const { number } = arrival
+  if (ringing.kind === 'ring' && ringing.user === user && number !== undefined)
+    withFailover(ringing.branches, user, number, table.inventory.find(number), arriving, table, c)
+  return putThrough(ringing, arrival, table)
+}
+
+function putThrough(ringing: Ringing, arrival: Arrival, table: RoutingTable): RouteDecision {
   if (ringing.kind === 'refused') return refuse(arrival, table, ringing.status, ringing.reason)
   return {
     kind: 'route',
@@ -111,7 +125,7 @@ function toUser(arrival: Arrival, user: RoutedUser, table: RoutingTable, c: Circ
     dialled: arrival.dialled,
     ...normalisedOf(arrival),
     caller: arrival.caller,
-    callee: identityOf(ringing.user),
+    callee: ringing.user === undefined ? { number: arrival.number ?? arrival.dialled } : identityOf(ringing.user),
     branches: ringing.branches,
   }
 }
@@ -155,6 +169,8 @@ function out(
       selection.kind === 'chosen' ? 'it would go back where it came from' : `${authority.owner} has no usage for it`
     return refuse(arrival, table, 403, `The call to ${number} may not go on to the telephone network: ${why}.`)
   }
+  const attempts = trunkAttempts(picks, number, callingOf(arrival), c)
+  if (attempts.length === 0) return refuse(arrival, table, 403, 'No trunk lets the caller be shown.')
   return {
     kind: 'route',
     revision: table.revision,
@@ -164,7 +180,7 @@ function out(
     usage: first.usage,
     caller: arrival.caller,
     callee: { number },
-    branches: [{ role: 'callee', delayMs: 0, attempts: trunkAttempts(picks, number, callingOf(arrival), c) }],
+    branches: [{ role: 'callee', delayMs: 0, attempts }],
   }
 }
 

@@ -10,7 +10,7 @@ const ringMs = 60_000
 const mostForwardings = 8
 
 export type Ringing =
-  | { readonly kind: 'ring'; readonly branches: Branch[]; readonly user: RoutedUser }
+  | { readonly kind: 'ring'; readonly branches: Branch[]; readonly user: RoutedUser | undefined }
   | { readonly kind: 'refused'; readonly status: 403 | 404 | 482; readonly reason: string }
 
 /** A call that is being put through to a user. */
@@ -46,7 +46,7 @@ function forwardOut(
   c: Circumstances,
 ): Ringing {
   c.note?.('destination', `user ${user.name}`, 'note', `forwards every call to ${number}`)
-  const calling = divert(arriving.calling, user, 'unconditional', table)
+  const calling = divert(arriving.calling, user.did ?? user.name, 'unconditional', table)
   const branch = outBranch('forward', number, user.policy.forward, { ...arriving, calling }, 0, table, c)
   if (branch !== undefined) return { kind: 'ring', user, branches: [branch] }
   const reason = `${user.name} forwards calls to ${number}, which ${user.policy.forward.owner} does not allow.`
@@ -74,7 +74,7 @@ function mobileBranch(user: RoutedUser, mobile: string, arriving: Arriving, tabl
     c.note?.('destination', `mobile of ${user.name}`, 'skipped', 'it is the one that calls')
     return undefined
   }
-  const calling = divert(arriving.calling, user, 'follow-me', table)
+  const calling = divert(arriving.calling, user.did ?? user.name, 'follow-me', table)
   const branch = outBranch('mobile', mobile, user.policy.ring, { ...arriving, calling }, 0, table, c)
   c.note?.(
     'destination',
@@ -96,7 +96,7 @@ function noAnswerBranch(
     return { role: 'forward', delayMs: user.afterMs, attempts: [{ kind: 'user', user: target.user, ringMs }] }
   }
   if (target === undefined) return undefined
-  const calling = divert(arriving.calling, user, 'no-answer', table)
+  const calling = divert(arriving.calling, user.did ?? user.name, 'no-answer', table)
   return outBranch('forward', target.number, user.policy.forward, { ...arriving, calling }, user.afterMs, table, c)
 }
 
@@ -111,11 +111,12 @@ function outBranch(
 ): Branch | undefined {
   const selection = selectTrunks(number, authority, table, seed, c)
   if (selection.kind !== 'chosen') return undefined
-  return { role, delayMs, attempts: trunkAttempts(selection.picks, number, calling, c) }
+  const attempts = trunkAttempts(selection.picks, number, calling, c)
+  return attempts.length === 0 ? undefined : { role, delayMs, attempts }
 }
 
 /** RFC 5806 4: who the call was for and why it goes on. */
-function divert(calling: Calling, user: RoutedUser, reason: string, table: RoutingTable): Calling {
+export function divert(calling: Calling, of: string, reason: string, table: RoutingTable): Calling {
   if (calling.diversion !== undefined) return calling
-  return { ...calling, diversion: `<sip:${user.did ?? user.name}@${table.domain}>;reason=${reason}` }
+  return { ...calling, diversion: `<sip:${of}@${table.domain}>;reason=${reason}` }
 }

@@ -29,6 +29,7 @@ export function selectTrunks(
 ): Selection {
   const picks: Pick[] = []
   let closed: RoutedRoute | undefined
+  let fitting: RoutedRoute | undefined
   for (const usage of authority.usages) {
     const taken: RoutedRoute[] = []
     for (const route of usage.routes) {
@@ -36,9 +37,12 @@ export function selectTrunks(
       if (fit === 'open') taken.push(route)
       else if (fit === 'closed') closed ??= route
     }
-    for (const route of byWeight(taken, seed)) addTrunks(picks, route, usage.name, number, circumstances)
+    if (taken[0] !== undefined) fitting ??= taken[0]
+    for (const route of byWeight(taken, seed)) addTrunks(picks, route, usage.name, number, seed, circumstances)
   }
   if (picks.length > 0) return { kind: 'chosen', picks: demote(picks, circumstances) }
+  // A route fits, but none of its trunks is used at this time.
+  closed ??= fitting
   if (closed !== undefined) return { kind: 'closed', route: closed }
   return whyNot(number, authority, table, circumstances)
 }
@@ -62,9 +66,16 @@ function fits(route: RoutedRoute, number: string, usage: string, { now, note }: 
   return 'open'
 }
 
-function addTrunks(picks: Pick[], route: RoutedRoute, usage: string, number: string, c: Circumstances): void {
+function addTrunks(
+  picks: Pick[],
+  route: RoutedRoute,
+  usage: string,
+  number: string,
+  seed: string,
+  c: Circumstances,
+): void {
   const item = (trunk: RoutedTrunk) => `route ${route.name}, trunk ${trunk.name}`
-  for (const trunk of inOrder(route, number, c)) {
+  for (const trunk of inOrder(route, number, seed, c)) {
     if (picks.some((pick) => pick.trunk === trunk)) {
       c.note?.('selection', item(trunk), 'skipped', 'has an earlier place in the plan')
       continue
@@ -74,16 +85,37 @@ function addTrunks(picks: Pick[], route: RoutedRoute, usage: string, number: str
   }
 }
 
-/** As listed, or the cheapest first; one without a price for the number comes last. */
-function inOrder(route: RoutedRoute, number: string, { now, note }: Circumstances): readonly RoutedTrunk[] {
-  if (route.select === 'order' || route.trunks.length < 2) return route.trunks
-  const priced = route.trunks.map((trunk) => ({ trunk, cost: trunk.cost?.of(number.slice(1), now) }))
-  for (const { trunk, cost } of priced) {
-    const detail = cost === undefined ? 'no price for this number: last' : `${cost} per further minute`
-    note?.('selection', `route ${route.name}, trunk ${trunk.name}`, 'note', detail)
+/** By priority, then the cheapest where the route asks for it, then a share by weight, else as listed. */
+function inOrder(
+  route: RoutedRoute,
+  number: string,
+  seed: string,
+  { now, note }: Circumstances,
+): readonly RoutedTrunk[] {
+  const item = (trunk: RoutedTrunk) => `route ${route.name}, trunk ${trunk.name}`
+  const open = route.trunks.filter((trunk) => {
+    if (trunk.windows === undefined || isOpen(trunk.windows, now)) return true
+    note?.('selection', item(trunk), 'skipped', `not at this time (${sayTime(trunk.windows, now)})`)
+    return false
+  })
+  if (open.length < 2) return open
+  const byCost = route.select === 'cost'
+  const ranked = open.map((trunk) => ({ trunk, cost: byCost ? trunk.cost?.of(number.slice(1), now) : 0 }))
+  if (byCost && note !== undefined) {
+    for (const { trunk, cost } of ranked) {
+      const detail = cost === undefined ? 'no price for this number: last' : `${cost} per further minute`
+      note('selection', item(trunk), 'note', detail)
+    }
   }
   const rank = (cost: number | undefined) => cost ?? Number.MAX_VALUE
-  return priced.sort((a, b) => rank(a.cost) - rank(b.cost)).map(({ trunk }) => trunk)
+  const before = (a: (typeof ranked)[number], b: (typeof ranked)[number]) =>
+    a.trunk.priority - b.trunk.priority || rank(a.cost) - rank(b.cost)
+  const weighed = open.every(({ weight }) => weight === 0)
+    ? ranked
+    : ranked
+        .map((each) => ({ ...each, key: draw(each.trunk.weight, `${seed} ${each.trunk.name}`) }))
+        .sort((a, b) => b.key - a.key)
+  return weighed.sort(before).map(({ trunk }) => trunk)
 }
 
 /** A trunk that is down may only seem so: it keeps a place at the end, so that the last resort is still tried. */
@@ -98,15 +130,16 @@ function demote(picks: readonly Pick[], { down, note }: Circumstances): readonly
 /** Routes come by priority; among equals that have weights, a share of the calls begins with each. */
 function byWeight(routes: readonly RoutedRoute[], seed: string): readonly RoutedRoute[] {
   if (routes.length < 2 || routes.every((route) => route.weight === 0)) return routes
-  const draw = (route: RoutedRoute) => {
-    // Sampling by u^(1/w): the largest comes first with a chance in proportion to its weight.
-    const share = (hash(`${seed} ${route.name}`) + 1) / 2 ** 32
-    return route.weight === 0 ? -1 : share ** (1 / route.weight)
-  }
   return routes
-    .map((route) => ({ route, key: draw(route) }))
+    .map((route) => ({ route, key: draw(route.weight, `${seed} ${route.name}`) }))
     .sort((a, b) => a.route.priority - b.route.priority || b.key - a.key)
     .map(({ route }) => route)
+}
+
+/** Sampling by u^(1/w): the largest comes first with a chance in proportion to its weight. */
+function draw(weight: number, seed: string): number {
+  const share = (hash(seed) + 1) / 2 ** 32
+  return weight === 0 ? -1 : share ** (1 / weight)
 }
 
 /** FNV-1a with a final mix, below 2^32 - 1. */

@@ -1,6 +1,7 @@
 import type { DialPlan } from '@tandem/numbers/dial-plan.ts'
 import type { Pattern } from '@tandem/numbers/pattern.ts'
 import type { Translations } from '@tandem/numbers/translate.ts'
+import type { Inventory } from './inventory.ts'
 import type { TimeWindows } from './time-windows.ts'
 import type { VendorCost } from './vendor-cost.ts'
 
@@ -18,6 +19,11 @@ export type RoutedTrunk = {
   /** For calls that arrive on it. */
   readonly dialPlan: DialPlan | undefined
   readonly did: 'request-uri' | 'to' | 'p-called-party-id'
+  /** Numbers that may be shown to this carrier; undefined = all. */
+  readonly callerId: CallerIdPolicy | undefined
+  readonly priority: number
+  readonly weight: number
+  readonly windows: TimeWindows | undefined
   /** Sees P-Asserted-Identity (RFC 3325). */
   readonly trusted: boolean
   /** Usages of calls that arrive on it and are for nobody here; none = PSTN to PSTN is refused. */
@@ -26,6 +32,12 @@ export type RoutedTrunk = {
   readonly noResponseMs: number
   readonly onlyTryingMs: number
   readonly cost: VendorCost | undefined
+}
+
+export type CallerIdPolicy = {
+  readonly allow: readonly Pattern[]
+  readonly otherwise: 'replace' | 'suppress' | 'reject'
+  readonly number: string | undefined
 }
 
 export type RoutedRoute = {
@@ -59,6 +71,11 @@ export type RoutedPolicy = {
   readonly ring: Authority
   /** The PSTN is not told who calls. */
   readonly suppress: boolean
+  /** Shown in place of the own number. */
+  readonly showAs: string | undefined
+  /** Other numbers that a phone may show. */
+  readonly mayShow: readonly Pattern[]
+  readonly otherwise: 'replace' | 'reject'
 }
 
 export type RoutedUser = {
@@ -72,6 +89,11 @@ export type RoutedUser = {
   readonly policy: RoutedPolicy
   /** What the PSTN is shown, E.164; undefined = anonymous. */
   readonly shows: string | undefined
+  /** Numbers that are the user's: DID, others of the inventory. */
+  readonly own: readonly string[]
+  readonly mayShow: readonly Pattern[]
+  /** Where emergency services call back, E.164. */
+  readonly callback: string | undefined
   readonly mobile: string | undefined
   readonly simultaneousRing: boolean
   readonly always: ForwardTarget | undefined
@@ -83,6 +105,7 @@ export type RoutedSite = {
   readonly name: string
   readonly dialPlan: DialPlan | undefined
   readonly elin: string | undefined
+  readonly callback: string | undefined
 }
 
 export type EmergencyRouting = {
@@ -114,6 +137,8 @@ export type RoutingTable = {
   readonly users: ReadonlyMap<string, RoutedUser>
   /** E.164 → who has it. */
   readonly dids: ReadonlyMap<string, RoutedUser>
+  /** What is ours, also where nobody has it. */
+  readonly inventory: Inventory
   /** `site extension` → who has it. */
   readonly extensions: ReadonlyMap<string, RoutedUser>
   /** Extensions that only one user of the whole enterprise has. */
