@@ -153,6 +153,17 @@ describe('the embedded relay', () => {
     assert.deepEqual(await back, rtp(2))
   })
 
+  test('a peer that hears at port 65535 has none for RTCP: nothing is sent there, nothing breaks', async () => {
+    const engine = relay()
+    const [alice, rtcp] = [await endpoint(), await endpoint()]
+    const { legB, toA } = call(engine, alice.port, 65_535, { address: '127.0.0.1', behindNat: true })
+    rtcp.socket.send(Buffer.from([0x80, 200, 0, 1, 0, 0, 0, 1]), toA + 1, '127.0.0.1')
+    alice.socket.send(rtp(1), toA, '127.0.0.1')
+    const until = performance.now() + 5000
+    while (legB.counts()?.sent.packets !== 1 && performance.now() < until) await new Promise((go) => setTimeout(go, 5))
+    assert.deepEqual([legB.counts()?.sent.packets, legB.counts()?.rtcpSent], [1, 0])
+  })
+
   test('on hold with 0.0.0.0 nothing is sent there', async () => {
     const engine = relay()
     const [alice, bob] = [await endpoint(), await endpoint()]

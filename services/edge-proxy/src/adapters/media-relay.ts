@@ -244,7 +244,8 @@ class RelayStream implements PairUser {
     this.#address = fromAddress
     this.#port = silent ? 0 : media.port
     this.#rtcpAddress = learns || media.rtcpAddress === undefined ? fromAddress : media.rtcpAddress
-    this.#rtcpPort = silent ? 0 : media.rtcpPort
+    // RTP at 65535 leaves no port for RTCP; a socket throws at 65536
+    this.#rtcpPort = silent || media.rtcpPort > 65_535 ? 0 : media.rtcpPort
   }
 
   rtp(packet: Buffer, from: RemoteInfo): void {
