@@ -234,3 +234,14 @@ test('NATS killed while records are taken in: nothing lost, nothing twice', asyn
   assert.deepEqual([sums.legs, sums.calls], [808, 404])
   assert.deepEqual(sums.ledger, sums.cost)
 })
+
+test('the calls of a user are listed with all their legs, also those that name no user', async () => {
+  const [userLeg, { user: _, ...trunkLeg }] = callOf(9000)
+  await end({ ...userLeg, user: 'walter' }, trunkLeg)
+  const found = await until('both legs', async () => {
+    const answer = await list({ user: 'walter' })
+    return answer.legs === 2 && answer
+  })
+  assert.deepEqual(found.cdrs.map((cdr) => cdr.legId).sort(), ['leg-9000-a', 'leg-9000-b'])
+  assert.equal((await list({ user: 'walter', trunk: 'itsp-a' })).legs, 1)
+})

@@ -117,7 +117,17 @@ function chosen(eb: ExpressionBuilder<Tables, 'billing.legs'>, choice: Choice) {
   const tests = [
     ...(choice.from === undefined ? [] : [sql<boolean>`started_at >= ${choice.from}::timestamptz`]),
     ...(choice.to === undefined ? [] : [sql<boolean>`started_at < ${choice.to}::timestamptz`]),
-    ...(choice.user === undefined ? [] : [eb('user_name', '=', choice.user)]),
+    // a leg to a trunk names no user: the calls of a user are those in which one of its legs takes part
+    ...(choice.user === undefined
+      ? []
+      : [
+          eb('call_id', 'in', (of) =>
+            of
+              .selectFrom('billing.legs')
+              .select('call_id')
+              .where('user_name', '=', choice.user as string),
+          ),
+        ]),
     ...(choice.trunk === undefined ? [] : [eb('trunk', '=', choice.trunk)]),
     ...(choice.callId === undefined ? [] : [eb('call_id', '=', choice.callId)]),
   ]
