@@ -25,18 +25,28 @@ export interface WhereCalled {
   readonly callback: string | undefined
 }
 
-/** Where the caller is without the location service: its static place, else that of the site it is inside of (L8). */
+/**
+ * Where the caller is without the location service (L8): its static place when it is at its own site, else that of the site
+ * it is inside of, else unknown: the address of a desk that the caller may not be at would be a false one.
+ */
 export function standingLocation(config: Configuration, caller: EmergencyCaller): WhereCalled {
   const user = caller.user === undefined ? undefined : config.users[caller.user]
   const callback = user?.did ?? elinOf(config, caller.insideSite)
-  const fixed = user?.location ?? undefined
+  const fixed = standsAtHome(config, user?.site, caller.insideSite) ? (user?.location ?? undefined) : undefined
   const ofSite = caller.insideSite === undefined ? undefined : (config.sites[caller.insideSite]?.location ?? undefined)
   const ref = fixed ?? ofSite
   const place = ref === undefined ? undefined : placeOf(config, ref)
   if (place === undefined) return { place: undefined, source: undefined, routeClass: 'screened', callback }
-  // L8: a place that is written down for somebody who is somewhere else now is not dispatched to unasked
+  // where nobody can tell whether the caller is there, somebody has to ask
   const routeClass = caller.insideSite === undefined ? 'screened' : 'direct'
   return { place, source: fixed === undefined ? 'site' : 'static', routeClass, callback }
+}
+
+/** True also when the user's site has no networks, so that nobody can tell. */
+function standsAtHome(config: Configuration, home: string | undefined, inside: string | undefined): boolean {
+  if (inside !== undefined) return inside === home
+  const site = home === undefined ? undefined : config.sites[home]
+  return site === undefined || site.networks.length === 0
 }
 
 export function answeredLocation(config: Configuration, answer: LocateAnswer, caller: EmergencyCaller): WhereCalled {
