@@ -53,7 +53,7 @@ export interface Wires {
    * Rejects when refused or not connected within 500 ms.
    */
   to(listener: string, transport: Wire['transport'], address: string, port: number): Promise<Wire>
-  /** Where a sip URI leads (address:port or A/AAAA; SRV later), from this listener. Rejects with a reason. */
+  /** Where a sip URI leads (RFC 3263), from this listener, in the order to try. Rejects with a reason, within 1 s. */
   toUri(listener: string, uri: SipUri): Promise<readonly Wire[]>
 }
 
@@ -87,8 +87,8 @@ export interface TrunkPath {
 }
 
 export interface Trunks {
-  /** The addresses of a trunk in the order to try; opens a connection where none is. Rejects with a reason, never hangs beyond 500 ms. */
-  paths(trunk: string): Promise<readonly TrunkPath[]>
+  /** The addresses of a trunk in the order to try, the same for one `call`; opens a connection where none is. Rejects with a reason, never hangs beyond 500 ms. */
+  paths(trunk: string, call?: string): Promise<readonly TrunkPath[]>
   /** Credentials that answer a 401/407 of this trunk, if it has any. */
   credentials(trunk: string): { readonly user: string; readonly password: string } | undefined
   health(trunk: string): 'up' | 'probing' | 'down' | 'drain'

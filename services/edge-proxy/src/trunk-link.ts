@@ -33,6 +33,10 @@ const DOUBT_MS = 5_000
 /** How long a stop waits for the carrier to take the registration back, ms. */
 const UNREGISTER_MS = 1_000
 const PATHS_MS = 500
+/** An order of addresses is kept for one attempt, ms. */
+const CALL_DRAWN_MS = 120_000
+const DRAWN_MS = 10_000
+const MAX_DRAWN = 4_096
 
 export class TrunkLink {
   readonly trunk: Trunk
@@ -41,6 +45,7 @@ export class TrunkLink {
   #state: HealthState = UNKNOWN_HEALTH
   /** Targets that did not answer their last probe go last. */
   readonly #silent = new Set<SipUri>()
+  readonly #drawn = new Map<string, { readonly paths: readonly TrunkPath[]; readonly untilMs: number }>()
   #roundTripMs: number | undefined
   #probeTimer: Timer | undefined
   #calls = 0
@@ -83,7 +88,22 @@ export class TrunkLink {
     this.#calls = Math.max(this.#calls - 1, 0)
   }
 
-  async paths(): Promise<TrunkPath[]> {
+  /**
+   * In the order to try. SRV weights are drawn anew for each call, once: the second path of a call must not be its
+   * first again. Without a call the order drawn holds for a while.
+   */
+  async paths(call?: string): Promise<readonly TrunkPath[]> {
+    const now = this.#parts.clock.now()
+    const known = this.#drawn.get(call ?? '')
+    if (known && known.untilMs > now && known.paths.every((p) => p.wire.alive)) return known.paths
+    const paths = await this.#draw()
+    if (this.#drawn.size >= MAX_DRAWN) for (const oldest of this.#drawn.keys()) if (this.#drawn.delete(oldest)) break
+    this.#drawn.delete(call ?? '')
+    this.#drawn.set(call ?? '', { paths, untilMs: now + (call === undefined ? DRAWN_MS : CALL_DRAWN_MS) })
+    return paths
+  }
+
+  async #draw(): Promise<TrunkPath[]> {
     const ordered = this.#targets.toSorted((a, b) => Number(this.#silent.has(a)) - Number(this.#silent.has(b)))
     const { clock } = this.#parts
     let timer: Timer | undefined
@@ -153,6 +173,7 @@ export class TrunkLink {
     const started = this.#parts.clock.now()
     const answer = await this.#send('OPTIONS', uri, PROBE_MS)
     const alive = answer !== undefined && provesAlive(answer.status, this.trunk.options.alive)
+    if (alive === this.#silent.has(uri)) this.#drawn.delete('')
     if (alive) {
       this.#silent.delete(uri)
       this.#roundTripMs = Math.round((this.#parts.clock.now() - started) * 10) / 10

@@ -52,10 +52,10 @@ export function createTrunks(parts: Parts): TrunksOwner {
   }
 
   return {
-    async paths(trunk) {
+    async paths(trunk, call) {
       const link = links.get(trunk)
       if (!link) throw new Error(`there is no trunk ${trunk}`)
-      return await link.paths()
+      return await link.paths(call)
     },
     credentials: secretOf,
     health: (trunk) => links.get(trunk)?.health ?? 'down',

@@ -1,26 +1,29 @@
 /** All listeners of the edge: follows the configuration, finds or opens the wire to an address. */
-import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { Listener } from '@tandem/config/defaults.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
 import type { SipUri } from '@tandem/sip/message/message.ts'
+import { defaultPort, hostHops, saidTransport, type Transport } from '../domain/next-hop.ts'
 import type { Clock, Wire, Wires } from '../edge.ts'
+import { createNameResolver } from './name-resolver.ts'
 import type { Inward, OpenListener } from './received.ts'
 import { openTcp, type StreamListener } from './tcp.ts'
 import { openTls } from './tls.ts'
 import { openUdp, type UdpListener } from './udp.ts'
 
-/** Names are asked for anew after that, ms. */
-const NAME_MS = 30_000
-const LOOKUP_MS = 2_000
-const MAX_NAMES = 10_000
+/** edge.md E5: from the URI to its addresses, NAPTR, SRV and A together, ms. */
+const RESOLVE_MS = 500
+const MAX_HOPS = 8
 
+type Hop = { readonly transport: Transport; readonly address: string; readonly port: number }
 type Open = { readonly configured: Listener; readonly open: UdpListener | StreamListener }
 
 export interface Listeners extends Wires {
   /** Opens what is new, closes what is gone; what did not change keeps its sockets. Rejects when one cannot be opened. */
   apply(listen: Readonly<Record<string, Listener>>): Promise<void>
   list(): readonly OpenListener[]
+  /** `address[:port]`; empty: those of the machine. */
+  useNameServers(servers: readonly string[]): void
   /** Listeners of other transports on the same address (and port, where there is one): one place for the peer. */
   twins(listener: string): readonly string[]
   close(): Promise<void>
@@ -29,7 +32,7 @@ export interface Listeners extends Wires {
 export function createListeners(parts: { clock: Clock; inward: Inward; env: Environment }): Listeners {
   const { clock, inward, env } = parts
   const opened = new Map<string, Open>()
-  const names = new Map<string, { addresses: readonly string[]; until: number }>()
+  const names = createNameResolver(clock)
 
   const openOne = (listener: Listener): Promise<UdpListener | StreamListener> => {
     if (listener.transport === 'udp') return openUdp(listener, inward)
@@ -87,26 +90,39 @@ export function createListeners(parts: { clock: Clock; inward: Inward; env: Envi
     return 'wireTo' in listener ? listener.wireTo(address, port) : await listener.connect(address, port)
   }
 
-  const resolve = async (host: string, wanted: 4 | 6): Promise<readonly string[]> => {
-    const known = names.get(host)
-    if (known && known.until > clock.now()) return known.addresses
-    const found = await within(lookup(host, { all: true }), LOOKUP_MS, `${host}: no answer from DNS`)
+  /** Its own first: RFC 3263 4.1 leaves the choice among NAPTR-less targets to us. */
+  const supported = (name: string): Transport[] => {
+    const own = opened.get(name)?.open.transport ?? 'UDP'
+    const address = opened.get(name)?.configured.address
+    const beside = [...opened.values()].filter((o) => o.configured.address === address).map((o) => o.open.transport)
+    return [...new Set([own, ...beside])]
+  }
+
+  const hopsTo = async (name: string, uri: SipUri): Promise<Hop[]> => {
+    const host = uri.params.get('maddr') ?? uri.host
+    const bare = host.startsWith('[') ? host.slice(1, -1) : host
+    if (isIP(bare)) {
+      const transport = saidTransport(uri) ?? supported(name)[0] ?? 'UDP'
+      return [{ transport, address: bare, port: uri.port ?? defaultPort(transport) }]
+    }
+    const found = await hostHops(uri, host, { names, supported: supported(name), random: Math.random })
     // RFC 3263 4.2: A and AAAA; those of the listener's own family can be reached
-    const addresses = found.filter((f) => f.family === wanted).map((f) => f.address)
-    if (addresses.length === 0) throw new Error(`${host}: no IPv${wanted} address`)
-    if (names.size >= MAX_NAMES) names.clear()
-    names.set(host, { addresses, until: clock.now() + NAME_MS })
-    return addresses
+    const family = (opened.get(name)?.configured.address ?? '').includes(':') ? 6 : 4
+    const of = await Promise.allSettled(found.slice(0, MAX_HOPS).map((hop) => names.addresses(hop.host, family)))
+    const hops = of.flatMap((result, i) => {
+      const { transport, port } = found[i] as (typeof found)[number]
+      return result.status === 'rejected' ? [] : result.value.map((address) => ({ transport, address, port }))
+    })
+    const failed = of.find((result) => result.status === 'rejected')
+    if (hops.length === 0) throw failed?.reason ?? new Error(`${host}: no IPv${family} address`)
+    return hops
   }
 
   const toUri = async (name: string, uri: SipUri): Promise<readonly Wire[]> => {
-    const transport = transportOf(uri, opened.get(name)?.open.transport ?? 'UDP')
-    const port = uri.port ?? (transport === 'TLS' ? 5061 : 5060)
-    const host = uri.params.get('maddr') ?? uri.host
-    const bare = host.startsWith('[') ? host.slice(1, -1) : host
-    const family = (opened.get(name)?.configured.address ?? '').includes(':') ? 6 : 4
-    const addresses = isIP(bare) ? [bare] : await resolve(bare, family)
-    const tried = await Promise.allSettled(addresses.slice(0, 8).map((address) => to(name, transport, address, port)))
+    const hops = await within(hopsTo(name, uri), RESOLVE_MS, `${uri.host}: no answer from DNS`)
+    const tried = await Promise.allSettled(
+      hops.slice(0, MAX_HOPS).map((hop) => to(name, hop.transport, hop.address, hop.port)),
+    )
     const wires = tried.filter((t) => t.status === 'fulfilled').map((t) => t.value)
     if (wires.length > 0) return wires
     throw tried.find((t) => t.status === 'rejected')?.reason ?? new Error(`${uri.host}: nowhere to go`)
@@ -116,22 +132,16 @@ export function createListeners(parts: { clock: Clock; inward: Inward; env: Envi
     apply,
     to,
     toUri,
+    useNameServers: names.use,
     twins,
     list: () => [...opened.values()].map((o) => o.open),
     async close() {
       const all = [...opened.values()]
       opened.clear()
+      names.close()
       await Promise.all(all.map((o) => o.open.close()))
     },
   }
-}
-
-/** RFC 3263 4.1: the transport parameter, else TLS for sips, else that of the listener that is meant to be used. */
-function transportOf(uri: SipUri, otherwise: Wire['transport']): Wire['transport'] {
-  const said = uri.params.get('transport')?.toUpperCase()
-  if (uri.scheme === 'sips' || said === 'TLS') return 'TLS'
-  if (said === 'TCP' || said === 'UDP') return said
-  return otherwise
 }
 
 function same(a: Listener, b: Listener | undefined): boolean {
