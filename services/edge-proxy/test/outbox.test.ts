@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import type { Bus } from '@tandem/bus/bus.ts'
 import { BillingStored } from '@tandem/contracts/billing.ts'
@@ -128,4 +129,26 @@ test('what billing never confirms is published again, and the stream takes no se
   billing.tell(BillingStored, { legIds: ['again-1'] })
   await eventually(() => outbox.size() === 0, 'forgotten at last')
   await outbox.close()
+})
+
+test('a disk that refuses ends nothing: records go out from memory, and are written when it takes them again', async () => {
+  const stream = reader('billing-refused')
+  const outbox = open('refused')
+  const disk = new DatabaseSync(join(folder, 'refused', 'outbox.db'))
+  const refuse = (what: string) =>
+    `CREATE TRIGGER no_${what} BEFORE ${what} ON leg BEGIN SELECT RAISE(ABORT, 'full'); END`
+  for (const what of ['INSERT', 'UPDATE', 'DELETE']) disk.exec(refuse(what))
+  for (let i = 0; i < 20; i++) outbox.put(legRecordOf(`refused-${i}`), undefined)
+  const mine = () => stream.legs.filter((leg) => leg.startsWith('refused-'))
+  await eventually(() => mine().length === 20, 'all come although none could be written')
+  billing.tell(BillingStored, { legIds: mine().slice(0, 5) })
+  await eventually(() => outbox.size() === 15, 'what billing has is forgotten from memory')
+  for (const what of ['INSERT', 'UPDATE', 'DELETE']) disk.exec(`DROP TRIGGER no_${what}`)
+  const rows = () => Number((disk.prepare('SELECT count(*) AS n FROM leg').get() as { n: number }).n)
+  await eventually(() => rows() === 15, 'the others are written')
+  billing.tell(BillingStored, { legIds: mine() })
+  await eventually(() => outbox.size() === 0 && rows() === 0, 'all are forgotten')
+  await outbox.close()
+  disk.close()
+  assert.equal(new Set(mine()).size, mine().length, 'none came twice')
 })

@@ -26,6 +26,8 @@ const IN_FLIGHT = 256
 const BATCH = 512
 /** Published, but billing has not said that it has it: told again after this, ms. */
 const AGAIN_MS = 60_000
+/** Rows that the disk refuses are tried again after this, ms. */
+const UNWRITABLE_MS = 1000
 const BACK_OFF_MS = [100, 250, 500, 1000, 2000] as const
 /** Pages of the write-ahead log after which it is folded into the database. */
 const CHECKPOINT_PAGES = 4000
@@ -71,6 +73,10 @@ class SqliteOutbox implements Outbox {
   /** Rows of this turn, not written yet. */
   #fresh: Row[] = []
   #flushing: NodeJS.Immediate | undefined
+  /** The disk refuses: tried again when this fires. */
+  #unwritable: NodeJS.Timeout | undefined
+  /** So many of `#fresh` were given to the stream without having been written. */
+  #offered = 0
   /** Written, not synced; then ready to be published. */
   #unsynced: Row[] = []
   #syncTimer: NodeJS.Timeout | undefined
@@ -127,7 +133,8 @@ class SqliteOutbox implements Outbox {
   put(record: LegRecord, traceparent: string | undefined): void {
     this.#fresh.push({ leg: record.legId, seq: record.seq, body: JSON.stringify(record), trace: traceparent ?? null })
     this.#size++
-    this.#flushing ??= setImmediate(() => this.#flush())
+    // while the disk refuses, one timer tries for all of them
+    if (this.#unwritable === undefined) this.#flushing ??= setImmediate(() => this.#flush())
   }
 
   size(): number {
@@ -142,6 +149,7 @@ class SqliteOutbox implements Outbox {
     clearInterval(this.#againTimer)
     clearTimeout(this.#retryTimer)
     clearTimeout(this.#syncTimer)
+    clearTimeout(this.#unwritable)
     clearImmediate(this.#flushing)
     await this.#stopHearing()
     closeSync(this.#log)
@@ -154,18 +162,21 @@ class SqliteOutbox implements Outbox {
     const rows = this.#fresh
     if (rows.length === 0 || this.#closed) return
     this.#fresh = []
-    try {
-      this.#db.exec('BEGIN')
+    const written = this.#transaction(() => {
       for (const row of rows) this.#insert.run(row.leg, row.seq, row.body, row.trace)
-      this.#db.exec('COMMIT')
-    } catch (error) {
-      // a full disk: keep them in memory and try again; nothing else can be done with them
-      this.#parts.log.error({ err: error, rows: rows.length }, 'the outbox cannot be written')
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      this.#fresh = [...rows, ...this.#fresh]
-      setTimeout(() => this.#flush(), 1000).unref()
+    })
+    if (!written) {
+      // a full disk: they stay in memory until they can be written, and go to the stream from there, each once
+      this.#fresh = rows
+      this.#unwritable ??= setTimeout(() => {
+        this.#unwritable = undefined
+        this.#flush()
+      }, UNWRITABLE_MS).unref()
+      for (; this.#offered < rows.length; this.#offered++) this.#ready.push(rows[this.#offered] as Row)
+      this.#publish()
       return
     }
+    this.#offered = 0
     this.#written += rows.length
     for (const row of rows) this.#unsynced.push(row)
     this.#syncTimer ??= setTimeout(() => this.#sync(), SYNC_MS)
@@ -201,9 +212,35 @@ class SqliteOutbox implements Outbox {
   }
 
   #refill(): void {
-    const rows = this.#waiting.all(BATCH) as unknown as Row[]
+    let rows: Row[] = []
+    // not read: what waits is tried again with what is stale
+    if (!this.#careful(() => (rows = this.#waiting.all(BATCH) as unknown as Row[]))) return
     this.#more = rows.length === BATCH
     this.#ready = rows
+  }
+
+  /** False: the disk or SQLite refused. It is logged, nothing is half done, and the calls go on. */
+  #transaction(work: () => void): boolean {
+    return this.#careful(() => {
+      this.#db.exec('BEGIN')
+      work()
+      this.#db.exec('COMMIT')
+    })
+  }
+
+  #careful(work: () => void): boolean {
+    try {
+      work()
+      return true
+    } catch (error) {
+      this.#parts.log.error({ err: error, unwritten: this.#fresh.length }, 'the outbox cannot be used')
+      try {
+        if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+      } catch {
+        // what it was in has ended already
+      }
+      return false
+    }
   }
 
   #send(row: Row): void {
@@ -234,9 +271,10 @@ class SqliteOutbox implements Outbox {
     const legs = this.#noted
     this.#noted = []
     const now = Date.now()
-    this.#db.exec('BEGIN')
-    for (const leg of legs) this.#published.run(now, leg)
-    this.#db.exec('COMMIT')
+    // not noted: they are told once more, and the stream refuses them
+    this.#transaction(() => {
+      for (const leg of legs) this.#published.run(now, leg)
+    })
     this.#written += legs.length
     this.#checkpoint()
     this.#publish()
@@ -263,18 +301,38 @@ class SqliteOutbox implements Outbox {
     // its row may be of this very turn
     this.#flush()
     let gone = 0
-    this.#db.exec('BEGIN')
-    for (const leg of legs) gone += Number(this.#forget.run(leg).changes)
-    this.#db.exec('COMMIT')
+    const forgotten = this.#transaction(() => {
+      for (const leg of legs) gone += Number(this.#forget.run(leg).changes)
+    })
+    // else they are told again, and billing says again that it has them
+    if (!forgotten) gone = 0
+    if (this.#fresh.length > 0) gone += this.#dropUnwritten(legs)
     this.#size -= gone
     this.#written += gone
     this.#checkpoint()
   }
 
+  /** Rows that the disk has refused and that billing has all the same. */
+  #dropUnwritten(legs: readonly string[]): number {
+    const stored = new Set(legs)
+    const before = this.#fresh.length
+    let offered = 0
+    this.#fresh = this.#fresh.filter((row, i) => {
+      const stays = !stored.has(row.leg)
+      if (stays && i < this.#offered) offered++
+      return stays
+    })
+    this.#offered = offered
+    return before - this.#fresh.length
+  }
+
   #again(): void {
     if (this.#closed) return
-    const { changes } = this.#stale.run(Date.now() - this.#againMs)
-    if (Number(changes) === 0) return
+    let changes = 0
+    this.#careful(() => {
+      changes = Number(this.#stale.run(Date.now() - this.#againMs).changes)
+    })
+    if (changes === 0 && !this.#more) return
     this.#more = true
     this.#publish()
   }
@@ -282,7 +340,7 @@ class SqliteOutbox implements Outbox {
   #checkpoint(): void {
     if (this.#written < CHECKPOINT_PAGES) return
     this.#written = 0
-    this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    this.#careful(() => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'))
   }
 
   #settled(limitMs: number): Promise<void> {
