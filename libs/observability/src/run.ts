@@ -4,9 +4,28 @@ import type { Logger } from './log.ts'
 /** Longest time that a stop may take before the process ends anyway, ms. */
 const stopWithinMs = 10_000
 
-export function runService(log: Logger, start: () => Promise<{ stop(): Promise<void> }>): void {
+export interface RunOptions {
+  /**
+   * Once ready, an exception that nobody caught is logged and the process goes on: for a process whose end would end the
+   * calls of many others. Without it such an exception ends the process, to be started again.
+   */
+  readonly goesOn?: boolean
+}
+
+export function runService(
+  log: Logger,
+  start: () => Promise<{ stop(): Promise<void> }>,
+  options: RunOptions = {},
+): void {
   let stopping = false
   let started: { stop(): Promise<void> } | undefined
+  if (options.goesOn) {
+    // rejections that nobody handles come here too (Node's default for them is to throw)
+    process.on('uncaughtException', (error, origin) => {
+      log[started ? 'error' : 'fatal']({ alarm: 'uncaught', err: error, origin }, 'unexpected')
+      if (!started) stop('could not start', 1)
+    })
+  }
   const stop = (why: string, code: number): void => {
     if (stopping) return
     stopping = true

@@ -21,7 +21,7 @@ const node =
     .digest('hex')
     .slice(0, 10)}`
 
-runService(log, async () => {
+const start = async () => {
   const observability = await startObservability({ service, environment: process.env })
   let edge: EdgeService | undefined
   const { bus, connected } = connectLate({
@@ -51,4 +51,7 @@ runService(log, async () => {
       await observability.stop()
     },
   }
-})
+}
+
+// a call that stumbles must not end all others
+runService(log, start, { goesOn: true })
