@@ -24,6 +24,8 @@ export type Timer = { readonly timer: unique symbol } | object
 export interface Wire extends TransactionWire {
   /** TCP and TLS: no retransmissions (RFC 3261 17.1). */
   readonly reliable: boolean
+  /** UDP: where requests over 1300 bytes go, while it works (edge.md E1). */
+  large?: () => Wire | undefined
   /** UDP, TCP, TLS: as Via spells it. */
   readonly transport: 'UDP' | 'TCP' | 'TLS'
   /** Name of the listener in the configuration. */

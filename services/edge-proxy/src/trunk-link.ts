@@ -14,6 +14,7 @@ import { ALLOW } from './domain/screen.ts'
 import { afterProbe, type HealthState, provesAlive, UNKNOWN_HEALTH } from './domain/trunk-health.ts'
 import { refreshAfterMs, retryAfterMs } from './domain/trunk-registration.ts'
 import type { Clock, Timer, TrunkPath, Wire, Wires } from './edge.ts'
+import { createLargeRequests, type LargeRequests } from './large-requests.ts'
 
 export interface TrunkLinkParts {
   readonly node: string
@@ -46,6 +47,7 @@ export class TrunkLink {
   /** Targets that did not answer their last probe go last. */
   readonly #silent = new Set<SipUri>()
   readonly #drawn = new Map<string, { readonly paths: readonly TrunkPath[]; readonly untilMs: number }>()
+  #large: LargeRequests | undefined
   #roundTripMs: number | undefined
   #probeTimer: Timer | undefined
   #calls = 0
@@ -173,6 +175,7 @@ export class TrunkLink {
     const started = this.#parts.clock.now()
     const answer = await this.#send('OPTIONS', uri, PROBE_MS)
     const alive = answer !== undefined && provesAlive(answer.status, this.trunk.options.alive)
+    if (alive && this.trunk.transport === 'auto') void this.#offerTcp(uri)
     if (alive === this.#silent.has(uri)) this.#drawn.delete('')
     if (alive) {
       this.#silent.delete(uri)
@@ -183,7 +186,22 @@ export class TrunkLink {
 
   async #send(method: 'OPTIONS', uri: SipUri, limitMs: number): Promise<SipResponse | undefined> {
     const wire = await this.#wire(uri)
-    if (!wire || this.#closed) return undefined
+    return wire && (await this.#sendOn(wire, method, uri, limitMs))
+  }
+
+  async #offerTcp(uri: SipUri): Promise<void> {
+    const wire = await this.#wire(uri)
+    if (!wire || this.#closed) return
+    this.#large ??= createLargeRequests({
+      clock: this.#parts.clock,
+      wires: this.#parts.wires,
+      proves: async (tcp) => (await this.#sendOn(tcp, 'OPTIONS', uri, PROBE_MS)) !== undefined,
+    })
+    await this.#large.offer(wire)
+  }
+
+  async #sendOn(wire: Wire, method: 'OPTIONS', uri: SipUri, limitMs: number): Promise<SipResponse | undefined> {
+    if (this.#closed) return undefined
     const request = makeRequest({
       method,
       uri: target(uri),

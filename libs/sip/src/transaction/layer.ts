@@ -13,6 +13,7 @@ import {
   NonInviteClientMachine,
 } from './client-transaction.ts'
 import { type Clockwork, DEFAULT_TIMES } from './clockwork.ts'
+import { requestLarge } from './large-request.ts'
 import type { TransactionCounters } from './machine.ts'
 import {
   ackKey2543,
@@ -143,6 +144,14 @@ export class TransactionLayer {
    */
   request(request: SipRequest, wire: Wire, handlers: ClientHandlers): ClientTransaction {
     if (request.method === 'ACK') throw new Error('an ACK has no transaction: use ClientTransaction.ack or sendAck')
+    const large = wire.large?.()
+    if (large && writeMessage(request).length + VIA_BYTES > MAX_DATAGRAM) {
+      return requestLarge((on, h) => this.#send(request, on, h), request, large, wire, handlers)
+    }
+    return this.#send(request, wire, handlers)
+  }
+
+  #send(request: SipRequest, wire: Wire, handlers: ClientHandlers): ClientTransaction {
     const branch = flatten(MAGIC_COOKIE + this.#parts.random())
     request.headers.prepend('Via', viaValue(wire, branch))
     return this.#startClient(request, branch, wire, handlers)
@@ -316,6 +325,11 @@ export class TransactionLayer {
     }
   }
 }
+
+/** RFC 3261 18.1.1: larger than that, a request goes over a congestion controlled transport. */
+const MAX_DATAGRAM = 1300
+/** What our Via will add, about. */
+const VIA_BYTES = 100
 
 /** RFC 3261 9.1: the CANCEL completes by itself; what counts is the final response of the INVITE. */
 const IGNORE: ClientHandlers = { onResponse() {}, onTimeout() {}, onTransportError() {} }

@@ -105,6 +105,7 @@ class UdpWire implements Wire {
   readonly sentBy: string
   readonly name: string
   readonly flow: string
+  large?: () => Wire | undefined
   readonly #socket: Socket
   readonly #inward: Inward
 
