@@ -133,6 +133,8 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     const asked = urgent ? askUrgently(incoming, urgent) : ask(incoming)
     asked.catch((error: unknown) => {
       edge.log.error({ call: incoming.id, err: error }, 'a call could not be set up')
+      // it may have begun: its other legs, timers and ports go with it
+      calls.get(incoming.id)?.hangUp('internal error')
       refuse(incoming, 500)
     })
   }

@@ -177,13 +177,20 @@ export class B2bCall implements LegOwner, LegEvents {
     const run: Run = { what, role: this.#seed.plan.branches[effect.branch]?.role ?? 'callee', legs: [] }
     this.#runs[attempt] = run
     if (what.kind === 'user') return void this.#launchUser(attempt, run, what.user, effect.number)
-    this.#parts.edge.trunks.paths(what.trunk).then(
-      (paths) => this.#launchTrunk(attempt, run, what, paths, effect),
-      (error: unknown) => {
-        this.#parts.edge.log.warn({ trunk: what.trunk, why: String(error) }, 'no way to the trunk')
+    this.#parts.edge.trunks
+      .paths(what.trunk)
+      .then(
+        (paths) => this.#launchTrunk(attempt, run, what, paths, effect),
+        (error: unknown) => {
+          this.#parts.edge.log.warn({ trunk: what.trunk, why: String(error) }, 'no way to the trunk')
+          this.#launched(attempt, 0, 503)
+        },
+      )
+      .catch((error: unknown) => {
+        // without an INVITE no timer would ever take the call further
+        this.#parts.edge.log.error({ call: this.id, trunk: what.trunk, err: error }, 'an INVITE could not be made')
         this.#launched(attempt, 0, 503)
-      },
-    )
+      })
   }
 
   #launched(attempt: number, legs: number, status?: number, more = 0): void {
