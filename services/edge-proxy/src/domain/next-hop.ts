@@ -105,7 +105,10 @@ export function inSrvOrder(records: readonly SrvRecord[], random: () => number):
       const sum = left.reduce((n, r) => n + r.weight, 0)
       const drawn = random() * sum
       let running = 0
-      const at = left.findIndex((r) => (running += r.weight) >= drawn)
+      const at = left.findIndex((r) => {
+        running += r.weight
+        return running >= drawn
+      })
       ordered.push(...left.splice(Math.max(at, 0), 1))
     }
   }
