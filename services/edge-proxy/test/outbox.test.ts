@@ -152,3 +152,16 @@ test('a disk that refuses ends nothing: records go out from memory, and are writ
   disk.close()
   assert.equal(new Set(mine()).size, mine().length, 'none came twice')
 })
+
+test('what billing said while the edge was away is made up for', async () => {
+  const stream = reader('billing-missed')
+  const before = open('missed')
+  before.put(legRecordOf('missed-1'), undefined)
+  await eventually(() => stream.legs.includes('missed-1'), 'published')
+  await before.close()
+  await billing.record(BillingStored, { legIds: ['missed-1'] }, { messageId: 'stored:missed' })
+  const again = open('missed', { againMs: 100 })
+  assert.equal(again.size(), 1)
+  await eventually(() => again.size() === 0, 'forgotten')
+  await again.close()
+})

@@ -28,6 +28,10 @@ const BATCH = 512
 const AGAIN_MS = 60_000
 /** Rows that the disk refuses are tried again after this, ms. */
 const UNWRITABLE_MS = 1000
+/** What billing has said is kept in its stream this long; it is read again for so long, and not sooner again than, ms. */
+const STORED_KEPT_MS = 86_400_000
+const LISTEN_MS = 30_000
+const LISTEN_AGAIN_MS = 600_000
 const BACK_OFF_MS = [100, 250, 500, 1000, 2000] as const
 /** Pages of the write-ahead log after which it is folded into the database. */
 const CHECKPOINT_PAGES = 4000
@@ -43,7 +47,7 @@ export interface Outbox extends RecordBox {
 export interface OutboxParts {
   /** `<TANDEM_DATA>/edge`; made when it is not there. */
   readonly folder: string
-  readonly bus: Pick<Bus, 'recordText' | 'hear' | 'connected'>
+  readonly bus: Pick<Bus, 'recordText' | 'hear' | 'replay' | 'connected'>
   readonly log: Logger
   /** For tests: instead of a minute, ms. */
   readonly againMs?: number
@@ -332,10 +336,35 @@ class SqliteOutbox implements Outbox {
     this.#careful(() => {
       changes = Number(this.#stale.run(Date.now() - this.#againMs).changes)
     })
+    if (changes > 0) this.#listenBack()
     if (changes === 0 && !this.#more) return
     this.#more = true
     this.#publish()
   }
+
+  /**
+   * What billing said while nobody was listening here: the stream of records would refuse these rows for a week, and billing
+   * would never speak of them again.
+   */
+  #listenBack(): void {
+    if (this.#listening !== undefined || Date.now() < this.#listenNotBefore || !this.#parts.bus.connected) return
+    this.#listenNotBefore = Date.now() + LISTEN_AGAIN_MS
+    const ours = new Set<string>()
+    this.#careful(() => {
+      for (const { leg } of this.#db.prepare('SELECT leg FROM leg').iterate()) ours.add(leg as string)
+    })
+    const stop = this.#parts.bus.replay(BillingStored, { sinceMs: STORED_KEPT_MS }, ({ legIds }) => {
+      const known = legIds.filter((leg) => ours.delete(leg))
+      if (known.length > 0) this.#stored(known)
+    })
+    this.#listening = setTimeout(() => {
+      this.#listening = undefined
+      void stop()
+    }, LISTEN_MS).unref()
+  }
+
+  #listening: NodeJS.Timeout | undefined
+  #listenNotBefore = 0
 
   #checkpoint(): void {
     if (this.#written < CHECKPOINT_PAGES) return
