@@ -1,10 +1,13 @@
 import type { Bus } from '@tandem/bus/bus.ts'
 import { checkConfiguration } from '@tandem/config/check.ts'
+import type { Configuration } from '@tandem/config/defaults.ts'
+import { placeOf } from '@tandem/config/place.ts'
 import { deckFiles, type Revision, writeRevision } from '@tandem/config/revision.ts'
 import { RehearseConfiguration } from '@tandem/contracts/routing.ts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { configurationDiff } from '../../domain/configuration-diff.ts'
+import { decksToRehearse } from '../../domain/rehearsal.ts'
 import type { ConfigStore } from '../config-store.ts'
 import { Problem } from '../problem.ts'
 
@@ -107,19 +110,30 @@ async function plan(bus: Bus, store: ConfigStore, body: ProposalBody): Promise<P
   const missing = deckFiles(checked.configuration).filter((f) => body.decks?.[f] === undefined)
   if (missing.length > 0)
     throw new Problem(422, 'Rate deck missing', `send the text of ${missing.join(', ')} in "decks"`, { missing })
+  const { decks, left } = decksToRehearse(checked.configuration, body.decks ?? {})
   const candidate: Revision = {
     revision: (store.current()?.revision.revision ?? 0) + 1,
     by: 'plan',
     at: new Date().toISOString(),
     why: 'plan',
     source: body.source,
-    decks: {},
+    decks,
   }
   const tests = await rehearse(bus, candidate)
   return {
     changes: configurationDiff(store.current()?.configuration, checked.configuration),
-    warnings: [...checked.warnings],
+    warnings: [...checked.warnings, ...left.map((file) => tooLarge(checked.configuration, file, body.source))],
     tests,
+  }
+}
+
+function tooLarge({ rateDecks }: Configuration, file: string, source: ProposalBody['source']) {
+  const [name = file] = Object.entries(rateDecks).find(([, d]) => d.kind === 'per-minute' && d.file === file) ?? []
+  return {
+    ...placeOf(source, ['rateDecks', name, 'file']),
+    path: `rateDecks.${name}.file`,
+    message: `${file} is too large to be sent to the rehearsal`,
+    instead: 'The test cases ran without its prices; apply uses them.',
   }
 }
 
