@@ -20,7 +20,7 @@ export function blank(text: string): string {
   return text
     .replace(/^((?:Proxy-)?Authorization[ \t]*:[ \t]*\w+)[^\r\n]*(?:\r\n[ \t][^\r\n]*)*/gim, '$1 [left out]')
     .replace(/^(a=crypto:\d+ \S+ inline:)[^\r\n]*/gm, '$1[left out]')
-    .replace(/<(\w+:)?presence\b(?=[\s>])[\s\S]*?(?:<\/\1?presence>|$)/g, leaveOutPlace)
+    .replace(/<([\w.-]+:)?presence\b(?=[\s>])[\s\S]*?(?:<\/\1?presence>|$)/g, leaveOutPlace)
 }
 
 function leaveOutPlace(body: string): string {
