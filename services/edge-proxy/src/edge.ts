@@ -55,6 +55,8 @@ export interface Wires {
    * Rejects when refused or not connected within 500 ms.
    */
   to(listener: string, transport: Wire['transport'], address: string, port: number): Promise<Wire>
+  /** Listeners of other transports on the same address (and port, where there is one): one place for the peer. */
+  twins(listener: string): readonly string[]
   /** Where a sip URI leads (RFC 3263), from this listener, in the order to try. Rejects with a reason, within 1 s. */
   toUri(listener: string, uri: SipUri): Promise<readonly Wire[]>
 }

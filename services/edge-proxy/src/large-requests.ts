@@ -14,7 +14,7 @@ export interface LargeRequests {
 
 export function createLargeRequests(parts: {
   clock: Clock
-  wires: Pick<Wires, 'to'>
+  wires: Pick<Wires, 'to' | 'twins'>
   /** An OPTIONS over that wire got its answer. */
   proves: (wire: Wire) => Promise<boolean>
 }): LargeRequests {
@@ -28,8 +28,9 @@ export function createLargeRequests(parts: {
       if (proved.get(peer)?.alive && udp.large) return
       try {
         const tcp = await parts.wires.to(udp.listener, 'TCP', udp.remoteAddress, udp.remotePort)
-        // a listener at another address must not show itself to this carrier
-        if (tcp.localAddress !== udp.localAddress || !(await parts.proves(tcp))) throw new Error('no SIP over TCP')
+        // edge.md E10: a listener for phones must not show itself to a carrier
+        const own = parts.wires.twins(udp.listener).includes(tcp.listener)
+        if (!own || !(await parts.proves(tcp))) throw new Error('no SIP over TCP')
         proved.set(peer, tcp)
         udp.large = () => (proved.get(peer)?.alive ? proved.get(peer) : undefined)
       } catch {

@@ -24,8 +24,6 @@ export interface Listeners extends Wires {
   list(): readonly OpenListener[]
   /** `address[:port]`; empty: those of the machine. */
   useNameServers(servers: readonly string[]): void
-  /** Listeners of other transports on the same address (and port, where there is one): one place for the peer. */
-  twins(listener: string): readonly string[]
   close(): Promise<void>
 }
 
