@@ -7,6 +7,8 @@ type Span = { first: number; last: number; at: Path; single: boolean }
 
 export function inventoryProblems(d: ConfigurationDocument, found: Findings): void {
   const owners = new Map(Object.entries(d.users).flatMap(([name, u]) => (u.did ? [[u.did, name] as const] : [])))
+  const users = new Set(Object.keys(d.users))
+  const policies = new Set(Object.keys(d.policies))
   const spans: Span[] = []
   for (const [i, entry] of (d.numbers ?? []).entries()) {
     const at = ['numbers', i]
@@ -15,7 +17,7 @@ export function inventoryProblems(d: ConfigurationDocument, found: Findings): vo
     spans.push(span)
     const owner = entry.number === undefined ? undefined : owners.get(entry.number)
     if (entry.user !== undefined) {
-      found.refer([...at, 'user'], entry.user, 'user', new Set(Object.keys(d.users)))
+      found.refer([...at, 'user'], entry.user, 'user', users)
       if (entry.range) found.problem([...at, 'user'], 'a range has many numbers, a user one', 'Write number: "+1…".')
       if (owner !== undefined && owner !== entry.user)
         found.problem(
@@ -28,13 +30,25 @@ export function inventoryProblems(d: ConfigurationDocument, found: Findings): vo
     if (entry.reserved && has !== undefined)
       found.problem([...at, 'reserved'], `${entry.number} is reserved, but ${has} has it`, 'Take one of the two away.')
     failover(d, entry, [...at, 'failover'], has, found)
-    found.refer([...at, 'policy'], entry.policy, 'policy', new Set(Object.keys(d.policies)))
+    found.refer([...at, 'policy'], entry.policy, 'policy', policies)
   }
   overlaps(spans, found)
-  for (const [did, name] of owners) {
-    const number = Number(did)
-    if (spans.some((s) => !s.single) && !spans.some((s) => s.first <= number && number <= s.last))
-      found.warn(['users', name, 'did'], `${did} is in none of numbers`, 'Add its range to numbers, or mend the DID.')
+  strays(owners, spans, found)
+}
+
+/** With ranges at hand, a DID outside of them is likely mistyped. One pass over both in order: there may be a million. */
+function strays(owners: ReadonlyMap<string, string>, spans: readonly Span[], found: Findings): void {
+  if (spans.every((s) => s.single)) return
+  const ranges = spans.filter((s) => !s.single).sort((a, b) => a.first - b.first)
+  const singles = new Set(spans.filter((s) => s.single).map((s) => s.first))
+  let at = 0
+  for (const { did, name, number } of [...owners]
+    .map(([did, name]) => ({ did, name, number: Number(did) }))
+    .sort((a, b) => a.number - b.number)) {
+    while (at < ranges.length && (ranges[at] as Span).last < number) at++
+    const range = ranges[at]
+    if (singles.has(number) || (range !== undefined && range.first <= number)) continue
+    found.warn(['users', name, 'did'], `${did} is in none of numbers`, 'Add its range to numbers, or mend the DID.')
   }
 }
 

@@ -24,11 +24,9 @@ export function callerIdentity(
   const { policy } = user
   if (privacy || policy.suppress) return { kind: 'shows', number: undefined }
   const number = asNumber(said, plan)
-  if (number === undefined || number === user.shows) return { kind: 'shows', number: user.shows }
-  if (user.own.includes(number)) {
-    // An alternate identity of the policy or the user goes before the DID, but another number of the user's stays.
-    return { kind: 'shows', number: number === user.did ? user.shows : number }
-  }
+  // An alternate identity of the user or the policy stands in place of the DID; another number of the user's stays.
+  if (number === undefined || number === user.shows || number === user.did) return { kind: 'shows', number: user.shows }
+  if (user.own.includes(number)) return { kind: 'shows', number }
   if ([...user.mayShow, ...policy.mayShow].some((pattern) => pattern.test(number))) {
     note?.('source', 'caller identity', 'matched', `${number} is on the allow-list of ${user.name}`)
     return { kind: 'shows', number }

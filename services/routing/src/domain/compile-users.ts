@@ -84,7 +84,7 @@ function compileUser(user: User, policy: RoutedPolicy, plans: ReadonlyMap<string
     dialPlan: user.dialPlan === null ? undefined : plans.get(user.dialPlan),
     policy,
     shows: policy.suppress ? undefined : (user.callerId ?? policy.showAs ?? user.did ?? undefined),
-    own: user.did === null ? nobody : [user.did],
+    own: nobody,
     mayShow: user.mayShow.length === 0 ? nobody : compilePatterns(user.mayShow),
     callback: user.emergencyCallback ?? user.did ?? undefined,
     mobile: user.mobile ?? undefined,

@@ -45,11 +45,15 @@ function inRange(ranges: readonly Range[], number: string): OurNumber | undefine
   return undefined
 }
 
+/** Ours, and nothing else to say: one for all of them. */
+const plainly: OurNumber = { reserved: false, failover: undefined, authority: undefined }
+
 function compileEntry(
   { failover, policy, reserved }: NumberEntry,
   users: ReadonlyMap<string, RoutedUser>,
   policies: ReadonlyMap<string, RoutedPolicy>,
 ): OurNumber {
+  if (!reserved && failover === null) return plainly
   const authority = policy === null ? undefined : policies.get(policy)?.forward
   if (failover === null) return { reserved, failover: undefined, authority }
   if (users.has(failover)) return { reserved, failover: { kind: 'user', user: failover }, authority }

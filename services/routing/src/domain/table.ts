@@ -89,7 +89,7 @@ export type RoutedUser = {
   readonly policy: RoutedPolicy
   /** What the PSTN is shown, E.164; undefined = anonymous. */
   readonly shows: string | undefined
-  /** Numbers that are the user's: DID, others of the inventory. */
+  /** Further numbers of the user, from the inventory. */
   readonly own: readonly string[]
   readonly mayShow: readonly Pattern[]
   /** Where emergency services call back, E.164. */
