@@ -11,6 +11,9 @@ import type { Registrations } from './registrations.ts'
 /** s; told with a 503 while draining. */
 export const RETRY_AFTER = '10'
 
+/** Refusals of what we do not understand or forward, not of what cannot be processed at all. */
+const BEARABLE: ReadonlySet<number> = new Set([406, 415, 420, 483])
+
 /** A part that answers requests of its methods; `inDialog` is asked first. */
 export interface RequestHandler {
   onRequest(transaction: ServerTransaction, wire: Wire, peer: Peer): void
@@ -89,7 +92,8 @@ export function createDispatch(parts: DispatchParts): (transaction: ServerTransa
   return (transaction, wire) => {
     const { request } = transaction
     const refusal = screen(request)
-    if (refusal) return refuse(transaction, refusal)
+    // location.md L1: what we do not support never stops a call for help
+    if (refusal && !(BEARABLE.has(refusal.status) && door.urgentAnywhere(request))) return refuse(transaction, refusal)
     // RFC 3261 12.2.2: a To tag means a dialog; one that we do not know gets 481
     if (toTag(request) !== undefined && request.method !== 'REGISTER') {
       if (parts.calls.onInDialog(transaction, wire) || parts.subscriptions.onInDialog?.(transaction, wire)) {

@@ -140,8 +140,8 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
   }
 
   const refuses = (request: SipRequest, peer: Peer, urgent: EmergencyDialled | undefined): Refusal | undefined => {
-    // RFC 3261 16.3 step 3
-    if (maxForwards(request) === 0) return { status: 483 }
+    // RFC 3261 16.3 step 3; a call for help is not stopped by it (location.md L1)
+    if (maxForwards(request) === 0 && urgent === undefined) return { status: 483 }
     // edge.md E10: what comes back as we sent it out has gone in a circle (RFC 3261 16.3 step 4)
     if (parts.dialogs.has(legKey(callId(request), fromTag(request) ?? ''))) return { status: 482 }
     if (peer.kind === 'unknown' && urgent === undefined) return { status: 403 }

@@ -175,7 +175,8 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
       caller: incoming.caller,
       plan,
       offer: offer.kind === 'sdp' ? offer : undefined,
-      maxForwards: maxForwards(request) ?? 70,
+      // 0 has come this far only with a call for help
+      maxForwards: maxForwards(request) || 70,
       passed: passInvite(request),
       span: incoming.span,
       context: incoming.context,

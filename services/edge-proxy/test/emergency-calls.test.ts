@@ -148,6 +148,18 @@ test('a description that nobody can read, or a session interval too small, does 
   await bare.hangUp()
 })
 
+test('a requirement that nobody knows does not stop 911, only other calls', async () => {
+  house.locate(located)
+  house.route((q) => plan([toTrunk('itsp-a', '+1911')], { emergency: true, dialled: q.dialled }))
+  const call = await house.alice.call('911', { headers: [['Require', 'foo']] })
+  await call.answered
+  const { request } = await house.itspA.nextInvite()
+  assert.equal(request.headers.get('require'), undefined)
+  await call.hangUp()
+  const refused = await house.alice.call('912065550100', { headers: [['Require', 'foo']] })
+  assert.equal((await refused.ended).status, 420)
+})
+
 test('with router, location service and the whole bus away 911 goes out within a second', async () => {
   told.length = 0
   await house.edge.nats.crash()

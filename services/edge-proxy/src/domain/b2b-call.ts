@@ -178,7 +178,7 @@ export class B2bCall implements LegOwner, LegEvents {
     this.#runs[attempt] = run
     if (what.kind === 'user') return void this.#launchUser(attempt, run, what.user, effect.number)
     this.#parts.edge.trunks
-      .paths(what.trunk)
+      .paths(what.trunk, this.id)
       .then(
         (paths) => this.#launchTrunk(attempt, run, what, paths, effect),
         (error: unknown) => {
