@@ -1,6 +1,7 @@
 /** Who plays in the demonstration: two carriers, two phones, and the emergency desk's webhook; all with real sockets. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { Configuration } from '@tandem/config/defaults.ts'
 import { findFile } from '@tandem/config/secrets.ts'
 import { type Itsp, startItsp } from '@tandem/testing/itsp.ts'
@@ -111,5 +112,10 @@ export async function startPhones(configuration: Configuration, secrets: Secrets
       `Add it to the loopback interface (macOS: sudo ifconfig lo0 alias ${ELSEWHERE}) and start again`,
     )
   })
-  return { alice, bob, close: async () => void (await Promise.all([alice.close(), bob.close()])) }
+  /** Phones that go say so: the edge keeps UDP bindings over a restart and would ring them again. */
+  const leave = async (phone: Phone): Promise<void> => {
+    await Promise.race([phone.unregister().catch(() => {}), setTimeout(1000, undefined, { ref: false })])
+    await phone.close()
+  }
+  return { alice, bob, close: async () => void (await Promise.all([leave(alice), leave(bob)])) }
 }

@@ -47,7 +47,11 @@ export function CallTable({
             data-call={c.callId}
           >
             <Table.Td>
-              <Badge color={c.emergency ? 'red' : colours[c.state]} variant={c.state === 'ended' ? 'light' : 'filled'}>
+              <Badge
+                miw="max-content"
+                color={c.emergency ? 'red' : colours[c.state]}
+                variant={c.state === 'ended' ? 'light' : 'filled'}
+              >
                 {c.emergency ? `911 ${c.state}` : outcome(c)}
               </Badge>
             </Table.Td>
@@ -66,7 +70,7 @@ export function CallTable({
               )}
             </Table.Td>
             <Table.Td>{through(c)}</Table.Td>
-            <Table.Td>{new Date(c.startedAt).toLocaleTimeString()}</Table.Td>
+            <Table.Td>{new Date(c.startedAt).toLocaleTimeString([], { hour12: false })}</Table.Td>
             <Table.Td ta="right" ff="monospace">
               {duration(c, now)}
             </Table.Td>
