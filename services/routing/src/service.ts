@@ -26,6 +26,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
   const { bus, log, clock } = deps
   let table: RoutingTable | undefined
   let down: ReadonlySet<string> = new Set()
+  let heard = false
   const health = new Map<string, TrunkHealth>()
   const stops: Stop[] = []
 
@@ -38,6 +39,13 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     }
     stops.push(bus.answer(ResolveRoute, decide))
     stops.push(bus.answer(ExplainRoute, (asked) => explainRoute(asked, table as RoutingTable, clock(), health)))
+    // Ready when the server has taken the subscriptions: a question before that would find nobody.
+    bus.flush().then(
+      () => {
+        heard = true
+      },
+      (error: unknown) => log.warn({ err: error }, 'subscriptions not confirmed'),
+    )
   }
 
   // From the stream, so that a router that starts later knows it too. One prober per trunk: its last word counts.
@@ -75,7 +83,11 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     }),
   )
   return {
-    ready: () => (table === undefined ? 'no configuration yet' : bus.connected ? undefined : 'not connected to NATS'),
+    ready: () => {
+      if (table === undefined) return 'no configuration yet'
+      if (!bus.connected) return 'not connected to NATS'
+      return heard ? undefined : 'subscribing'
+    },
     revision: () => table?.revision,
     stop: async () => {
       await Promise.allSettled(stops.map((stop) => stop()))
