@@ -254,6 +254,7 @@ class SqliteOutbox implements Outbox {
       () => {
         this.#flight.delete(row.leg)
         if (this.#closed) return
+        if (this.#failures > 0) this.#doubt()
         this.#failures = 0
         this.#noted.push(row.leg)
         this.#noting ??= setImmediate(() => this.#note())
@@ -328,6 +329,11 @@ class SqliteOutbox implements Outbox {
     })
     this.#offered = offered
     return before - this.#fresh.length
+  }
+
+  /** A server that was away may have lost what it had acknowledged (billing.md B2): all that waits is told once more. */
+  #doubt(): void {
+    if (this.#careful(() => void this.#stale.run(Date.now()))) this.#more = true
   }
 
   #again(): void {
