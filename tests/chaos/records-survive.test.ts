@@ -14,7 +14,7 @@ before(async () => {
   if (!skip) platform = await startPlatform()
 })
 after(async () => {
-  if (!skip) await platform.stop()
+  await platform?.stop()
 })
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))

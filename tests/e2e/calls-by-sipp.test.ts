@@ -11,7 +11,7 @@ before(async () => {
   if (!skip) platform = await startPlatform()
 })
 after(async () => {
-  if (!skip) assert.equal(await platform.stop(), 0)
+  if (platform) assert.equal(await platform.stop(), 0)
 })
 
 test('a user who dials an outside number by sipp, challenged with digest, is answered by a sipp carrier; each call has two legs and the carrier leg a price', {

@@ -66,8 +66,8 @@ before(async () => {
 })
 after(async () => {
   if (skip) return
-  await platform.stop()
-  await collector.close()
+  await platform?.stop()
+  await collector?.close()
 })
 
 test('one trace leads from the INVITE over the route decision to the priced CDR of both legs, and the API and the log name it', {

@@ -1,9 +1,9 @@
 /** calls, ladder, call */
 import type { Command } from 'commander'
-import colours from 'picocolors'
 import type { Api } from '../api/client.ts'
 import type { CallPage, CallView } from '../api/resources.ts'
 import { Failure } from '../failure.ts'
+import { colours } from '../print/colours.ts'
 import { partyName } from '../print/party.ts'
 import { table } from '../print/table.ts'
 import { clock, seconds } from '../print/times.ts'

@@ -1,8 +1,8 @@
 /** check, plan, apply, rollback */
 import type { Problem } from '@tandem/config/check.ts'
 import type { Command } from 'commander'
-import colours from 'picocolors'
 import type { Applied, Planned } from '../api/resources.ts'
+import { colours } from '../print/colours.ts'
 import type { CheckedFiles } from '../up/configuration.ts'
 import { ProblemFailure, problemLine } from '../up/problem-failure.ts'
 import { addApiCommand, addCommand, apiOf, type CommonOptions, print } from './command.ts'

@@ -1,9 +1,9 @@
 /** explain, trunks */
 import type { Explanation } from '@tandem/contracts/routing.ts'
 import type { Command } from 'commander'
-import colours from 'picocolors'
 import type { TrunkView } from '../api/resources.ts'
 import { Failure } from '../failure.ts'
+import { colours } from '../print/colours.ts'
 import { describeExplanation } from '../print/explanation.ts'
 import { table } from '../print/table.ts'
 import { clock } from '../print/times.ts'

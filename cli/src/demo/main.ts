@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import colours from 'picocolors'
+import { colours } from '../print/colours.ts'
 import { printFailure } from '../print/failure.ts'
 import { listen } from '../up/run-up.ts'
 import { startUp, type Up } from '../up/start-up.ts'

@@ -1,6 +1,7 @@
 /** The demonstration as it is told: steps with what was seen, one line each. A line is printed when it has been seen. */
-import colours from 'picocolors'
+
 import type { Api } from '../api/client.ts'
+import { colours } from '../print/colours.ts'
 import type { Carriers, Phones } from './cast.ts'
 
 export interface Stage extends Carriers, Phones {

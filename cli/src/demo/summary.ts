@@ -1,6 +1,7 @@
 /** What a newcomer wants to see after the calls: a ladder, and the priced CDRs. */
-import colours from 'picocolors'
+
 import { cdrTable } from '../commands/billing.ts'
+import { colours } from '../print/colours.ts'
 import { readCdrs } from './bill.ts'
 import type { Stage } from './stage.ts'
 

@@ -1,6 +1,6 @@
 /** The answer to "what would become of this call", for a person: from who calls to what each trunk is sent. */
 import type { ExplainPlace, ExplainStep, Explanation, RouteDecision } from '@tandem/contracts/routing.ts'
-import colours from 'picocolors'
+import { colours } from './colours.ts'
 
 const STAGES: Record<ExplainStep['stage'], string> = {
   source: 'Who calls',

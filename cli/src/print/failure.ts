@@ -1,5 +1,5 @@
-import colours from 'picocolors'
 import { Failure } from '../failure.ts'
+import { colours } from './colours.ts'
 
 /** Says what is wrong and what to do, on stderr; as an object with --json. Gives the exit status. */
 export function printFailure(error: unknown): number {

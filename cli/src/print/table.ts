@@ -1,6 +1,6 @@
 /** Plain aligned tables: no frames, so that they can be cut and grepped. */
 import Table from 'cli-table3'
-import colours from 'picocolors'
+import { colours } from './colours.ts'
 
 const NO_FRAME = Object.fromEntries(
   [

@@ -1,5 +1,5 @@
 /** `tandem up` in the foreground: lines for a person (or JSON lines), signals, and the exit status. */
-import colours from 'picocolors'
+import { colours } from '../print/colours.ts'
 import { printFailure } from '../print/failure.ts'
 import { startUp, type Up } from './start-up.ts'
 
