@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { freePort, whyPortTaken } from '@tandem/testing/ports.ts'
+import { steadyPort, whyPortTaken } from '@tandem/testing/ports.ts'
 import type { CdrPage } from '../api/resources.ts'
 import { startUp, type Up } from '../up/start-up.ts'
 import { writeBenchConfiguration } from './calls-configuration.ts'
@@ -41,7 +41,7 @@ export async function startTandem(settings: TandemSettings): Promise<TandemSyste
     data: join(folder, 'data'),
     environment: {
       ...Object.fromEntries(kept),
-      TANDEM_API: `127.0.0.1:${await freePort()}`,
+      TANDEM_API: `127.0.0.1:${await steadyPort()}`,
       BENCH_PASSWORD: PASSWORD,
     },
     signal,
