@@ -458,6 +458,9 @@ function requestFailure(error: unknown): { kind: 'nobody' } | { kind: 'late' } |
   return { kind: 'nobody' }
 }
 
+/** For a whole handshake with a server, ms: the client's own default is 20 s. */
+const handshakeMs = 1500
+
 /** Connects and keeps the connection: reconnects for ever, waits for the first one too. */
 export async function connectBus(settings: BusSettings): Promise<Bus> {
   const creds = settings.credsDir ? await readFile(`${settings.credsDir}/${settings.service}.creds`) : undefined
@@ -469,6 +472,8 @@ export async function connectBus(settings: BusSettings): Promise<Bus> {
     reconnectTimeWait: 250,
     reconnectJitter: 250,
     waitOnFirstConnect: true,
+    // a server that dies between INFO and PONG leaves the client waiting for this long, not for the PONG's failure
+    timeout: handshakeMs,
     pingInterval: 5000,
     maxPingOut: 2,
     ignoreClusterUpdates: false,
