@@ -39,7 +39,13 @@ test('the process waits for the bucket, says when it is ready, and ends cleanly 
     const bytes = writeRevision({ ...revision, source: [{ path: 'acme.yaml', text: acmeText }] })
     await (await console.bucket(CONFIG_BUCKET)).put(CONFIG_KEY, bytes)
     assert.equal((await said('configuration in force')).revision, 3)
-    assert.equal((await fetch(`http://127.0.0.1:${health}/readyz`)).status, 200)
+    // ready as soon as the server has taken the subscriptions
+    let status = 503
+    for (let tries = 0; status !== 200 && tries < 200; tries++) {
+      status = (await fetch(`http://127.0.0.1:${health}/readyz`)).status
+      if (status !== 200) await new Promise((done) => setTimeout(done, 25))
+    }
+    assert.equal(status, 200)
 
     const gone = once(main, 'exit')
     main.kill('SIGTERM')
