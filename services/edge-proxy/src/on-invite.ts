@@ -94,8 +94,9 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     },
     async close() {
       for (const call of [...calls.values()]) call.hangUp('the edge stops')
-      await given.outbox.close()
+      // first the media: the last counts of those calls go into their records
       await given.media.close()
+      await given.outbox.close()
     },
   }
 }

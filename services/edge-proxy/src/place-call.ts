@@ -161,7 +161,7 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
       direction: 'out',
       wire,
       peer: { address: wire.remoteAddress, behindNat: host !== wire.remoteAddress },
-      media: parts.media.openLeg(legId, false),
+      media: parts.media.openLeg({ legId, emergency: false, keying: 'off' }),
       sipCallId: random(),
       localTag: random(),
       attempt: 1,
@@ -181,14 +181,6 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
     binding: LiveBinding,
     handlers: ConstructorParameters<typeof OutInvite>[0]['handlers'],
   ): OutInvite => {
-    const offer = parseSdp(OFFER)
-    const nobody = parts.media.openLeg(`${leg.legId}-offer`, false)
-    if (offer.kind === 'sdp') {
-      nobody.relay(offer.sdp, { address: '192.0.2.1', behindNat: false }, leg.media, (text) => {
-        leg.said = text
-      })
-    }
-    nobody.close()
     const identity = identityOf({
       caller: { number: r.plan.normalised ?? r.facts.dialled, display: undefined, withheld: false },
       called: r.user,
@@ -197,7 +189,7 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
       tag: leg.localTag,
       trusted: true,
     })
-    return new OutInvite({
+    const invite = new OutInvite({
       edge,
       leg,
       uri: binding.contact.uriText,
@@ -206,12 +198,26 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
       routes: binding.path,
       maxForwards: 70,
       headers: [['Allow', ALLOW], ['Supported', 'timer'], ...identity.headers],
-      contentType: SDP_TYPE,
-      body: leg.said,
       credentials: undefined,
       timer: { interval: edge.config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
       cnonce: random,
       handlers,
+    })
+    offerTo(leg, invite)
+    return invite
+  }
+
+  /** An offer of our own, by a leg that nobody is behind. */
+  const offerTo = (leg: CallLeg, invite: OutInvite): void => {
+    const offer = parseSdp(OFFER)
+    if (offer.kind !== 'sdp') return
+    const nobody = parts.media.openLeg({ legId: `${leg.legId}-offer`, emergency: false, keying: 'off' })
+    nobody.offer(offer.sdp, { address: '192.0.2.1', behindNat: false }, leg.media, (text, why = 503) => {
+      nobody.close()
+      leg.said = text
+      // a leg without media is over before its phone rings; the handlers hear of it
+      if (text === undefined) setImmediate(() => invite.abandon(why))
+      else invite.carry({ body: text, contentType: SDP_TYPE })
     })
   }
 

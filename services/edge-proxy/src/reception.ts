@@ -83,7 +83,7 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
       direction: 'in',
       wire,
       peer: { address: wire.remoteAddress, behindNat: peer.kind !== 'trunk' && natted(request, wire) },
-      media: parts.media.openLeg(legId, emergency),
+      media: parts.media.openLeg({ legId, emergency, keying: 'off' }),
       sipCallId: callId(request),
       localTag: transaction.toTag,
       attempt: 1,

@@ -74,12 +74,12 @@ function call(
   b: number,
   peerA = plain,
 ): { legA: MediaLeg; legB: MediaLeg; toA: number; toB: number } {
-  const legA = engine.openLeg('a', false)
-  const legB = engine.openLeg('b', false)
+  const legA = engine.openLeg({ legId: 'a', emergency: false, keying: 'off' })
+  const legB = engine.openLeg({ legId: 'b', emergency: false, keying: 'off' })
   const ports: number[] = []
   const take = (text: string | undefined) => ports.push(Number(/m=audio (\d+)/.exec(text ?? '')?.[1]))
-  legA.relay(sdp(a), peerA, legB, take)
-  legB.relay(sdp(b), plain, legA, take)
+  legA.offer(sdp(a), peerA, legB, take)
+  legB.answer(sdp(b), plain, legA, take)
   legA.connect(legB)
   return { legA, legB, toB: ports[0] as number, toA: ports[1] as number }
 }
@@ -168,7 +168,7 @@ describe('the embedded relay', () => {
     const engine = relay()
     const [alice, bob] = [await endpoint(), await endpoint()]
     const { legA, legB, toB } = call(engine, alice.port, bob.port)
-    legA.relay(sdp(alice.port, { address: '0.0.0.0' }), plain, legB, () => {})
+    legA.offer(sdp(alice.port, { address: '0.0.0.0' }), plain, legB, () => {})
     bob.socket.send(rtp(1), toB, '127.0.0.1')
     await new Promise((d) => setTimeout(d, 50))
     assert.equal(alice.got.length, 0)
@@ -179,8 +179,8 @@ describe('the embedded relay', () => {
     const engine = relay()
     const [alice, bob, carol] = [await endpoint(), await endpoint(), await endpoint()]
     const { legA, toB } = call(engine, alice.port, bob.port)
-    const legC = engine.openLeg('c', false)
-    legC.relay(sdp(carol.port), plain, legA, () => {})
+    const legC = engine.openLeg({ legId: 'c', emergency: false, keying: 'off' })
+    legC.offer(sdp(carol.port), plain, legA, () => {})
     legA.connect(legC)
     bob.socket.send(rtp(1), toB, '127.0.0.1')
     await new Promise((d) => setTimeout(d, 50))
@@ -205,10 +205,10 @@ describe('the embedded relay', () => {
   test('when all ports are in use a call is told so, but an emergency call has a reserve', () => {
     const engine = relay(4)
     const offer = (emergency: boolean): string | undefined => {
-      const from = engine.openLeg('x', emergency)
-      const to = engine.openLeg('y', emergency)
+      const from = engine.openLeg({ legId: 'x', emergency, keying: 'off' })
+      const to = engine.openLeg({ legId: 'y', emergency, keying: 'off' })
       let text: string | undefined
-      from.relay(sdp(4000), plain, to, (t) => {
+      from.offer(sdp(4000), plain, to, (t) => {
         text = t
       })
       return text

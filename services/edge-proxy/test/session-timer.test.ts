@@ -50,7 +50,9 @@ const SDP = [
 ].join('\r\n')
 
 const silentMedia: MediaLeg = {
-  relay: (sdp, _peer, _to, done) => done(sdp.lines.join('\r\n')),
+  offer: (sdp, _peer, _to, done) => done(sdp.lines.join('\r\n')),
+  answer: (sdp, _peer, _to, done) => done(sdp.lines.join('\r\n')),
+  settle: (done) => done(undefined),
   connect() {},
   tune() {},
   counts: () => undefined,

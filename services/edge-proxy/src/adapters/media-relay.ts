@@ -16,7 +16,7 @@ import type { LegMedia } from '@tandem/contracts/call.ts'
 import { isNowhere } from '@tandem/sdp/offer-answer.ts'
 import type { Media, Sdp } from '@tandem/sdp/parse.ts'
 import { type LegOrigin, newLegOrigin, type RelayMedia, rewriteForRelay } from '@tandem/sdp/rewrite.ts'
-import type { MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
+import type { Described, MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
 import { openPortPool, type PairUser, type PortPair, type PortPool } from './rtp-ports.ts'
 import { HEADERS_IPV4, HEADERS_IPV6, RtpReceived } from './rtp-stream.ts'
 
@@ -50,7 +50,7 @@ export function openMediaRelay(settings: MediaRelaySettings): MediaRelay {
     strangers: 0,
   }
   return {
-    openLeg: (_legId, emergency) => new RelayLeg(shared, emergency),
+    openLeg: ({ emergency }) => new RelayLeg(shared, emergency),
     usage: () => ({ used: ports.used, free: ports.free }),
     get strangers() {
       return shared.strangers
@@ -82,7 +82,15 @@ class RelayLeg implements MediaLeg {
     this.#origin = newLegOrigin(String(randomInt(2 ** 47)), shared.address)
   }
 
-  relay(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: (text: string | undefined) => void): void {
+  offer(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void {
+    this.#relay(sdp, peer, to, done)
+  }
+
+  answer(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void {
+    this.#relay(sdp, peer, to, done)
+  }
+
+  #relay(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void {
     for (let i = 0; i < sdp.media.length && i < MAX_STREAMS; i++) {
       this.#slot(i).expect(sdp.media[i] as Media, peer)
     }
@@ -125,6 +133,10 @@ class RelayLeg implements MediaLeg {
       rtcpReceived: sum.rtcpIn,
       rtcpSent: sum.rtcpOut,
     }
+  }
+
+  settle(done: (counts: LegMedia | undefined) => void): void {
+    done(this.counts())
   }
 
   lastHeard(): number | undefined {

@@ -55,6 +55,8 @@ export class B2bCall implements LegOwner, LegEvents {
   #lastFailure: SipResponse | undefined
   /** The leg whose 2xx is being looked at. */
   #answering: OutLeg | undefined
+  /** Has answered; the media engine is asked what the caller is told. */
+  #winner: OutLeg | undefined
   /** Whose early media the caller hears. */
   #earlyFrom: CallLeg | undefined
 
@@ -107,6 +109,12 @@ export class B2bCall implements LegOwner, LegEvents {
       // RFC 3261 15: the caller's UA may end an early dialog by BYE
       transaction.reply(200)
       return void this.callerGone(passReason(transaction.request))
+    }
+    if (this.#state === 'walking' && method === 'BYE' && leg === this.#winner?.leg) {
+      // picked up and hung up within the moment that the media engine takes
+      transaction.reply(200)
+      this.caller.refuse(480, [])
+      return void this.#over({ by: 'callee', status: 480 })
     }
     // RFC 3261 14.2: an INVITE before the final response of the first: 500 with Retry-After; nothing else fits either
     transaction.reply(this.#state === 'over' ? 481 : 500, { headers: [['Retry-After', '2']] })
@@ -260,7 +268,8 @@ export class B2bCall implements LegOwner, LegEvents {
     // the first that plays something is heard; the others ring silently
     this.#earlyFrom ??= leg
     if (this.#earlyFrom !== leg) return void this.caller.progress(180, undefined, headers)
-    leg.media.relay(described.sdp, leg.peer, this.caller.leg.media, (text) => {
+    leg.media.answer(described.sdp, leg.peer, this.caller.leg.media, (text) => {
+      if (this.#state !== 'walking' || leg.ended) return
       leg.media.connect(this.caller.leg.media)
       this.#tune(leg, described.sdp)
       this.caller.progress(response.status, text, headers)
@@ -279,8 +288,12 @@ export class B2bCall implements LegOwner, LegEvents {
     this.#answering = out
     this.#input({ kind: 'answered', attempt: out.attempt, leg: out.index })
     this.#answering = undefined
-    if (this.#state !== 'up') return
-    // who was cancelled knows it by now; the answered call needs none of them
+    this.#settle(out)
+  }
+
+  /** Who was cancelled knows it by now; the answered call needs none of them. */
+  #settle(out: OutLeg): void {
+    if (this.#state !== 'up' || this.#answering !== undefined) return
     this.#endOthers(out.leg)
     this.#runs = []
     this.#launcher = undefined
@@ -301,10 +314,17 @@ export class B2bCall implements LegOwner, LegEvents {
       described.kind !== 'none' || out.early === undefined ? described : { ...parseSdp(out.early), text: out.early }
     if (leg.dialog === undefined || parsed.kind !== 'sdp') return void this.#unusable(out, response)
     leg.heard = parsed.text
-    leg.media.relay(parsed.sdp, leg.peer, this.caller.leg.media, (mine) => {
-      if (mine === undefined) return this.#unusable(out, response)
+    this.#winner = out
+    const answer = (mine: string | undefined): void => {
+      // he gave up, or was told to, while the media engine was asked: nobody is left to talk to
+      if (this.#state !== 'walking') return void out.invite.discard(response)
+      if (mine === undefined) return void this.#unusable(out, response)
       this.#answerCaller(out, response, parsed.sdp, mine)
-    })
+      this.#settle(out)
+    }
+    const theirs = this.caller.leg.media
+    if (this.#seed.offer === undefined) leg.media.offer(parsed.sdp, leg.peer, theirs, answer)
+    else leg.media.answer(parsed.sdp, leg.peer, theirs, answer)
   }
 
   #answerCaller(out: OutLeg, response: SipResponse, sdp: Sdp, mine: string): void {
@@ -347,7 +367,7 @@ export class B2bCall implements LegOwner, LegEvents {
     }
     const callerLeg = this.caller.leg
     callerLeg.heard = body
-    callerLeg.media.relay(parsed.sdp, callerLeg.peer, out.leg.media, (text) => {
+    callerLeg.media.answer(parsed.sdp, callerLeg.peer, out.leg.media, (text) => {
       out.leg.said = text
       this.#tune(out.leg, parsed.sdp)
       out.invite.ack(text)

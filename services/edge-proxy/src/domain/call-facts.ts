@@ -52,11 +52,11 @@ export interface LegEnd {
   readonly reason?: string | undefined
 }
 
+/** Without the media: the engine may still be counting (call-tell.ts). */
 export function legRecord(call: CallFacts, leg: CallLeg, end: LegEnd, nowMs: number, wallMs: number): LegRecord {
   const answered = leg.answeredAtMs !== undefined
   // billing.md B3: durations from the monotonic clock; wall times are the start plus durations, so a clock step is harmless
   const wallAt = (ms: number) => instant(leg.startedWall + (ms - leg.startedMs))
-  const media = leg.media.counts()
   return {
     ...legFact(call, leg, wallMs),
     startedAt: instant(leg.startedWall),
@@ -71,7 +71,6 @@ export function legRecord(call: CallFacts, leg: CallLeg, end: LegEnd, nowMs: num
     q850: end.q850 ?? causeOf(end.status, answered),
     ...(end.reason === undefined ? {} : { reason: short(end.reason) }),
     ...(leg.codec === undefined ? {} : { codec: leg.codec }),
-    ...(media === undefined ? {} : { media }),
     estimated: false,
   }
 }

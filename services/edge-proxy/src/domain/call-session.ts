@@ -252,8 +252,9 @@ export class CallSession implements LegOwner {
     const invite = transaction.request.method === 'INVITE'
     leg.exchange = { kind: 'theirs', transaction }
     other.exchange = { kind: 'ours', transaction: undefined }
-    leg.media.relay(described.sdp, leg.peer, other.media, (body) => {
-      if (body === undefined) return this.#refused(leg, other, transaction, 503)
+    leg.media.offer(described.sdp, leg.peer, other.media, (body, why = 503) => {
+      if (this.#ended) return
+      if (body === undefined) return this.#refused(leg, other, transaction, why)
       const method = invite || !other.takesUpdate ? 'INVITE' : 'UPDATE'
       const sent = this.#request(
         other,
@@ -283,7 +284,8 @@ export class CallSession implements LegOwner {
     const answer = descriptionOf(response)
     if (answer.kind !== 'sdp') return void this.#refused(leg, other, transaction, 488)
     other.heard = answer.text
-    other.media.relay(answer.sdp, other.peer, leg.media, (text) => {
+    other.media.answer(answer.sdp, other.peer, leg.media, (text) => {
+      if (this.#ended) return
       leg.exchange = NONE
       other.exchange = NONE
       this.#tune(answer.sdp)
@@ -309,7 +311,8 @@ export class CallSession implements LegOwner {
           return this.#refused(leg, other, transaction, 488)
         }
         other.heard = offer.text
-        other.media.relay(offer.sdp, other.peer, leg.media, (text) => {
+        other.media.offer(offer.sdp, other.peer, leg.media, (text) => {
+          if (this.#ended) return this.#ack(other, request, client)
           leg.onAck = (body) => this.#lateAnswer(leg, other, request, client, body)
           this.#acceptInvite(leg, transaction, timer, text)
         })
@@ -334,7 +337,7 @@ export class CallSession implements LegOwner {
       return void this.end('tandem', { reason: 'no answer in the ACK' })
     }
     leg.heard = body
-    leg.media.relay(answer.sdp, leg.peer, other.media, (text) => {
+    leg.media.answer(answer.sdp, leg.peer, other.media, (text) => {
       other.said = text
       this.#tune(answer.sdp)
       this.#ack(other, request, client, text)
@@ -381,7 +384,7 @@ export class CallSession implements LegOwner {
 
   #restore(leg: CallLeg, other: CallLeg): void {
     const before = leg.heard === undefined ? undefined : parseSdp(leg.heard)
-    if (before?.kind === 'sdp') leg.media.relay(before.sdp, leg.peer, other.media, () => {})
+    if (before?.kind === 'sdp') leg.media.offer(before.sdp, leg.peer, other.media, () => {})
   }
 
   #updated(leg: CallLeg, transaction: ServerTransaction): void {
@@ -542,7 +545,7 @@ export class CallSession implements LegOwner {
       const answer = descriptionOf(response as SipResponse)
       if (answer.kind !== 'sdp' || answer.text === leg.heard) return
       leg.heard = answer.text
-      leg.media.relay(answer.sdp, leg.peer, this.#other(leg).media, () => {})
+      leg.media.answer(answer.sdp, leg.peer, this.#other(leg).media, () => {})
       return
     }
     if (this.#ended || response === undefined) return

@@ -48,7 +48,10 @@ export function createTeller(edge: Pick<Edge, 'bus' | 'clock'>, outbox: RecordBo
     ended(call, leg, end) {
       if (leg.ended) return
       leg.ended = true
-      outbox.put(legRecord(call, leg, end, clock.now(), clock.wall()), traceparentOf(leg))
+      const record = legRecord(call, leg, end, clock.now(), clock.wall())
+      leg.media.settle((media) => {
+        outbox.put(media === undefined ? record : { ...record, media }, traceparentOf(leg))
+      })
     },
   }
 }

@@ -15,7 +15,7 @@ import { ALLOW } from './leg-headers.ts'
 import { identityOf, type ShownCaller, userPart } from './leg-identity.ts'
 import { contactOf } from './leg-wire.ts'
 import type { MediaPeer } from './media-engine.ts'
-import { OutInvite } from './out-invite.ts'
+import { type InviteContent, OutInvite } from './out-invite.ts'
 
 export interface CallPlan {
   readonly branches: readonly Pick<Branch, 'role' | 'delayMs' | 'attempts'>[]
@@ -152,7 +152,7 @@ export class LegLauncher {
       direction: 'out',
       wire,
       peer,
-      media: media.openLeg(legId, this.#seed.facts.emergency),
+      media: media.openLeg({ legId, emergency: this.#seed.facts.emergency, keying: 'off' }),
       sipCallId: random(),
       localTag: random(),
       attempt: place.number,
@@ -174,21 +174,8 @@ export class LegLauncher {
   }
 
   #invite(place: Place, leg: CallLeg, to: Target): OutLeg | undefined {
-    const { offer, plan, passed, maxForwards, caller } = this.#seed
+    const { plan, passed, maxForwards } = this.#seed
     const { edge, config, random } = this.#parts
-    let body: string | undefined
-    if (offer) {
-      caller.leg.media.relay(offer.sdp, caller.leg.peer, leg.media, (text) => {
-        body = text
-      })
-      if (body === undefined) {
-        edge.log.warn({ call: this.#seed.facts.callId }, 'no media port is left')
-        forgetLeg(this.#parts, leg, 503)
-        return undefined
-      }
-    }
-    leg.said = body
-    const located = plan.emergency?.body(body, random())
     const out: OutLeg = {
       leg,
       attempt: place.attempt,
@@ -204,16 +191,7 @@ export class LegLauncher {
         to: to.to,
         routes: to.routes,
         maxForwards: maxForwards - 1,
-        headers: [
-          ['Allow', ALLOW],
-          ['Supported', 'timer'],
-          ...to.headers,
-          ...passed,
-          ...to.extra,
-          ...(located?.headers ?? []),
-        ],
-        contentType: located?.type ?? (body === undefined ? undefined : SDP_TYPE),
-        body: located?.text ?? body,
+        headers: [['Allow', ALLOW], ['Supported', 'timer'], ...to.headers, ...passed, ...to.extra],
         credentials: leg.party.kind === 'trunk' ? edge.trunks.credentials(leg.party.trunk) : undefined,
         timer: { interval: config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
         cnonce: random,
@@ -224,9 +202,40 @@ export class LegLauncher {
         },
       }),
     }
+    if (!this.#describe(out)) {
+      forgetLeg(this.#parts, leg, 503)
+      return undefined
+    }
     this.#parts.tell.started(this.#seed.facts, leg)
     if (leg.party.kind === 'trunk') plan.emergency?.attempted(leg, 'sent')
     return out
+  }
+
+  /** The offer that the INVITE carries. False: there is none, and that is known already. */
+  #describe(out: OutLeg): boolean {
+    const { offer, caller, facts } = this.#seed
+    if (offer === undefined) {
+      out.invite.carry(this.#content(undefined))
+      return true
+    }
+    const { leg } = out
+    let inTime = true
+    let there = true
+    caller.leg.media.offer(offer.sdp, caller.leg.peer, leg.media, (text, why = 503) => {
+      there = text !== undefined
+      if (!there) this.#parts.edge.log.warn({ call: facts.callId, leg: leg.legId, status: why }, 'no media for a leg')
+      leg.said = text
+      if (there) out.invite.carry(this.#content(text))
+      else if (!inTime && !leg.ended) out.invite.abandon(why)
+    })
+    inTime = false
+    return there
+  }
+
+  #content(body: string | undefined): InviteContent {
+    const located = this.#seed.plan.emergency?.body(body, this.#parts.random())
+    if (located) return { body: located.text, contentType: located.type, headers: located.headers }
+    return { body, contentType: body === undefined ? undefined : SDP_TYPE }
   }
 }
 

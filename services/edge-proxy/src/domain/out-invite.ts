@@ -24,13 +24,18 @@ export interface OutInviteParts {
   readonly routes: readonly string[]
   readonly maxForwards: number
   readonly headers: readonly (readonly [string, string])[]
-  readonly contentType: string | undefined
-  readonly body: string | undefined
   readonly credentials: { readonly user: string; readonly password: string } | undefined
   readonly timer: SessionTimerPolicy
   /** Fresh random text. */
   readonly cnonce: () => string
   readonly handlers: OutInviteHandlers
+}
+
+/** What the INVITE carries; known later than the rest where the media engine is asked for the offer. */
+export interface InviteContent {
+  readonly body: string | undefined
+  readonly contentType: string | undefined
+  readonly headers?: readonly (readonly [string, string])[]
 }
 
 export interface OutInviteHandlers {
@@ -48,6 +53,9 @@ export class OutInvite implements ClientHandlers {
   readonly #parts: OutInviteParts
   #transaction: ClientTransaction | undefined
   #request: SipRequest | undefined
+  #content: InviteContent | undefined
+  /** `send` was asked for before there was something to send. */
+  #due = false
   #sequence = 0
   #triedNonce: string | undefined
   #authorization: readonly [string, string] | undefined
@@ -65,12 +73,27 @@ export class OutInvite implements ClientHandlers {
     return this.#request
   }
 
+  /** From now on it can go out, and does when it was to. */
+  carry(content: InviteContent): void {
+    this.#content = content
+    if (this.#due) this.send()
+  }
+
+  /** Nothing can be carried: it never goes out. */
+  abandon(status: number): void {
+    this.#fail(status, undefined, false)
+  }
+
   send(): void {
     if (this.#cancelled || this.#over) return
+    const content = this.#content
+    this.#due = content === undefined
+    if (content === undefined) return
     const { leg, edge, timer } = this.#parts
     this.#sequence++
     const headers: (readonly [string, string])[] = [
       ...this.#parts.headers,
+      ...(content.headers ?? []),
       ...sessionTimerRequestFields(timer, undefined, leg.peerMinSe),
     ]
     if (this.#authorization) headers.push(this.#authorization)
@@ -85,8 +108,8 @@ export class OutInvite implements ClientHandlers {
       route: this.#parts.routes,
       contact: leg.contact,
       headers,
-      body: this.#parts.body,
-      contentType: this.#parts.contentType,
+      body: content.body,
+      contentType: content.contentType,
     })
     this.#transaction = edge.transactions.request(this.#request, leg.wire, this)
   }
