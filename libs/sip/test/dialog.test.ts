@@ -41,6 +41,15 @@ const ok = (request = invite(RECORD_ROUTES), status = 200, contact = '<sip:bob@b
 const uac = () => dialogOfUac(invite(), ok()) as Dialog
 const uas = () => dialogOfUas(invite(RECORD_ROUTES), ok()) as Dialog
 
+test('RFC 4475 3.4.1 a caller of RFC 2543 leaves Contact out: he is reached at his From', () => {
+  const request = invite()
+  request.headers.remove('contact')
+  assert.equal(dialogOfUas(request, ok(request))?.remoteTarget, 'sip:alice@example.com')
+  const broken = invite()
+  broken.headers.set('Contact', '<tel:+1>')
+  assert.equal(dialogOfUas(broken, ok(broken)), undefined)
+})
+
 test('RFC 3261 12.1.1 a UAS takes the route set in order, the remote target of Contact and the numbers of the request', () => {
   assert.deepEqual(uas(), {
     role: 'uas',

@@ -18,7 +18,7 @@ import { type Phone, startPhone } from '@tandem/testing/phone.ts'
 import { freePort } from '@tandem/testing/ports.ts'
 import { callsIn } from '../src/calls.ts'
 import type { CallControl } from '../src/on-invite.ts'
-import { PASSWORDS, startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
+import { PASSWORDS, startEdgeForTest, type TestEdge, type TestEdgeOptions, testConfiguration } from './start-edge.ts'
 
 export interface CallEdge {
   readonly edge: TestEdge
@@ -46,6 +46,9 @@ export interface CallEdgeOptions {
   readonly document?: Partial<ConfigurationDocument>
   readonly edge?: Partial<ConfigurationDocument['edge']>
   readonly mediaPorts?: string
+  readonly env?: Record<string, string>
+  /** SIP timers of the edge, ms. */
+  readonly times?: TestEdgeOptions['times']
 }
 
 /** Disjoint port ranges for suites that run beside each other. */
@@ -104,6 +107,8 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
   let calls: CallControl | undefined
   const edge = await startEdgeForTest({
     document,
+    ...(options.env ? { env: options.env } : {}),
+    ...(options.times ? { times: options.times } : {}),
     createCalls: (e) => {
       calls = callsIn(folder)(e)
       return calls

@@ -5,7 +5,7 @@
  */
 import { makeRequest } from '../message/make.ts'
 import type { NameAddr, SipMessage, SipRequest, SipResponse } from '../message/message.ts'
-import { callId, contacts, cseq, fromTag, nameAddrs, toTag } from '../message/read.ts'
+import { callId, contacts, cseq, from, fromTag, nameAddrs, toTag } from '../message/read.ts'
 import { flatten } from '../message/text.ts'
 import { parseUri, writeUri } from '../message/uri.ts'
 
@@ -41,7 +41,7 @@ export interface Dialog {
  */
 export function dialogOfUas(request: SipRequest, response: SipResponse, secure = false): Dialog | undefined {
   const localTag = toTag(response)
-  const remoteTarget = contactUri(request)
+  const remoteTarget = contactUri(request) ?? callerWithoutContact(request)
   const sequence = cseq(request)?.sequence
   if (localTag === undefined || remoteTarget === undefined || sequence === undefined) return undefined
   return own({
@@ -280,6 +280,13 @@ function contactUri(message: SipMessage): string | undefined {
   const uri = found[0]?.uri
   // RFC 3261 12.1.1: "The URI provided in the Contact header field MUST be a SIP or SIPS URI"
   return uri !== undefined && (uri.scheme === 'sip' || uri.scheme === 'sips') ? found[0]?.uriText : undefined
+}
+
+// RFC 2543 6.13 lets a caller leave Contact out: requests go to his From then (RFC 4475 3.4.1)
+function callerWithoutContact(request: SipRequest): string | undefined {
+  if (request.headers.has('contact')) return undefined
+  const caller = from(request)
+  return caller?.uri.scheme === 'sip' || caller?.uri.scheme === 'sips' ? caller.uriText : undefined
 }
 
 function recordRoutes(message: SipMessage): string[] {
