@@ -2,7 +2,7 @@
 import type { Problem } from '@tandem/config/source.ts'
 import type { Cdr } from '@tandem/contracts/billing.ts'
 import type { PresenceState } from '@tandem/contracts/presence.ts'
-import type { Binding, TrunkState } from '@tandem/contracts/registration.ts'
+import type { Binding, JudgedTrunk, TrunkState } from '@tandem/contracts/registration.ts'
 
 export interface Planned {
   changes: { path: string; kind: 'added' | 'removed' | 'changed'; before?: string; after?: string }[]
@@ -67,6 +67,8 @@ export interface TrunkView {
   from: string[]
   emergency: boolean
   limits: { calls: number | null; callsPerSecond: number | null; bandwidthKbps: number | null }
+  /** of trunks that are judged by quality */
+  quality?: JudgedTrunk
   state: Partial<TrunkState> & { health: string }
 }
 export interface UserView {

@@ -5,6 +5,7 @@ import type { TrunkView } from '../api/resources.ts'
 import { Failure } from '../failure.ts'
 import { colours } from '../print/colours.ts'
 import { describeExplanation } from '../print/explanation.ts'
+import { qualityText } from '../print/quality.ts'
 import { table } from '../print/table.ts'
 import { clock } from '../print/times.ts'
 import { addApiCommand, apiOf, type CommonOptions, print } from './command.ts'
@@ -65,6 +66,7 @@ async function trunks(options: CommonOptions): Promise<void> {
           value: (t) => (t.state.roundTripMs === undefined ? '' : `${t.state.roundTripMs.toFixed(1)} ms`),
           align: 'right',
         },
+        { head: 'quality', value: (t) => (t.quality === undefined ? '' : qualityText(t.quality)) },
         { head: '911', value: (t) => (t.emergency ? 'yes' : '') },
         { head: 'to', value: (t) => t.to.join(' ') },
         { head: 'why', value: (t) => t.state.why ?? '' },

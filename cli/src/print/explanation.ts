@@ -1,6 +1,7 @@
 /** The answer to "what would become of this call", for a person: from who calls to what each trunk is sent. */
 import type { ExplainPlace, ExplainStep, Explanation, RouteDecision } from '@tandem/contracts/routing.ts'
 import { colours } from './colours.ts'
+import { qualityText } from './quality.ts'
 
 const STAGES: Record<ExplainStep['stage'], string> = {
   source: 'Who calls',
@@ -79,9 +80,10 @@ const HEALTH = {
 
 function placeLines(place: ExplainPlace, number: number): string[] {
   if (place.trunk === undefined) return [`  ${number}. ${colours.bold(place.user ?? '')}  all registered phones ring`]
-  const { health = 'unknown', route, usage, cost } = place
+  const { health = 'unknown', quality, route, usage, cost } = place
   const why = [
     HEALTH[health](health === 'unknown' ? 'health unknown' : health),
+    quality === undefined ? '' : qualityText(quality),
     route === undefined ? '' : `route ${route}`,
     usage === undefined ? '' : `usage ${usage}`,
     cost === undefined ? '' : sayCost(cost),

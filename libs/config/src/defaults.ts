@@ -110,6 +110,18 @@ export interface Route {
   when: readonly RouteWindow[]
 }
 
+/** When a trunk is tried later than its place says; ratios from 0 to 1. */
+export interface TrunkQualityRule {
+  asr: { below: number; back: number } | null
+  ner: { below: number; back: number } | null
+  pdd: { aboveMs: number; backMs: number } | null
+  windowMs: number
+  calls: number
+  /** share of calls that tries it all the same */
+  probe: number
+  pauseMs: number
+}
+
 export interface Trunk {
   name: string
   to: readonly string[]
@@ -130,6 +142,7 @@ export interface Trunk {
   credentials: { user: string; password: SecretReference } | null
   /** null = no limit */
   limits: { calls: number | null; callsPerSecond: number | null; bandwidthKbps: number | null }
+  quality: TrunkQualityRule | null
   emergency: boolean
   cost: string | null
   retry: readonly number[]
@@ -285,6 +298,28 @@ function numberRule(written: WrittenRule): NumberRule {
   return { match, to, ...(written.name === undefined ? {} : { name: written.name }) }
 }
 
+/** `40%` → 0.4 */
+const share = (written: string): number => Number(written.slice(0, -1)) / 100
+
+function quality(q: Each<Written<'trunks'>>['quality']): TrunkQualityRule | null {
+  if (q === undefined) return null
+  const ratio = (r: { below: string; back?: string } | undefined) => {
+    if (r === undefined) return null
+    const below = share(r.below)
+    return { below, back: r.back === undefined ? Math.min(1, below + 0.1) : share(r.back) }
+  }
+  const aboveMs = ms(q.pdd?.above, 0)
+  return {
+    asr: ratio(q.asr),
+    ner: ratio(q.ner),
+    pdd: q.pdd === undefined ? null : { aboveMs, backMs: ms(q.pdd.back, aboveMs * 0.8) },
+    windowMs: ms(q.window, 15 * 60_000),
+    calls: q.calls ?? 30,
+    probe: share(q.probe ?? '5%'),
+    pauseMs: ms(q.pause, 30 * 60_000),
+  }
+}
+
 function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk {
   const way = (d: { called?: WrittenRule[]; calling?: WrittenRule[] } | undefined) => ({
     called: (d?.called ?? []).map(numberRule),
@@ -320,6 +355,7 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
       callsPerSecond: t.limits?.callsPerSecond ?? null,
       bandwidthKbps: kbps(t.limits?.bandwidth),
     },
+    quality: quality(t.quality),
     emergency: t.emergency ?? false,
     cost: t.cost ?? null,
     retry: t.retry ?? RETRY_STATUS,

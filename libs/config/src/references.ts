@@ -5,6 +5,7 @@ import { type Findings, startFindings } from './findings.ts'
 import { inventoryProblems } from './inventory-check.ts'
 import { numberProblems } from './number-check.ts'
 import { patternProblems } from './pattern-check.ts'
+import { qualityProblems } from './quality-check.ts'
 import type { ConfigurationDocument } from './schema.ts'
 import type { Source } from './source.ts'
 
@@ -27,6 +28,7 @@ export function referenceProblems(
   inventoryProblems(document, found)
   patternProblems(document, found, options)
   emergencyProblems(document, found)
+  qualityProblems(document, found)
   return found
 }
 

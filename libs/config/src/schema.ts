@@ -234,6 +234,40 @@ const Translations = Type.Optional(list(Translation, 'first match wins', { maxIt
 const Direction = (way: string) =>
   Type.Optional(object({ called: Translations, calling: Translations }, `translations of ${way} calls`))
 
+const ratio = (what: string) =>
+  Type.Optional(
+    object(
+      {
+        below: shaped(SHAPES.percent, 'the trunk is demoted when it falls below'),
+        back: Type.Optional(shaped(SHAPES.percent, 'and comes back at this; 10 points above when left out')),
+      },
+      what,
+    ),
+  )
+
+const Quality = object(
+  {
+    asr: ratio('answer-seizure ratio: calls answered of calls sent (ITU-T E.411)'),
+    ner: ratio('network effectiveness ratio: answered, busy, not picked up or declined of calls sent (ITU-T E.425)'),
+    pdd: Type.Optional(
+      object(
+        {
+          above: Duration('the trunk is demoted when the mean post-dial delay rises above'),
+          back: Type.Optional(Duration('and comes back at this; four fifths of above when left out')),
+        },
+        'post-dial delay: INVITE to the first ringing or answer',
+      ),
+    ),
+    window: Type.Optional(Duration('calls of this time count')),
+    calls: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 100_000, description: 'nothing is judged by fewer calls than this' }),
+    ),
+    probe: Type.Optional(shaped(SHAPES.percent, 'share of calls that tries a demoted trunk in its ordinary place')),
+    pause: Type.Optional(Duration('a demoted trunk that too few calls have tried comes back after this')),
+  },
+  'demotion by quality; emergency calls are not ordered by it',
+)
+
 const Trunk = object(
   {
     to: list(
@@ -317,6 +351,7 @@ const Trunk = object(
         'admission limits',
       ),
     ),
+    quality: Type.Optional(Quality),
     emergency: Type.Optional(Type.Boolean({ description: 'may carry emergency calls' })),
     cost: Type.Optional(Name('rate deck')),
     retry: Type.Optional(

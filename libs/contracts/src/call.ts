@@ -132,7 +132,13 @@ export const LegRecord = Type.Intersect([
 ])
 export type LegRecord = Static<typeof LegRecord>
 
-export const CallEnded = fact({ subject: 'call.v1.ended', body: LegRecord, ...parties })
+export const CallEnded = fact({
+  subject: 'call.v1.ended',
+  body: LegRecord,
+  ...parties,
+  // routing judges trunks by it
+  heardBy: [...parties.heardBy, 'routing'],
+})
 
 /** A late truth about a leg whose record was estimated. */
 export const CallCorrected = fact({ subject: 'call.v1.corrected', body: LegRecord, ...parties })

@@ -61,3 +61,31 @@ export const TrunkChanged = fact({
   toldBy: ['edge-proxy'],
   heardBy: ['routing', 'console'],
 })
+
+const Ratio = Type.Number({ minimum: 0, maximum: 1 })
+
+/** How well a trunk carries its calls, over the window of its configuration. */
+export const JudgedTrunk = Type.Object({
+  /** Tried after the trunks of good quality. */
+  demoted: Type.Boolean(),
+  /** Which ratio is beyond its limit, in words. */
+  why: Type.Optional(Foreign),
+  /** Since when it is demoted. */
+  since: Type.Optional(Instant),
+  calls: Count,
+  /** Answer-seizure ratio (ITU-T E.411). */
+  asr: Type.Optional(Ratio),
+  /** Network effectiveness ratio (ITU-T E.425). */
+  ner: Type.Optional(Ratio),
+  /** Mean post-dial delay, ms. */
+  pddMs: Type.Optional(Type.Number({ minimum: 0 })),
+})
+export type JudgedTrunk = Static<typeof JudgedTrunk>
+
+/** Told by every router, which all hear the same records: at each verdict, and every minute while calls are judged. */
+export const TrunkJudged = fact({
+  subject: 'trunk.v1.judged',
+  body: Type.Intersect([Type.Object({ trunk: Name, at: Instant }), JudgedTrunk]),
+  toldBy: ['routing'],
+  heardBy: ['console'],
+})

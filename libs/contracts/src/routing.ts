@@ -1,6 +1,7 @@
 /** What the edge asks about a new call, and everything that may be answered (routing.md). */
 import Type, { type Static } from 'typebox'
 import { request } from './contract.ts'
+import { JudgedTrunk } from './registration.ts'
 import { Count, Foreign, Id, Instant, Milliseconds, Name, Uri } from './values.ts'
 
 /** Who asks for the call. The edge has proven it (digest, registration, trunk address): no header is trusted here. */
@@ -176,6 +177,8 @@ export const ExplainPlace = Type.Object({
       Type.Literal('unknown'),
     ]),
   ),
+  /** Of trunks that are judged by quality. */
+  quality: Type.Optional(JudgedTrunk),
   /** Price of a further minute by the trunk's rate deck, decimal text; none for bandwidth, or when no row fits. */
   cost: Type.Optional(Type.Object({ deck: Name, currency: Type.Optional(Foreign), perMinute: Type.Optional(Foreign) })),
   called: Type.Optional(Foreign),

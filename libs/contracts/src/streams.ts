@@ -20,7 +20,7 @@ import { ConfigApplied } from './config.ts'
 import { type FactContract, subjectPattern } from './contract.ts'
 import { EmergencyAttempted, EmergencyEnded, EmergencyNotified, EmergencyStarted } from './emergency.ts'
 import { PresenceChanged } from './presence.ts'
-import { RegistrationBound, RegistrationRemoved, TrunkChanged } from './registration.ts'
+import { RegistrationBound, RegistrationRemoved, TrunkChanged, TrunkJudged } from './registration.ts'
 import { SecurityRefused } from './security.ts'
 
 const hour = 3_600_000
@@ -48,7 +48,7 @@ export const streams: readonly StreamPlan[] = [
   { name: 'SIP_TRACE', facts: [SipCaptured], maxAgeMs: hour, maxBytes: 512 * MiB },
   {
     name: 'REGISTRATION',
-    facts: [RegistrationBound, RegistrationRemoved, TrunkChanged],
+    facts: [RegistrationBound, RegistrationRemoved, TrunkChanged, TrunkJudged],
     maxAgeMs: day,
     maxBytes: 256 * MiB,
   },

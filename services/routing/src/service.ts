@@ -4,6 +4,7 @@ import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { followRevisions } from './adapters/follow-revisions.ts'
+import { judgeTrunks } from './adapters/judge-trunks.ts'
 import { decideRoute } from './domain/decide-route.ts'
 import { explainRoute, isAway, type TrunkHealth } from './domain/explain.ts'
 import { runTests } from './domain/run-tests.ts'
@@ -28,17 +29,20 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
   let down: ReadonlySet<string> = new Set()
   let heard = false
   const health = new Map<string, TrunkHealth>()
+  const quality = judgeTrunks({ bus, log, clock })
   const stops: Stop[] = []
 
   const answerCalls = (): void => {
     const decide = (question: Question<typeof ResolveRoute>): Answer<typeof ResolveRoute> => {
-      const decision = decideRoute(question, table as RoutingTable, clock(), { down })
+      const decision = decideRoute(question, table as RoutingTable, clock(), { down, poor: quality.poor() })
       const status = decision.kind === 'reject' ? { status: decision.status, reason: decision.reason } : {}
       log.info({ callId: question.callId, decision: decision.kind, ...status }, 'route decided')
       return decision
     }
     stops.push(bus.answer(ResolveRoute, decide))
-    stops.push(bus.answer(ExplainRoute, (asked) => explainRoute(asked, table as RoutingTable, clock(), health)))
+    const explain = (asked: Question<typeof ExplainRoute>) =>
+      explainRoute(asked, table as RoutingTable, clock(), health, quality.all())
+    stops.push(bus.answer(ExplainRoute, explain))
     // Ready when the server has taken the subscriptions: a question before that would find nobody.
     bus.flush().then(
       () => {
@@ -77,6 +81,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
       }
       const first = table === undefined
       table = read.table
+      quality.configured(read.configuration.trunks)
       log.info({ revision: table.revision, users: table.users.size, dids: table.dids.size }, 'configuration in force')
       // Not before there is a table: without an answer the edge knows at once that nobody decides.
       if (first) answerCalls()
@@ -90,7 +95,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     },
     revision: () => table?.revision,
     stop: async () => {
-      await Promise.allSettled(stops.map((stop) => stop()))
+      await Promise.allSettled([quality.stop(), ...stops.map((stop) => stop())])
     },
   }
 }

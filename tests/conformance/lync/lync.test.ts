@@ -176,7 +176,7 @@ function candidatesOf(number: string, policy: string, table: RoutingTable): stri
     const name = / route ([^,]+)$/.exec(item)?.[1]
     if (stage === 'authorisation' && outcome === 'matched' && name !== undefined) matched.push(name)
   }
-  selectTrunks(number, user.policy.usages, table, 'case', { now: 0, down: new Set(), note })
+  selectTrunks(number, user.policy.usages, table, 'case', { now: 0, down: new Set(), poor: new Map(), note })
   return matched.map(
     (name) =>
       `${name}: ${table.routes

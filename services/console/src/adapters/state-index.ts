@@ -2,9 +2,11 @@
 import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import {
   type Binding,
+  type JudgedTrunk,
   RegistrationBound,
   RegistrationRemoved,
   TrunkChanged,
+  TrunkJudged,
   type TrunkState,
 } from '@tandem/contracts/registration.ts'
 
@@ -12,12 +14,15 @@ const dayMs = 86_400_000
 
 export interface StateIndex {
   readonly trunks: Map<string, TrunkState>
+  /** Of trunks that are judged by quality. */
+  readonly quality: Map<string, JudgedTrunk>
   readonly bindings: Map<string, Binding>
   close(): Promise<void>
 }
 
 export function startStateIndex(bus: Bus): StateIndex {
   const trunks = new Map<string, TrunkState>()
+  const quality = new Map<string, JudgedTrunk>()
   const bindings = new Map<string, Binding>()
   const sweep = setInterval(() => {
     const now = new Date().toISOString()
@@ -27,6 +32,7 @@ export function startStateIndex(bus: Bus): StateIndex {
   const removedAt = new Map<string, string>()
   const stops: Stop[] = [
     bus.replay(TrunkChanged, { sinceMs: dayMs }, (t) => trunks.set(t.trunk, t)),
+    bus.replay(TrunkJudged, { sinceMs: dayMs }, ({ trunk, at: _, ...judged }) => quality.set(trunk, judged)),
     bus.replay(RegistrationBound, { sinceMs: dayMs }, (b) => {
       if ((removedAt.get(b.bindingId) ?? '') < b.at && b.expiresAt > new Date().toISOString())
         bindings.set(b.bindingId, b)
@@ -40,6 +46,7 @@ export function startStateIndex(bus: Bus): StateIndex {
   ]
   return {
     trunks,
+    quality,
     bindings,
     close: async () => {
       clearInterval(sweep)

@@ -19,21 +19,24 @@ import { selectTrunks } from './select-trunks.ts'
 import type { Authority, RoutedSite, RoutedUser, RoutingTable } from './table.ts'
 
 const noneDown: ReadonlySet<string> = new Set()
+const nonePoor: Circumstances['poor'] = new Map()
 
 /**
  * The whole plan of a call, or why there is none. Total: every question has an answer, none throws.
  *
- * `now`: epoch ms, for routes with time windows. `down`: trunks to be tried last.
+ * `now`: epoch ms, for routes with time windows. `down`: trunks to be tried last; `poor`: before those, after
+ * the others.
  */
 export function decideRoute(
   question: RouteQuestion,
   table: RoutingTable,
   now: number,
-  options: Partial<Pick<Circumstances, 'down' | 'note' | 'placed'>> = {},
+  options: Partial<Pick<Circumstances, 'down' | 'poor' | 'note' | 'placed'>> = {},
 ): RouteDecision {
   const circumstances: Circumstances = {
     now,
     down: options.down ?? noneDown,
+    poor: options.poor ?? nonePoor,
     note: options.note,
     placed: options.placed,
   }

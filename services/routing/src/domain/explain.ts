@@ -1,3 +1,4 @@
+import type { JudgedTrunk } from '@tandem/contracts/registration.ts'
 import type {
   CallSource,
   ExplainPlace,
@@ -22,13 +23,15 @@ export type TrunkHealth = NonNullable<ExplainPlace['health']>
 
 /**
  * What would become of a call, with everything that was looked at on the way (routing.md R10): the very code that
- * decides calls, listened to. `now` is for questions that name no time; `health`: the last word on each trunk.
+ * decides calls, listened to. `now` is for questions that name no time; `health`: the last word on each trunk;
+ * `quality`: of those that are judged.
  */
 export function explainRoute(
   asked: ExplainQuestion,
   table: RoutingTable,
   now: number,
   health: ReadonlyMap<string, TrunkHealth> = new Map(),
+  quality: ReadonlyMap<string, JudgedTrunk> = new Map(),
 ): Explanation {
   const steps: ExplainStep[] = []
   const note: Note = (stage, item, outcome, detail) => {
@@ -41,11 +44,14 @@ export function explainRoute(
   const at = Date.parse(asked.at ?? '')
   const when = Number.isNaN(at) ? now : at
   const down = new Set([...health].flatMap(([name, state]) => (isAway(state) ? [name] : [])))
-  const decision = decideRoute(askedBy(source, number, asked.dialled, when), table, when, { down, note, placed })
+  // nobody is curious about a probe: the ordinary order is shown
+  const poor = new Map([...quality].flatMap(([name, q]) => (q.demoted ? [[name, { why: q.why ?? '', probe: 0 }]] : [])))
+  const question = askedBy(source, number, asked.dialled, when)
+  const decision = decideRoute(question, table, when, { down, poor, note, placed })
   return {
     ...{ steps, decision, at: new Date(when).toISOString(), localTime: localTime(when, table.timeZone) },
     emergency: decision.kind === 'route' && decision.emergency,
-    places: decision.kind === 'route' ? placesOf(decision, table, { picks, health, when }) : [],
+    places: decision.kind === 'route' ? placesOf(decision, table, { picks, health, quality, when }) : [],
   }
 }
 
@@ -60,6 +66,7 @@ type Known = {
   /** Route and usage of an attempt, and the number before the trunk's translation. */
   readonly picks: Map<TrunkAttempt, { readonly pick: Pick; readonly called: string }>
   readonly health: ReadonlyMap<string, TrunkHealth>
+  readonly quality: ReadonlyMap<string, JudgedTrunk>
   readonly when: number
 }
 
@@ -74,11 +81,16 @@ function placesOf(plan: RoutePlan, table: RoutingTable, known: Known): ExplainPl
         ...(attempt.route === undefined ? {} : { route: attempt.route }),
         ...(pick === undefined ? {} : { usage: pick.pick.usage }),
         health: known.health.get(attempt.trunk) ?? 'unknown',
+        ...qualityOf(known.quality.get(attempt.trunk)),
         ...(cost === undefined ? {} : { cost }),
         ...{ called: attempt.called, calling: attempt.calling, headers: headersOf(attempt, plan, table) },
       }
     }),
   )
+}
+
+function qualityOf(quality: JudgedTrunk | undefined): { quality?: JudgedTrunk } {
+  return quality === undefined ? {} : { quality }
 }
 
 function costOf(attempt: TrunkAttempt, number: string, table: RoutingTable, { when }: Known): ExplainPlace['cost'] {

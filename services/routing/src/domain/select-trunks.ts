@@ -40,7 +40,7 @@ export function selectTrunks(
     if (taken[0] !== undefined) fitting ??= taken[0]
     for (const route of byWeight(taken, seed)) addTrunks(picks, route, usage.name, number, seed, circumstances)
   }
-  if (picks.length > 0) return { kind: 'chosen', picks: demote(picks, circumstances) }
+  if (picks.length > 0) return { kind: 'chosen', picks: demote(picks, seed, circumstances) }
   // A route fits, but none of its trunks is used at this time.
   closed ??= fitting
   if (closed !== undefined) return { kind: 'closed', route: closed }
@@ -118,14 +118,29 @@ function inOrder(
   return weighed.sort(before).map(({ trunk }) => trunk)
 }
 
-/** A trunk that is down may only seem so: it keeps a place at the end, so that the last resort is still tried. */
-function demote(picks: readonly Pick[], { down, note }: Circumstances): readonly Pick[] {
-  if (down.size === 0 || !picks.some(({ trunk }) => down.has(trunk.name))) return picks
-  const last = picks.filter(({ trunk }) => down.has(trunk.name))
-  for (const { trunk } of last)
-    note?.('selection', `trunk ${trunk.name}`, 'note', 'does not answer or is drained: tried last')
-  return [...picks.filter(({ trunk }) => !down.has(trunk.name)), ...last]
+/**
+ * Quality and health demote, they never erase: a trunk that is down may only seem so, and the last resort is still tried.
+ * A share of the calls tries a trunk of bad quality in its ordinary place, else it could never show that it is good again.
+ */
+function demote(picks: readonly Pick[], seed: string, { down, poor, note }: Circumstances): readonly Pick[] {
+  if (down.size === 0 && poor.size === 0) return picks
+  const later: [Pick[], Pick[], Pick[]] = [[], [], []]
+  for (const pick of picks) {
+    const { name } = pick.trunk
+    const bad = poor.get(name)
+    if (down.has(name)) {
+      note?.('selection', `trunk ${name}`, 'note', 'does not answer or is drained: tried last')
+      later[2].push(pick)
+    } else if (bad !== undefined && !probes(name, seed, bad.probe)) {
+      note?.('selection', `trunk ${name}`, 'note', `demoted by quality (${bad.why}): tried after the good ones`)
+      later[1].push(pick)
+    } else later[0].push(pick)
+  }
+  return later.flat()
 }
+
+const probes = (trunk: string, seed: string, share: number): boolean =>
+  share > 0 && hash(`probe ${seed} ${trunk}`) < share * 2 ** 32
 
 /** Routes come by priority; among equals that have weights, a share of the calls begins with each. */
 function byWeight(routes: readonly RoutedRoute[], seed: string): readonly RoutedRoute[] {

@@ -23,6 +23,7 @@ export function directoryRoutes(
       from: t.from,
       emergency: t.emergency ?? false,
       limits: t.limits,
+      ...(t.quality === null ? {} : { quality: states.quality.get(name) ?? { demoted: false, calls: 0 } }),
       state: states.trunks.get(name) ?? { trunk: name, health: 'unknown' },
     })),
   }))
