@@ -85,14 +85,12 @@ test('post-dial delay and network effectiveness demote too', () => {
   assert.equal(all.kind, 'good', 'busy is the called user, not the network (ITU-T E.425)')
 })
 test('whatever the calls, a verdict changes only beyond its own threshold, and the same calls give the same verdict', () => {
-  const history = fc
-    .integer({ min: 1, max: 9 })
-    .chain((of10) =>
-      fc.array(fc.record({ ok: fc.nat(9).map((n) => n < of10), gapMs: fc.nat(minute) }), {
-        minLength: 50,
-        maxLength: 200,
-      }),
-    )
+  const history = fc.integer({ min: 1, max: 9 }).chain((of10) =>
+    fc.array(fc.record({ ok: fc.nat(9).map((n) => n < of10), gapMs: fc.nat(minute) }), {
+      minLength: 50,
+      maxLength: 200,
+    }),
+  )
   let verdicts = 0
   fc.assert(
     fc.property(history, (steps) => {
