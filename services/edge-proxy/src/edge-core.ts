@@ -87,8 +87,8 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     ...(parts.times ? { times: parts.times } : {}),
   })
   const inward: Inward = {
-    received(outcome, wire) {
-      guarded(log, 'message', () => receive(layer, outcome, wire, gate))
+    received(outcome, wire, back = wire) {
+      guarded(log, 'message', () => receive(layer, outcome, wire, back, gate))
     },
     failed(wire, why) {
       guarded(log, 'wire', () => {
@@ -204,6 +204,7 @@ function receive(
   layer: TransactionLayer,
   outcome: Parameters<Inward['received']>[0],
   wire: Wire,
+  back: Wire,
   gate: AbuseGate,
 ): void {
   if (outcome.kind === 'drop') return
@@ -211,7 +212,7 @@ function receive(
     if (!gate.admits(undefined, wire)) return
     // an answer to what we sent is never answered; the rest is told why it was refused
     withReceived(outcome.request, wire.remoteAddress, wire.remotePort)
-    layer.replyStateless(outcome.request, outcome.status, wire)
+    layer.replyStateless(outcome.request, outcome.status, back)
     return
   }
   const { message } = outcome
@@ -219,7 +220,7 @@ function receive(
     if (screenResponse(message) === 'ok') layer.receiveResponse(message)
   } else if (gate.admits(message, wire)) {
     // RFC 3261 18.2.1, RFC 3581 4
-    layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire)
+    layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire, back)
   }
 }
 

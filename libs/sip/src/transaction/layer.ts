@@ -115,7 +115,8 @@ export class TransactionLayer {
     else this.receiveResponse(message)
   }
 
-  receiveRequest(request: SipRequest, wire: Wire): void {
+  /** `back`: where its responses go when that is not where it came from (RFC 3261 18.2.2). */
+  receiveRequest(request: SipRequest, wire: Wire, back: Wire = wire): void {
     const identity = requestIdentity(request)
     if (identity === undefined) return
     if (request.method === 'ACK') {
@@ -125,8 +126,8 @@ export class TransactionLayer {
     const key = serverKey(identity, request.method)
     const known = this.#servers.get(key)
     if (known) known.retransmission()
-    else if (request.method === 'CANCEL') this.#receiveCancel(request, identity, key, wire)
-    else this.#receiveNew(request, key, wire)
+    else if (request.method === 'CANCEL') this.#receiveCancel(request, identity, key, wire, back)
+    else this.#receiveNew(request, key, wire, back)
   }
 
   /** RFC 6026 8.9: a response that matches nothing is silently discarded (and counted). */
@@ -212,28 +213,28 @@ export class TransactionLayer {
     this.#parts.onAck(ack, wire)
   }
 
-  #receiveCancel(cancel: SipRequest, identity: string, key: string, wire: Wire): void {
+  #receiveCancel(cancel: SipRequest, identity: string, key: string, wire: Wire, back: Wire): void {
     let target: ServerMachine | undefined
     for (const method of CANCELLED_METHODS) {
       target = this.#servers.get(serverKey(identity, method))
       if (target) break
     }
     const invite = target instanceof InviteServerMachine ? target : undefined
-    const transaction = this.#startServer(cancel, key, undefined, wire, invite?.toTag)
+    const transaction = this.#startServer(cancel, key, undefined, wire, back, invite?.toTag)
     // RFC 3261 9.2: 481 when nothing matches; otherwise 200, whatever becomes of the request itself
     transaction.reply(target ? 200 : 481)
     invite?.cancel(cancel)
   }
 
-  #receiveNew(request: SipRequest, key: string, wire: Wire): void {
+  #receiveNew(request: SipRequest, key: string, wire: Wire, back: Wire): void {
     if (this.#servers.size >= this.#maxTransactions && !this.#parts.exempt?.(request)) {
       this.counters.overload++
-      this.replyStateless(request, 503, wire, [['Retry-After', '5']])
+      this.replyStateless(request, 503, back, [['Retry-After', '5']])
       return
     }
     const merge = mergeKey(request)
     const twin = merge === undefined ? undefined : this.#merges.get(merge)
-    const transaction = this.#startServer(request, key, twin ? undefined : merge, wire)
+    const transaction = this.#startServer(request, key, twin ? undefined : merge, wire, back)
     if (twin) {
       // RFC 3261 8.2.2.2: the same request by another path: 482 (Loop Detected)
       this.counters.mergedRequests++
@@ -250,13 +251,14 @@ export class TransactionLayer {
     key: string,
     merge: string | undefined,
     wire: Wire,
+    back: Wire,
     tag = this.#parts.random(),
   ): ServerTransaction {
     this.counters.serverTransactions++
     const isInvite = request.method === 'INVITE'
     const machine = isInvite
-      ? new InviteServerMachine(this.#owner, wire, key, merge)
-      : new NonInviteServerMachine(this.#owner, wire, key, merge)
+      ? new InviteServerMachine(this.#owner, back, key, merge)
+      : new NonInviteServerMachine(this.#owner, back, key, merge)
     this.#servers.set(key, machine)
     if (merge !== undefined) this.#merges.set(merge, machine)
     const transaction = new ServerTransaction(request, wire, tag, machine)

@@ -11,7 +11,7 @@ import type { Wire } from './wire.ts'
 /** A request to be answered. Handlers are set by the user inside `onRequest`, before it returns. */
 export class ServerTransaction {
   readonly request: SipRequest
-  /** Where the request came from and responses go. */
+  /** Where the request came from, and responses go unless its Via wants them elsewhere (RFC 3261 18.2.2). */
   readonly wire: Wire
   /** The To tag for all responses of this transaction, unless the request has one already (RFC 3261 8.2.6.2). */
   readonly toTag: string

@@ -3,8 +3,8 @@ import type { ParseOutcome } from '@tandem/sip/message/message.ts'
 import type { Wire } from '../edge.ts'
 
 export interface Inward {
-  /** `message`, `refuse` or `drop`, on the wire it came from. */
-  received(outcome: Extract<ParseOutcome, { kind: 'message' | 'refuse' | 'drop' }>, wire: Wire): void
+  /** `message`, `refuse` or `drop`, on the wire it came from; `back`: where responses go, when elsewhere. */
+  received(outcome: Extract<ParseOutcome, { kind: 'message' | 'refuse' | 'drop' }>, wire: Wire, back?: Wire): void
   /** Bytes that could not be sent, a connection that is gone: transactions on it have failed. */
   failed(wire: Wire, why: string): void
   /** Asked before anything from a source is read: true when nothing of it counts. */

@@ -3,6 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Listener } from '@tandem/config/defaults.ts'
 import { parseDatagram } from '@tandem/sip/message/parse.ts'
+import { responsePort } from '@tandem/sip/transaction/response-port.ts'
 import type { Wire } from '../edge.ts'
 import { advertised, bindProblem, type Inward, type OpenListener } from './received.ts'
 
@@ -52,7 +53,10 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
     if (outcome.kind === 'more' || outcome.kind === 'close' || outcome.kind === 'keep-alive') return
     const wire = wireTo(from.address, from.port)
     inward.seen?.('received', bytes, wire)
-    inward.received(outcome, wire)
+    const request =
+      outcome.kind === 'refuse' ? outcome.request : outcome.kind === 'message' ? outcome.message : undefined
+    const back = request?.kind === 'request' ? responsePort(request, from.address, from.port) : from.port
+    inward.received(outcome, wire, back === from.port ? wire : wireTo(from.address, back))
   })
   // ICMP errors of one peer must not end the listener
   socket.on('error', () => {})
