@@ -13,6 +13,7 @@ import {
   type RouteQuestion,
   type TrunkAttempt,
 } from '@tandem/contracts/routing.ts'
+import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
 import { type Itsp, type ItspParts, startItsp } from '@tandem/testing/itsp.ts'
 import { type Phone, startPhone } from '@tandem/testing/phone.ts'
 import { freePort } from '@tandem/testing/ports.ts'
@@ -23,6 +24,7 @@ import { PASSWORDS, startEdgeForTest, type TestEdge, type TestEdgeOptions, testC
 export interface CallEdge {
   readonly edge: TestEdge
   readonly calls: CallControl
+  readonly transactions: TransactionLayer
   readonly itspA: Itsp
   readonly itspB: Itsp
   readonly alice: Phone
@@ -47,6 +49,8 @@ export interface CallEdgeOptions {
   readonly edge?: Partial<ConfigurationDocument['edge']>
   readonly mediaPorts?: string
   readonly env?: Record<string, string>
+  /** Beside those of `testConfiguration()`. */
+  readonly listeners?: ConfigurationDocument['edge']['listen']
   /** SIP timers of the edge, ms. */
   readonly times?: TestEdgeOptions['times']
 }
@@ -64,7 +68,8 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
   const itspA = await startItsp({ name: 'Carrier A', target, ...options.a })
   const itspB = await startItsp({ name: 'Carrier B', target, ...options.b })
   const base = testConfiguration()
-  const listen = { ...base.edge.listen, carrier: { url: target } }
+  const { 'itsp-a': _a, 'itsp-b': _b, ...rest } = options.trunks ?? {}
+  const listen = { ...base.edge.listen, carrier: { url: target }, ...options.listeners }
   const document: ConfigurationDocument = {
     ...base,
     edge: {
@@ -88,6 +93,7 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
         emergency: true,
         ...options.trunks?.['itsp-b'],
       },
+      ...rest,
     } as ConfigurationDocument['trunks'],
     emergency: { ...base.emergency, trunks: ['itsp-a', 'itsp-b'] },
     locations: {
@@ -105,12 +111,14 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
     ...options.document,
   }
   let calls: CallControl | undefined
+  let transactions: TransactionLayer | undefined
   const edge = await startEdgeForTest({
     document,
     ...(options.env ? { env: options.env } : {}),
     ...(options.times ? { times: options.times } : {}),
     createCalls: (e) => {
       calls = callsIn(folder)(e)
+      transactions = e.transactions
       return calls
     },
   })
@@ -141,6 +149,7 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
   return {
     edge,
     calls: calls as CallControl,
+    transactions: transactions as TransactionLayer,
     itspA,
     itspB,
     alice,
