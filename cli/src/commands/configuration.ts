@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import type { Applied, Planned } from '../api/resources.ts'
 import { colours } from '../print/colours.ts'
 import type { CheckedFiles } from '../up/configuration.ts'
+import { dataFolderOf } from '../up/data-folder.ts'
 import { ProblemFailure, problemLine } from '../up/problem-failure.ts'
 import { addApiCommand, addCommand, apiOf, type CommonOptions, print } from './command.ts'
 
@@ -48,14 +49,14 @@ function proposal(checked: CheckedFiles, more: { why?: string | undefined; dryRu
 }
 
 /** The checker loads a while: not for the other commands. */
-async function read(file: string): Promise<CheckedFiles> {
+async function read(file: string, where: { secretsIn?: string } = {}): Promise<CheckedFiles> {
   const { readChecked } = await import('../up/configuration.ts')
-  return readChecked(file)
+  return readChecked(file, where)
 }
 
 async function check(file: string, options: CommonOptions): Promise<void> {
   try {
-    const { warnings, configuration: c } = await read(file)
+    const { warnings, configuration: c } = await read(file, { secretsIn: dataFolderOf(process.env, options.data).path })
     print(options, { ok: true, problems: [], warnings }, () => {
       const count = [
         counted(c.users, 'user'),

@@ -1,5 +1,5 @@
 /** What a person wrote → the configuration that services read, or every problem with its place and its remedy. */
-
+import { type CertificateFiles, certificateProblems } from './certificate-check.ts'
 import { deckProblems } from './deck-check.ts'
 import { type Configuration, resolveConfiguration } from './defaults.ts'
 import { referenceProblems } from './references.ts'
@@ -18,6 +18,8 @@ export interface Sources {
   files: readonly SourceFile[]
   /** CSV text by the `file` written in the configuration */
   decks?: Readonly<Record<string, string>>
+  /** texts of the certificates that it names: then these are looked at too */
+  certificates?: CertificateFiles
   /** false: leave out the warnings about patterns that take time to find; services do, people want them. */
   lint?: boolean
 }
@@ -27,7 +29,7 @@ export interface Sources {
  * other, a value said twice is a problem). Never throws. At most LIMITS.problems problems, in the order of the text.
  * With `decks` the rate decks that it names are looked at too.
  */
-export function checkConfiguration({ files, decks, lint = true }: Sources): Checked {
+export function checkConfiguration({ files, decks, certificates, lint = true }: Sources): Checked {
   const outsize = files.find((f) => f.text.length > LIMITS.fileBytes)
   if (files.length === 0 || files.length > LIMITS.files || outsize) return refuse(files, outsize)
   const source = readSource(files)
@@ -36,6 +38,7 @@ export function checkConfiguration({ files, decks, lint = true }: Sources): Chec
   if (wrong.length > 0) return bad(wrong, files)
   const found = referenceProblems(source.value as unknown as ConfigurationDocument, source, { lint })
   if (decks) deckProblems(source.value as unknown as ConfigurationDocument, decks, found)
+  if (certificates) certificateProblems(source.value as unknown as ConfigurationDocument, certificates, found)
   const { problems, warnings } = found
   if (problems.length > 0) return bad(problems, files, warnings)
   const configuration = resolveConfiguration(source.value as unknown as ConfigurationDocument)

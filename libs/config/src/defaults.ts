@@ -22,6 +22,10 @@ export interface Listener {
   digest: readonly DigestAlgorithm[]
   certificate: string | null
   privateKey: string | null
+  /** further ones, by the host name that the client asks for */
+  certificates: readonly { host: string; certificate: string; privateKey: string }[]
+  /** mutual TLS */
+  clients: { ca: string; certificate: 'required' | 'optional' } | null
   /** host or host:port for Via and Contact when it differs from address and port */
   advertise: string | null
 }
@@ -132,6 +136,17 @@ export interface Trunk {
   hosts: readonly string[]
   listener: string
   transport: 'auto' | 'udp'
+  tls: {
+    /** null: those of the system */
+    ca: string | null
+    /** in lower case; empty: the hosts of `to` */
+    names: readonly string[]
+    verify: boolean
+    certificate: string | null
+    privateKey: string | null
+    /** null: calls in are not known by a certificate */
+    clientCertificate: 'required' | 'optional' | null
+  } | null
   translate: {
     outbound: { called: readonly NumberRule[]; calling: readonly NumberRule[] }
     inbound: { called: readonly NumberRule[]; calling: readonly NumberRule[] }
@@ -270,6 +285,8 @@ function edge(e: Written<'edge'>): Edge {
     digest: l.digest ?? (['sha-256', 'md5'] as DigestAlgorithm[]),
     certificate: l.certificate ?? null,
     privateKey: l.privateKey ?? null,
+    certificates: l.certificates ?? [],
+    clients: l.clients ? { ca: l.clients.ca, certificate: l.clients.certificate ?? 'required' } : null,
     advertise: l.advertise ?? null,
   }))
   const ports = parsePortRange(e.media.ports ?? '20000-29999')
@@ -341,6 +358,16 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
     hosts: (t.hosts ?? []).map((h) => h.toLowerCase()),
     listener: t.listener,
     transport: t.transport ?? 'auto',
+    tls: t.tls
+      ? {
+          ca: t.tls.ca ?? null,
+          names: (t.tls.names ?? []).map((n) => n.toLowerCase()),
+          verify: t.tls.verify ?? true,
+          certificate: t.tls.certificate ?? null,
+          privateKey: t.tls.privateKey ?? null,
+          clientCertificate: t.tls.clientCertificate ?? null,
+        }
+      : null,
     translate: { outbound: way(t.translate?.outbound), inbound: way(t.translate?.inbound) },
     options: {
       intervalMs: ms(t.options?.interval, 30_000),

@@ -8,6 +8,7 @@ import { patternProblems } from './pattern-check.ts'
 import { qualityProblems } from './quality-check.ts'
 import type { ConfigurationDocument } from './schema.ts'
 import type { Source } from './source.ts'
+import { tlsProblems } from './tls-check.ts'
 
 export function referenceProblems(
   document: ConfigurationDocument,
@@ -29,6 +30,7 @@ export function referenceProblems(
   patternProblems(document, found, options)
   emergencyProblems(document, found)
   qualityProblems(document, found)
+  tlsProblems(document, found)
   return found
 }
 
@@ -130,7 +132,7 @@ function trunkReferences(d: ConfigurationDocument, names: Names, found: Findings
     found.refer([...at, 'listener'], trunk.listener, 'listener', names.listeners)
     found.refer([...at, 'cost'], trunk.cost, 'rate deck', names.rateDecks)
     found.refer([...at, 'dialPlan'], trunk.dialPlan, 'dial plan', names.dialPlans)
-    if (!trunk.from && !trunk.register && !trunk.credentials) {
+    if (!trunk.from && !trunk.register && !trunk.credentials && !trunk.tls?.clientCertificate) {
       found.problem(
         at,
         `nothing says which calls come from ${name}: it has neither from nor credentials`,

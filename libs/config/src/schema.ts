@@ -80,6 +80,31 @@ const Listener = object(
     ),
     certificate: Type.Optional(text('PEM certificate chain; relative to this file, else to $TANDEM_DATA/secrets')),
     privateKey: Type.Optional(text('PEM private key; relative to this file, else to $TANDEM_DATA/secrets')),
+    certificates: Type.Optional(
+      list(
+        object(
+          {
+            host: shaped(SHAPES.domain, 'host name that the client asks for'),
+            certificate: text('PEM certificate chain'),
+            privateKey: text('PEM private key'),
+          },
+          'a certificate for one host name',
+        ),
+        'further certificates, chosen by the host name that the client asks for (SNI, RFC 6066)',
+        { maxItems: 1000 },
+      ),
+    ),
+    clients: Type.Optional(
+      object(
+        {
+          ca: text('PEM certificates of the CAs that sign client certificates'),
+          certificate: Type.Optional(
+            oneOf(['required', 'optional'], 'required: no connection without one; optional: asked for'),
+          ),
+        },
+        'mutual TLS: certificates of those who connect',
+      ),
+    ),
     advertise: Type.Optional(text('host or host:port written into Via and Contact when it differs from the address')),
   },
   'one SIP listener',
@@ -296,6 +321,32 @@ const Trunk = object(
       oneOf(
         ['auto', 'udp'],
         'auto: requests over 1300 bytes go by TCP where the carrier takes it (RFC 3261 18.1.1); udp: never',
+      ),
+    ),
+    tls: Type.Optional(
+      object(
+        {
+          ca: Type.Optional(text("PEM certificates of the carrier's CAs; those of the system when left out")),
+          names: Type.Optional(
+            list(
+              shaped(SHAPES.certificateName, 'SIP domain'),
+              "names of which the carrier's certificate must hold one (RFC 5922); the hosts of to when left out",
+              { maxItems: 64 },
+            ),
+          ),
+          verify: Type.Optional(
+            Type.Boolean({ description: 'false: anybody who takes the connection is believed to be the carrier' }),
+          ),
+          certificate: Type.Optional(text('PEM certificate chain that we show to the carrier')),
+          privateKey: Type.Optional(text('PEM private key of it')),
+          clientCertificate: Type.Optional(
+            oneOf(
+              ['required', 'optional'],
+              'calls in are known by the certificate; required: by nothing else; optional: from does as well',
+            ),
+          ),
+        },
+        'TLS with this carrier',
       ),
     ),
     translate: Type.Optional(

@@ -83,6 +83,11 @@ export const SHAPES = {
     title: 'domain',
     example: 'acme.example',
   },
+  certificateName: {
+    pattern: '^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45})$',
+    title: 'SIP domain or IP address, without wildcards',
+    example: 'sbc.carrier.example',
+  },
   country: { pattern: '^[A-Z]{2}$', title: 'two-letter country code', example: 'US' },
   currency: { pattern: '^[A-Z]{3}$', title: 'three-letter currency code', example: 'USD' },
   money: { pattern: '^\\d{1,12}(\\.\\d{1,12})?$', title: 'amount of money in quotes', example: '12.50' },

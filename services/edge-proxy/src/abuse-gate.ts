@@ -4,7 +4,7 @@
  */
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { type AbuseGuard, isScanner, SITE, STRANGER } from './domain/abuse-guard.ts'
-import type { Doorkeeper } from './doorkeeper.ts'
+import type { Doorkeeper, Source } from './doorkeeper.ts'
 import type { Clock, Wire } from './edge.ts'
 
 /** Flows that took part in a dialog or proved a password. */
@@ -31,7 +31,7 @@ export interface AbuseGate {
   /** False: drop it, no answer. `request`: undefined when it could not be read. */
   admits(request: SipRequest | undefined, wire: Wire): boolean
   /** Before anything is read: true when the source is banned. */
-  ignores(source: Pick<Wire, 'listener' | 'remoteAddress' | 'remotePort' | 'flow'>): boolean
+  ignores(source: Source): boolean
   /** Requests and connections dropped. */
   dropped(): number
 }

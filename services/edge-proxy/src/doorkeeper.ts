@@ -49,7 +49,7 @@ export interface Doorkeeper {
 }
 
 /** Where a message comes from: a wire, or what will be one. */
-export type Source = Pick<Wire, 'listener' | 'remoteAddress' | 'remotePort' | 'flow'>
+export type Source = Pick<Wire, 'listener' | 'remoteAddress' | 'remotePort' | 'flow' | 'proof'>
 
 export interface DoorkeeperParts {
   readonly edge: Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config'>
@@ -105,14 +105,16 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
     parts.usersOn(source.flow).length > 0 || parts.provenFlows.has(source.flow) || ofTrunk(source)
 
   /** Asked for every request: kept for each source until the configuration changes. */
-  const ofTrunk = ({ listener, remoteAddress, remotePort }: Source): boolean => {
+  const ofTrunk = ({ listener, remoteAddress, remotePort, proof }: Source): boolean => {
     const { sources, known } = tables()
     const ofListener = sources.get(listener)
     if (!ofListener) return false
+    const facts = { address: remoteAddress, port: remotePort, proof }
+    if (proof) return ofListener.some((s) => isSource(s, facts))
     const key = `${listener} ${remoteAddress} ${remotePort}`
     let found = known.get(key)
     if (found === undefined) {
-      found = ofListener.some((s) => isSource(s, remoteAddress, remotePort))
+      found = ofListener.some((s) => isSource(s, facts))
       if (known.size >= MAX_KNOWN) known.clear()
       known.set(key, found)
     }
@@ -144,8 +146,8 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
   const trunkOf = (request: SipRequest, wire: Wire): TrunkIdentity => {
     const sources = tables().sources.get(wire.listener)
     if (!sources) return { kind: 'stranger' }
-    const { listener, remoteAddress: address, remotePort: port } = wire
-    return identifyTrunk(sources, sourceFacts(request, { listener, address, port }))
+    const { listener, remoteAddress: address, remotePort: port, proof } = wire
+    return identifyTrunk(sources, sourceFacts(request, { listener, address, port, proof }))
   }
 
   // a flow that a digest proved: saves a round trip per call; a gateway may hold several users on one

@@ -50,6 +50,8 @@ export interface EdgeCore {
   readonly registrations: Registrations
   /** Applies a configuration to the running edge. Rejects when a listener cannot be opened; the rest is in force. */
   apply(configuration: Configuration, revision: number): Promise<void>
+  /** Reads the certificates of TLS listeners again. */
+  renewCertificates(): void
   drain(on: boolean): void
   draining(): boolean
   listeners(): readonly OpenListener[]
@@ -100,7 +102,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     ignores: (source) => gate.ignores(source),
     seen: capture.seen,
   }
-  const listeners: Listeners = createListeners({ clock, inward, env: parts.env })
+  const listeners: Listeners = createListeners({ clock, inward, env: parts.env, log })
   const base = { node, bus, log, clock, config: () => configuration, revision: () => revision }
   const folder = parts.dataFolder
   const store = folder === undefined ? undefined : openBindingStore({ folder: join(folder, 'edge'), clock, log })
@@ -158,7 +160,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
 
   listeners.useNameServers(configuration.edge.dns)
   try {
-    await listeners.apply(configuration.edge.listen)
+    await listeners.apply(configuration.edge.listen, configuration.trunks)
   } catch (error) {
     await close()
     throw error
@@ -175,7 +177,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
       revision = nextRevision
       // listeners first: who may send on them is derived from those that are open
       listeners.useNameServers(next.edge.dns)
-      const opening = listeners.apply(next.edge.listen)
+      const opening = listeners.apply(next.edge.listen, next.trunks)
       registrations.forgetUsers((user) => Object.hasOwn(next.users, user))
       try {
         await opening
@@ -184,6 +186,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
         trunks.configured()
       }
     },
+    renewCertificates: listeners.renew,
     drain(on) {
       draining = on
     },

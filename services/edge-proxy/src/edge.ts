@@ -20,6 +20,14 @@ export interface Clock {
 }
 export type Timer = { readonly timer: unique symbol } | object
 
+/** What a TLS client's certificate proves (RFC 5922 7.4). */
+export interface Proof {
+  /** SIP domains and addresses in the certificate, in lower case. */
+  readonly identities: readonly string[]
+  /** Files of the CAs behind it as the configuration names them, or `system`. */
+  readonly authorities: readonly string[]
+}
+
 /** A way to send to one remote address: a UDP address on a listener's socket, or one TCP/TLS connection. */
 export interface Wire extends TransactionWire {
   /** TCP and TLS: no retransmissions (RFC 3261 17.1). */
@@ -41,6 +49,8 @@ export interface Wire extends TransactionWire {
   readonly name: string
   /** Identity of the flow (RFC 5626 4.1): listener + remote address and port (UDP) or one connection. Never reused. */
   readonly flow: string
+  /** TLS connections that were accepted: the certificate of a CA that we trust. */
+  readonly proof?: Proof | undefined
   /** False once a connection is closed; a UDP wire is always alive. */
   readonly alive: boolean
   send(bytes: Uint8Array): void
@@ -57,8 +67,11 @@ export interface Wires {
   to(listener: string, transport: Wire['transport'], address: string, port: number): Promise<Wire>
   /** Listeners of other transports on the same address (and port, where there is one): one place for the peer. */
   twins(listener: string): readonly string[]
-  /** Where a sip URI leads (RFC 3263), from this listener, in the order to try. Rejects with a reason, within 1 s. */
-  toUri(listener: string, uri: SipUri): Promise<readonly Wire[]>
+  /**
+   * Where a sip URI leads (RFC 3263), from this listener, in the order to try. Rejects with a reason, within 1 s.
+   * `trunk`: over TLS its carrier must prove who it is (RFC 5922 7.3), unless the call is for help (`unproven`).
+   */
+  toUri(listener: string, uri: SipUri, trunk?: string, unproven?: boolean): Promise<readonly Wire[]>
 }
 
 /** Who sent a request, proven; never taken from a header that a stranger could write. */
@@ -91,8 +104,11 @@ export interface TrunkPath {
 }
 
 export interface Trunks {
-  /** The addresses of a trunk in the order to try, the same for one `call`; opens a connection where none is. Rejects with a reason, never hangs beyond 500 ms. */
-  paths(trunk: string, call?: string): Promise<readonly TrunkPath[]>
+  /**
+   * The addresses of a trunk in the order to try, the same for one `call`; opens a connection where none is. Rejects with
+   * a reason, never hangs beyond 500 ms; `urgent`: beyond 1 s, when nobody proves to be the carrier.
+   */
+  paths(trunk: string, call?: string, urgent?: boolean): Promise<readonly TrunkPath[]>
   /** Credentials that answer a 401/407 of this trunk, if it has any. */
   credentials(trunk: string): { readonly user: string; readonly password: string } | undefined
   health(trunk: string): 'up' | 'probing' | 'down' | 'drain'

@@ -34,6 +34,8 @@ const start = async () => {
     },
   })
   const { dataFolder } = environment
+  // a new certificate, told by who put it there; they are looked at every few seconds anyway
+  process.on('SIGHUP', () => edge?.core()?.renewCertificates())
   edge = startEdge({
     ...{ bus, connected, log, dataFolder, node },
     env: { ...process.env, TANDEM_DATA: dataFolder },

@@ -49,6 +49,8 @@ export class TrunkLink {
   readonly #drawn = new Map<string, { readonly paths: readonly TrunkPath[]; readonly untilMs: number }>()
   #large: LargeRequests | undefined
   #roundTripMs: number | undefined
+  /** Why the carrier was last out of reach: refused, no such name, a certificate of somebody else. */
+  #noWay: string | undefined
   #probeTimer: Timer | undefined
   #calls = 0
   #closed = false
@@ -94,38 +96,50 @@ export class TrunkLink {
    * In the order to try. SRV weights are drawn anew for each call, once: the second path of a call must not be its
    * first again. Without a call the order drawn holds for a while.
    */
-  async paths(call?: string): Promise<readonly TrunkPath[]> {
+  async paths(call?: string, urgent = false): Promise<readonly TrunkPath[]> {
     const now = this.#parts.clock.now()
     const known = this.#drawn.get(call ?? '')
     if (known && known.untilMs > now && known.paths.every((p) => p.wire.alive)) return known.paths
-    const paths = await this.#draw()
+    // an emergency call is never lost to a certificate that ran out: better an unproven carrier than none
+    const paths = await this.#draw().catch((error: unknown) => (urgent ? this.#draw(true) : Promise.reject(error)))
     if (this.#drawn.size >= MAX_DRAWN) for (const oldest of this.#drawn.keys()) if (this.#drawn.delete(oldest)) break
     this.#drawn.delete(call ?? '')
     this.#drawn.set(call ?? '', { paths, untilMs: now + (call === undefined ? DRAWN_MS : CALL_DRAWN_MS) })
     return paths
   }
 
-  async #draw(): Promise<TrunkPath[]> {
+  async #draw(unproven = false): Promise<TrunkPath[]> {
     const ordered = this.#targets.toSorted((a, b) => Number(this.#silent.has(a)) - Number(this.#silent.has(b)))
     const { clock } = this.#parts
     let timer: Timer | undefined
     const limit = new Promise<undefined>((done) => {
       timer = clock.setTimer(PATHS_MS, () => done(undefined))
     })
-    const tried = await Promise.all(ordered.map((uri) => Promise.race([this.#pathsTo(uri), limit])))
+    const tried = await Promise.all(ordered.map((uri) => Promise.race([this.#pathsTo(uri, unproven), limit])))
     if (timer) clock.clearTimer(timer)
     const found = tried.flatMap((paths) => paths ?? [])
-    if (found.length === 0) throw new Error(`trunk ${this.trunk.name}: no address of it can be reached`)
+    if (found.length === 0) {
+      throw new Error(`trunk ${this.trunk.name}: no address of it can be reached${this.#because()}`)
+    }
     return found
   }
 
-  async #pathsTo(uri: SipUri): Promise<TrunkPath[]> {
+  #because(): string {
+    return this.#noWay === undefined ? '' : `: ${this.#noWay}`
+  }
+
+  #unreachable(error: unknown): void {
+    this.#noWay = (error as Error).message.slice(0, 200)
+    this.#parts.log.debug({ trunk: this.trunk.name, why: this.#noWay }, 'no way to trunk')
+  }
+
+  async #pathsTo(uri: SipUri, unproven: boolean): Promise<TrunkPath[]> {
     try {
-      const wires = await this.#parts.wires.toUri(this.trunk.listener, uri)
+      const wires = await this.#parts.wires.toUri(this.trunk.listener, uri, this.trunk.name, unproven)
       const host = uri.port === undefined ? uri.host : `${uri.host}:${uri.port}`
       return wires.map((wire) => ({ wire, host, routes: [] }))
     } catch (error) {
-      this.#parts.log.debug({ trunk: this.trunk.name, why: (error as Error).message }, 'no way to trunk')
+      this.#unreachable(error)
       return []
     }
   }
@@ -134,7 +148,7 @@ export class TrunkLink {
     const until = this.#registeredUntil
     const why =
       this.#registerWhy ??
-      (this.#state.health === 'up' ? undefined : `${this.#state.silences} probes without an answer`)
+      (this.#state.health === 'up' ? undefined : `${this.#state.silences} probes without an answer${this.#because()}`)
     this.#parts.bus.tell(TrunkChanged, {
       trunk: this.trunk.name,
       edge: this.#parts.node,
@@ -178,6 +192,7 @@ export class TrunkLink {
     if (alive && this.trunk.transport === 'auto') void this.#offerTcp(uri)
     if (alive === this.#silent.has(uri)) this.#drawn.delete('')
     if (alive) {
+      this.#noWay = undefined
       this.#silent.delete(uri)
       this.#roundTripMs = Math.round((this.#parts.clock.now() - started) * 10) / 10
     } else this.#silent.add(uri)
@@ -220,9 +235,9 @@ export class TrunkLink {
 
   async #wire(uri: SipUri): Promise<Wire | undefined> {
     try {
-      return (await this.#parts.wires.toUri(this.trunk.listener, uri))[0]
+      return (await this.#parts.wires.toUri(this.trunk.listener, uri, this.trunk.name))[0]
     } catch (error) {
-      this.#parts.log.debug({ trunk: this.trunk.name, why: (error as Error).message }, 'no way to trunk')
+      this.#unreachable(error)
       return undefined
     }
   }

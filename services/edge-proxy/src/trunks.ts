@@ -52,10 +52,10 @@ export function createTrunks(parts: Parts): TrunksOwner {
   }
 
   return {
-    async paths(trunk, call) {
+    async paths(trunk, call, urgent) {
       const link = links.get(trunk)
       if (!link) throw new Error(`there is no trunk ${trunk}`)
-      return await link.paths(call)
+      return await link.paths(call, urgent)
     },
     credentials: secretOf,
     health: (trunk) => links.get(trunk)?.health ?? 'down',

@@ -40,7 +40,7 @@ export const isRequest =
 export async function rawPeer(
   transport: 'UDP' | 'TCP' | 'TLS',
   to: { readonly port: number; readonly address?: string },
-  options: { readonly from?: string; readonly port?: number } = {},
+  options: { readonly from?: string; readonly port?: number; readonly tls?: object } = {},
 ): Promise<RawPeer> {
   const from = options.from ?? '127.0.0.1'
   const host = to.address ?? '127.0.0.1'
@@ -78,7 +78,7 @@ export async function rawPeer(
     const socket: Socket =
       transport === 'TCP'
         ? connectTcp({ host, port: to.port, localAddress: from })
-        : connectTls({ host, port: to.port, localAddress: from, rejectUnauthorized: false } as never)
+        : connectTls({ host, port: to.port, localAddress: from, rejectUnauthorized: false, ...options.tls } as never)
     closed = new Promise((done) => socket.on('close', done))
     await once(socket, transport === 'TCP' ? 'connect' : 'secureConnect')
     let rest = Buffer.alloc(0)

@@ -1,10 +1,13 @@
 /** All listeners of the edge: follows the configuration, finds or opens the wire to an address. */
 import { isIP } from 'node:net'
-import type { Listener } from '@tandem/config/defaults.ts'
+import type { Listener, Trunk } from '@tandem/config/defaults.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
+import type { Logger } from '@tandem/observability/log.ts'
 import type { SipUri } from '@tandem/sip/message/message.ts'
 import { defaultPort, hostHops, saidTransport, type Transport } from '../domain/next-hop.ts'
-import type { Clock, Wire, Wires } from '../edge.ts'
+import { demandOf, type TlsDemand } from '../domain/tls-demand.ts'
+import type { Clock, Timer, Wire, Wires } from '../edge.ts'
+import type { TlsPeer } from './client-tls.ts'
 import { createNameResolver } from './name-resolver.ts'
 import type { Inward, OpenListener } from './received.ts'
 import { openTcp, type StreamListener } from './tcp.ts'
@@ -14,32 +17,77 @@ import { openUdp, type UdpListener } from './udp.ts'
 /** edge.md E5: from the URI to its addresses, NAPTR, SRV and A together, ms. */
 const RESOLVE_MS = 500
 const MAX_HOPS = 8
+/** How often certificates are looked at, ms. */
+const LOOK_MS = 5_000
 
 type Hop = { readonly transport: Transport; readonly address: string; readonly port: number }
 type Open = { readonly configured: Listener; readonly open: UdpListener | StreamListener }
 
 export interface Listeners extends Wires {
   /** Opens what is new, closes what is gone; what did not change keeps its sockets. Rejects when one cannot be opened. */
-  apply(listen: Readonly<Record<string, Listener>>): Promise<void>
+  apply(listen: Readonly<Record<string, Listener>>, trunks?: Readonly<Record<string, Trunk>>): Promise<void>
+  /** Reads certificates again. A file that cannot be used is logged, and the old one stays. */
+  renew(): void
   list(): readonly OpenListener[]
   /** `address[:port]`; empty: those of the machine. */
   useNameServers(servers: readonly string[]): void
   close(): Promise<void>
 }
 
-export function createListeners(parts: { clock: Clock; inward: Inward; env: Environment }): Listeners {
-  const { clock, inward, env } = parts
+export function createListeners(parts: {
+  clock: Clock
+  inward: Inward
+  env: Environment
+  log: Pick<Logger, 'info' | 'error'>
+}): Listeners {
+  const { clock, inward, env, log } = parts
   const opened = new Map<string, Open>()
+  let carriers: Readonly<Record<string, Trunk>> = {}
+  let looking: Timer | undefined
+  /** The last complaint about each listener's certificates: said once. */
+  const complaints = new Map<string, string>()
   const names = createNameResolver(clock)
 
   const openOne = (listener: Listener): Promise<UdpListener | StreamListener> => {
     if (listener.transport === 'udp') return openUdp(listener, inward)
-    return listener.transport === 'tcp' ? openTcp(listener, clock, inward) : openTls(listener, env, clock, inward)
+    if (listener.transport === 'tcp') return openTcp(listener, clock, inward)
+    return openTls(listener, demandFor(listener), env, clock, inward)
   }
 
-  const apply = async (listen: Readonly<Record<string, Listener>>) => {
+  const demandFor = (listener: Listener): TlsDemand => demandOf(listener, Object.values(carriers), twins(listener.name))
+
+  const renew = () => {
+    for (const { configured, open } of opened.values()) renewOne(configured, open)
+  }
+
+  const renewOne = (configured: Listener, open: OpenListener) => {
+    const { name } = configured
+    if (!open.renew) return
+    try {
+      if (open.renew(configured, demandFor(configured))) log.info({ listener: name }, 'certificate renewed')
+      complaints.delete(name)
+    } catch (error) {
+      const { message } = error as Error
+      if (complaints.get(name) !== message) log.error({ listener: name, why: message }, 'the old certificate stays')
+      complaints.set(name, message)
+    }
+  }
+
+  // not fs.watch: secrets of Kubernetes are links that are turned over, which it does not see
+  const look = () => {
+    renew()
+    looking = clock.setTimer(LOOK_MS, look)
+  }
+
+  const apply: Listeners['apply'] = async (listen, trunks = {}) => {
+    carriers = trunks
+    looking ??= clock.setTimer(LOOK_MS, look)
     for (const [name, { configured, open }] of [...opened]) {
-      if (same(configured, listen[name])) continue
+      const next = listen[name]
+      if (next && same(configured, next)) {
+        opened.set(name, { configured: next, open })
+        continue
+      }
       opened.delete(name)
       await open.close()
     }
@@ -57,6 +105,7 @@ export function createListeners(parts: { clock: Clock; inward: Inward; env: Envi
       }
       throw error
     }
+    renew()
   }
 
   const twins = (name: string): string[] => {
@@ -82,10 +131,18 @@ export function createListeners(parts: { clock: Clock; inward: Inward; env: Envi
     return twin.open
   }
 
-  const to = async (name: string, transport: Wire['transport'], address: string, port: number): Promise<Wire> => {
+  const to = async (
+    name: string,
+    transport: Wire['transport'],
+    address: string,
+    port: number,
+    peer?: TlsPeer,
+  ): Promise<Wire> => {
     if (port < 1 || port > 65_535) throw new Error(`${port} is no port`)
     const listener = find(name, transport)
-    return 'wireTo' in listener ? listener.wireTo(address, port) : await listener.connect(address, port)
+    return 'wireTo' in listener
+      ? listener.wireTo(address, port)
+      : await listener.connect(address, port, transport === 'TLS' ? peer : undefined)
   }
 
   /** Its own first: RFC 3263 4.1 leaves the choice among NAPTR-less targets to us. */
@@ -116,10 +173,12 @@ export function createListeners(parts: { clock: Clock; inward: Inward; env: Envi
     return hops
   }
 
-  const toUri = async (name: string, uri: SipUri): Promise<readonly Wire[]> => {
+  const toUri: Listeners['toUri'] = async (name, uri, trunk, unproven = false) => {
+    const carrier = trunk === undefined ? undefined : carriers[trunk]
+    const peer = carrier && { trunk: carrier, host: uri.host.replace(/^\[|\]$/g, ''), unproven }
     const hops = await within(hopsTo(name, uri), RESOLVE_MS, `${uri.host}: no answer from DNS`)
     const tried = await Promise.allSettled(
-      hops.slice(0, MAX_HOPS).map((hop) => to(name, hop.transport, hop.address, hop.port)),
+      hops.slice(0, MAX_HOPS).map((hop) => to(name, hop.transport, hop.address, hop.port, peer)),
     )
     const wires = tried.filter((t) => t.status === 'fulfilled').map((t) => t.value)
     if (wires.length > 0) return wires
@@ -128,6 +187,7 @@ export function createListeners(parts: { clock: Clock; inward: Inward; env: Envi
 
   return {
     apply,
+    renew,
     to,
     toUri,
     useNameServers: names.use,
@@ -137,13 +197,16 @@ export function createListeners(parts: { clock: Clock; inward: Inward; env: Envi
       const all = [...opened.values()]
       opened.clear()
       names.close()
+      if (looking) clock.clearTimer(looking)
       await Promise.all(all.map((o) => o.open.close()))
     },
   }
 }
 
-function same(a: Listener, b: Listener | undefined): boolean {
-  return b !== undefined && JSON.stringify({ ...a, digest: [] }) === JSON.stringify({ ...b, digest: [] })
+/** What can change under open connections: digests are asked for, certificates read again. */
+function same(a: Listener, b: Listener): boolean {
+  const sockets = ({ url, advertise }: Listener) => JSON.stringify([url, advertise])
+  return sockets(a) === sockets(b)
 }
 
 async function within<T>(work: Promise<T>, ms: number, why: string): Promise<T> {

@@ -1,5 +1,7 @@
 /** What listeners hand inward. A listener owns its sockets; nothing thrown inside ever reaches one. */
+import type { Listener } from '@tandem/config/defaults.ts'
 import type { ParseOutcome } from '@tandem/sip/message/message.ts'
+import type { TlsDemand } from '../domain/tls-demand.ts'
 import type { Wire } from '../edge.ts'
 
 export interface Inward {
@@ -22,6 +24,8 @@ export interface OpenListener {
   readonly port: number
   readonly url: string
   connections(): number
+  /** TLS: certificates are read again; true when one is new. Throws when it cannot be used: the old one stays. */
+  renew?(listener: Listener, demand: TlsDemand): boolean
   close(): Promise<void>
 }
 

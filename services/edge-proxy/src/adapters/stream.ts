@@ -2,7 +2,7 @@
  * TCP and TLS alike: one connection as a wire, with the bounds that a stranger needs (RFC 3261 18, RFC 5626 4.4.1).
  */
 import type { Socket } from 'node:net'
-import type { Clock, Wire } from '../edge.ts'
+import type { Clock, Proof, Wire } from '../edge.ts'
 import { type Framed, StreamFramer } from './frame.ts'
 import type { Inward } from './received.ts'
 
@@ -30,6 +30,7 @@ export interface StreamParts {
   readonly clock: Clock
   readonly inward: Inward
   readonly onClose: (wire: StreamWire) => void
+  readonly proof: Proof | undefined
 }
 
 export class StreamWire implements Wire {
@@ -43,6 +44,7 @@ export class StreamWire implements Wire {
   readonly sentBy: string
   readonly name: string
   readonly flow: string
+  readonly proof: Proof | undefined
   readonly #socket: Socket
   readonly #parts: StreamParts
   readonly #framer = new StreamFramer()
@@ -64,6 +66,7 @@ export class StreamWire implements Wire {
     this.sentBy = `${this.localAddress}:${this.localPort}`
     this.name = `${parts.transport.toLowerCase()} ${this.sentBy} > ${this.remoteAddress}:${this.remotePort}`
     this.flow = `${parts.listener}/${parts.transport.toLowerCase()}/${this.remoteAddress}/${this.remotePort}/${++opened}`
+    this.proof = parts.proof
     this.#lastMs = parts.clock.now()
     parts.socket.setNoDelay(true)
     parts.socket.on('data', (chunk: Buffer) => this.#read(chunk))

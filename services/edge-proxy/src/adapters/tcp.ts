@@ -1,7 +1,8 @@
 /** A TCP or TLS listener: accepts connections within limits and opens those that we need ourselves. */
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net'
 import type { Listener } from '@tandem/config/defaults.ts'
-import type { Clock, Timer, Wire } from '../edge.ts'
+import type { Clock, Proof, Timer, Wire } from '../edge.ts'
+import { peerKey, type TlsPeer } from './client-tls.ts'
 import { advertised, bindProblem, type Inward, type OpenListener } from './received.ts'
 import { plain, StreamWire } from './stream.ts'
 
@@ -13,8 +14,8 @@ const SWEEP_MS = 2_000
 export const CONNECT_MS = 500
 
 export interface StreamListener extends OpenListener {
-  /** The open connection to this address, or a new one within 500 ms. */
-  connect(address: string, port: number): Promise<Wire>
+  /** The open connection to this address, or a new one within 500 ms. `peer`: who must be there, proven by TLS. */
+  connect(address: string, port: number, peer?: TlsPeer): Promise<Wire>
 }
 
 /** How TCP and TLS differ. */
@@ -22,7 +23,9 @@ export interface StreamKind {
   readonly transport: 'TCP' | 'TLS'
   serve(accept: (socket: Socket) => void): Server
   /** Resolves when the connection can carry SIP. */
-  dial(socket: Socket): Promise<Socket>
+  dial(socket: Socket, peer: TlsPeer | undefined): Promise<Socket>
+  /** What the certificate of an accepted connection proves. */
+  proofOf?(socket: Socket): Proof | undefined
 }
 
 export const TCP: StreamKind = {
@@ -47,7 +50,7 @@ export async function openStream(
   let count = 0
   let local = advertised(listener.advertise, listener.address, listener.port)
 
-  const adopt = (socket: Socket): StreamWire | undefined => {
+  const adopt = (socket: Socket, as = '', proof?: Proof): StreamWire | undefined => {
     const source = socket.remoteAddress
     // the peer may be gone before we look
     if (source === undefined || count >= MAX_CONNECTIONS || (perSource.get(source) ?? 0) >= MAX_PER_SOURCE) {
@@ -56,10 +59,11 @@ export async function openStream(
       return undefined
     }
     const { name } = listener
-    const wire = new StreamWire({ socket, transport: kind.transport, listener: name, local, clock, inward, onClose })
+    const { transport } = kind
+    const wire = new StreamWire({ socket, transport, listener: name, local, clock, inward, onClose, proof })
     count++
     perSource.set(source, (perSource.get(source) ?? 0) + 1)
-    const key = `${wire.remoteAddress} ${wire.remotePort}`
+    const key = `${wire.remoteAddress} ${wire.remotePort} ${as}`
     const known = wires.get(key)
     if (known) known.add(wire)
     else wires.set(key, new Set([wire]))
@@ -78,7 +82,7 @@ export async function openStream(
   const server = kind.serve((socket) => {
     const { remoteAddress = '', remotePort = 0 } = socket
     const source = { listener: listener.name, remoteAddress: plain(remoteAddress), remotePort, flow: '' }
-    if (!inward.ignores?.(source)) return void adopt(socket)
+    if (!inward.ignores?.(source)) return void adopt(socket, '', kind.proofOf?.(socket))
     socket.on('error', () => {})
     socket.destroy()
   })
@@ -94,9 +98,9 @@ export async function openStream(
   }
   sweeper = clock.setTimer(SWEEP_MS, sweep)
 
-  const open = async (address: string, remotePort: number): Promise<Wire> => {
-    const socket = await dial(kind, listener.address, address, remotePort)
-    const wire = adopt(socket)
+  const open = async (address: string, remotePort: number, peer: TlsPeer | undefined): Promise<Wire> => {
+    const socket = await dial(kind, listener.address, address, remotePort, peer)
+    const wire = adopt(socket, asOf(peer))
     if (!wire) throw new Error(`no more connections from listener ${listener.name}`)
     return wire
   }
@@ -107,13 +111,13 @@ export async function openStream(
     port,
     url: listener.url.replace(/:0$/, `:${port}`),
     connections: () => count,
-    connect(address, remotePort) {
-      const key = `${address} ${remotePort}`
+    connect(address, remotePort, peer) {
+      const key = `${address} ${remotePort} ${asOf(peer)}`
       // RFC 3261 18: a connection that is there SHOULD be used again
       for (const wire of wires.get(key) ?? []) if (wire.alive) return Promise.resolve(wire)
       const running = dialling.get(key)
       if (running) return running
-      const fresh = open(address, remotePort).finally(() => dialling.delete(key))
+      const fresh = open(address, remotePort, peer).finally(() => dialling.delete(key))
       dialling.set(key, fresh)
       return fresh
     },
@@ -138,7 +142,16 @@ function listen(server: Server, listener: Listener): Promise<number> {
   })
 }
 
-function dial(kind: StreamKind, localAddress: string, host: string, port: number): Promise<Socket> {
+/** A connection whose other end was proven is used again for the same proof only; nobody who called us is taken for it. */
+const asOf = (peer: TlsPeer | undefined): string => (peer ? peerKey(peer) : '')
+
+function dial(
+  kind: StreamKind,
+  localAddress: string,
+  host: string,
+  port: number,
+  peer: TlsPeer | undefined,
+): Promise<Socket> {
   return new Promise((done, fail) => {
     const wild = localAddress === '0.0.0.0' || localAddress === '::'
     const socket = connectTcp({ host, port, ...(wild ? {} : { localAddress }) })
@@ -151,7 +164,7 @@ function dial(kind: StreamKind, localAddress: string, host: string, port: number
     const failed = (error: Error) => giveUp(error.message)
     socket.once('error', failed)
     socket.once('connect', () => {
-      kind.dial(socket).then((ready) => {
+      kind.dial(socket, peer).then((ready) => {
         clearTimeout(limit)
         socket.off('error', failed)
         done(ready)

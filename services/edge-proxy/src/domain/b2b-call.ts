@@ -186,7 +186,7 @@ export class B2bCall implements LegOwner, LegEvents {
     this.#runs[attempt] = run
     if (what.kind === 'user') return void this.#launchUser(attempt, run, what.user, effect.number)
     this.#parts.edge.trunks
-      .paths(what.trunk, this.id)
+      .paths(what.trunk, this.id, this.facts.emergency)
       .then(
         (paths) => this.#launchTrunk(attempt, run, what, paths, effect),
         (error: unknown) => {

@@ -8,13 +8,20 @@ import { toE164 } from '@tandem/numbers/e164.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { nameAddrs, to } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
+import type { Proof } from '../edge.ts'
 import { inNetwork, readNetwork } from './networks.ts'
+import { namesOne } from './sip-identity.ts'
+import { SYSTEM } from './tls-demand.ts'
 
 /** One trunk as a possible sender. */
 export interface TrunkSource {
   readonly trunk: string
   readonly listener: string
   readonly from: readonly { readonly network: string; readonly port: number | null; readonly bits: number }[]
+  /** Its carrier proves itself by a certificate (RFC 5922 7.4); then `from` only narrows it down. */
+  readonly certificate:
+    | { readonly names: readonly string[]; readonly ca: string; readonly required: boolean }
+    | undefined
   /** E.164, or the beginning of it, of the DIDs that this trunk brings in. */
   readonly numbers: readonly string[]
   /** Where its carrier writes the DID, and how a national one is read. */
@@ -30,6 +37,7 @@ export interface SourceFacts {
   readonly listener: string
   readonly address: string
   readonly port: number
+  readonly proof?: Proof | undefined
   /** Called numbers as they are written. */
   readonly called: Readonly<Partial<Record<Trunk['did'], string>>>
   readonly host: string | undefined
@@ -62,12 +70,29 @@ export function identifyTrunk(sources: readonly TrunkSource[], facts: SourceFact
 }
 
 /** True when what comes from there is of this trunk, or of one that shares its address. */
-export function isSource(source: TrunkSource, address: string, port: number): boolean {
-  return closeness(source, { address, port }) >= 0
+export function isSource(source: TrunkSource, facts: Pick<SourceFacts, 'address' | 'port' | 'proof'>): boolean {
+  return closeness(source, facts) >= 0
 }
 
-/** -1 no match; a longer prefix is closer, a port closer still. */
-function closeness(source: TrunkSource, facts: Pick<SourceFacts, 'address' | 'port'>): number {
+/** -1 no match; a certificate is closest, then a longer prefix is closer, a port closer still. */
+function closeness(source: TrunkSource, facts: Pick<SourceFacts, 'address' | 'port' | 'proof'>): number {
+  const proven = source.certificate === undefined ? undefined : proves(source.certificate, facts.proof)
+  // somebody else's certificate, or none where one is required: not this trunk, wherever it comes from
+  if (proven === false && (source.certificate?.required || facts.proof !== undefined)) return -1
+  if (!proven) return nearness(source, facts)
+  const near = source.from.length === 0 ? 0 : nearness(source, facts)
+  return near < 0 ? -1 : PROVEN + near
+}
+
+/** More than any network. */
+const PROVEN = 1000
+
+function proves(wanted: NonNullable<TrunkSource['certificate']>, proof: Proof | undefined): boolean {
+  if (!proof) return false
+  return proof.authorities.includes(wanted.ca) && namesOne(proof.identities, wanted.names)
+}
+
+function nearness(source: TrunkSource, facts: Pick<SourceFacts, 'address' | 'port'>): number {
   let best = -1
   for (const { network, port, bits } of source.from) {
     if (port !== null && port !== facts.port) continue
@@ -126,17 +151,28 @@ export function trunkSources(trunks: Iterable<Trunk>, twins: (listener: string) 
     const hosts = new Set([...trunk.hosts, ...uris.flatMap((u) => (u ? [u.host] : []))])
     const accounts = new Set([trunk.register?.user, trunk.credentials?.user].filter((a) => a !== undefined))
     const { numbers, did, country } = trunk
+    const certificate = certificateOf(
+      trunk,
+      uris.flatMap((u) => (u ? [u.host] : [])),
+    )
     for (const listener of [trunk.listener, ...twins(trunk.listener)]) {
-      sources.push({ trunk: trunk.name, listener, from, numbers, did, country, hosts, accounts })
+      sources.push({ trunk: trunk.name, listener, from, certificate, numbers, did, country, hosts, accounts })
     }
   }
   return sources
 }
 
+/** The names in its certificate; those under which we call it when none are given. */
+function certificateOf({ tls }: Trunk, called: readonly string[]): TrunkSource['certificate'] {
+  if (!tls?.clientCertificate) return undefined
+  const names = tls.names.length > 0 ? tls.names : called
+  return { names, ca: tls.ca ?? SYSTEM, required: tls.clientCertificate === 'required' }
+}
+
 /** What a request says of itself, for telling trunks apart only. */
 export function sourceFacts(
   request: SipRequest,
-  source: { readonly listener: string; readonly address: string; readonly port: number },
+  source: Pick<SourceFacts, 'listener' | 'address' | 'port' | 'proof'>,
 ): SourceFacts {
   const target = userOf(request.uri)
   const inTo = userOf(to(request)?.uriText)

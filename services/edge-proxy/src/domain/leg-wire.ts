@@ -22,7 +22,7 @@ export function withDialogWire(edge: Edge, leg: CallLeg, dialog: Dialog, run: ()
   }
   const uri = parseUri(nextHop(dialog))
   if (uri === undefined || leadsTo(leg, uri.host, uri.port, uri.params.get('transport'))) return void run()
-  edge.wires.toUri(leg.wire.listener, uri).then(
+  edge.wires.toUri(leg.wire.listener, uri, leg.party.trunk).then(
     (wires) => {
       if (wires[0] !== undefined) leg.wire = wires[0]
       run()

@@ -1,0 +1,103 @@
+/** `tandem check` on TLS: what does not fit together, and certificates that are missing, of others, or out of date. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { certificateFiles } from '../src/certificate-check.ts'
+import { checkConfiguration, type Problem } from '../src/check.ts'
+
+const acme = readFileSync(new URL('../../../examples/acme/tandem.yaml', import.meta.url), 'utf8')
+const remote = 'certificate: certs/edge.pem, privateKey: certs/edge.key'
+const trunkA = '    listener: carrier\n    translate:'
+const folder = mkdtempSync(join(tmpdir(), 'tandem-check-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const made = ['one', 'two'].map((name) =>
+  spawnSync('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '100'],
+    ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}.example`],
+    ...['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.pem`)],
+  ]),
+)
+const skip = made.every((m) => m.status === 0) ? false : 'openssl is not installed'
+const pem = (name: string) => readFileSync(join(folder, name), 'utf8')
+
+/** What is said about acme after these replacements: `line:column` and the message. */
+function said(
+  changes: readonly (readonly [from: string, to: string])[],
+  certificates?: { texts: Record<string, string | null>; now?: number },
+): string[] {
+  let text = acme
+  for (const [from, to] of changes) {
+    assert.ok(text.includes(from), `acme has no ${from}`)
+    text = text.replace(from, () => to)
+  }
+  const result = checkConfiguration({
+    files: [{ path: 'tandem.yaml', text }],
+    ...(certificates ? { certificates: { now: Date.now(), ...certificates } } : {}),
+  })
+  const all: Problem[] = [...(result.kind === 'bad' ? result.problems : []), ...result.warnings]
+  for (const { line, column, instead } of all) assert.ok(line > 1 && column > 1 && instead.length > 5)
+  return all.map((p) => p.message)
+}
+
+test('what does not fit together is said: certificates without TLS, a certificate without key, no name to look for', () => {
+  const inside = 'inside-tcp: { url: "tcp://127.0.0.1:5060"'
+  assert.deepEqual(said([[inside, `${inside}, clients: { ca: ca.pem }`]]), [
+    'inside-tcp speaks tcp: it shows no certificate',
+  ])
+  const tls = (written: string, listener = 'carrier') =>
+    said([[trunkA, `    listener: ${listener}\n    tls: ${written}\n    translate:`]])
+  assert.deepEqual(tls('{ certificate: a.pem }'), ['a certificate goes with its key: there is no privateKey'])
+  assert.deepEqual(tls('{ clientCertificate: required }'), [
+    'carrier speaks no TLS: nobody shows a certificate there',
+    'nothing says which name the certificate of itsp-a holds',
+  ])
+  assert.deepEqual(tls('{ clientCertificate: required, names: [a.example] }', 'remote'), [])
+  assert.deepEqual(tls('{ verify: false }'), ['whoever answers for itsp-a is believed to be the carrier'])
+  const twice =
+    'certificates: [{ host: a.example, certificate: a, privateKey: b }, { host: A.example, certificate: a, privateKey: b }]'
+  assert.deepEqual(said([[remote, `${remote}, ${twice}`]]), ['two certificates for A.example'])
+})
+
+test('a certificate that is missing, of another key, for another host or out of date is said with its place', {
+  skip,
+}, () => {
+  const both = { 'certs/edge.pem': pem('one.pem'), 'certs/edge.key': pem('one.key') }
+  assert.deepEqual(said([], { texts: both }), [])
+  assert.deepEqual(said([], { texts: {} }), ['there is no file certs/edge.pem'], 'a warning: up makes one')
+  assert.deepEqual(said([], { texts: { ...both, 'certs/edge.key': null } }), ['there is no file certs/edge.key'])
+  assert.deepEqual(said([], { texts: { ...both, 'certs/edge.key': pem('two.key') } }), [
+    'certs/edge.key is not the key of certs/edge.pem',
+  ])
+  assert.deepEqual(said([], { texts: { ...both, 'certs/edge.key': 'rubbish' } }), [
+    'certs/edge.key holds no private key',
+  ])
+  assert.deepEqual(said([], { texts: { ...both, 'certs/edge.pem': 'rubbish' } }), [
+    'certs/edge.pem holds no certificate',
+  ])
+  const day = 86_400_000
+  const when = (days: number) => said([], { texts: both, now: Date.now() + days * day }).join()
+  assert.match(when(200), /^certs\/edge\.pem \(CN=one\) ended on \d{4}-\d\d-\d\d \d\d:\d\d UTC$/)
+  assert.match(when(-2), /begins on/)
+  assert.match(when(80), /ends on/)
+
+  const further = `${remote}, certificates: [{ host: two.example, certificate: a.pem, privateKey: a.key }], clients: { ca: ca.pem }`
+  const texts = { ...both, 'a.pem': pem('one.pem'), 'a.key': pem('one.key'), 'ca.pem': pem('two.pem') }
+  assert.deepEqual(said([[remote, further]], { texts }), ['a.pem is not for two.example but for DNS:one.example'])
+  const right = { ...texts, 'a.pem': pem('two.pem'), 'a.key': pem('two.key') }
+  assert.deepEqual(said([[remote, further]], { texts: right }), [])
+  assert.deepEqual(said([[remote, further]], { texts: { ...right, 'ca.pem': null } }), ['there is no file ca.pem'])
+})
+
+test('every file that the configuration names is found', () => {
+  const tls = '{ ca: carrier.pem, certificate: us.pem, privateKey: us.key }'
+  const text = acme.replace(trunkA, `    listener: carrier\n    tls: ${tls}\n    translate:`)
+  const checked = checkConfiguration({ files: [{ path: 'tandem.yaml', text }] })
+  assert.ok(checked.kind === 'ok')
+  assert.deepEqual(certificateFiles(checked.configuration).sort(), [
+    ...['carrier.pem', 'certs/edge.key', 'certs/edge.pem', 'us.key', 'us.pem'],
+  ])
+})
