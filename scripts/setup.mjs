@@ -13,8 +13,12 @@ const PROGRAMS = {
   'nats-server': { apt: 'nats-server', brew: 'nats-server', why: 'the message bus' },
   sipp: { apt: 'sip-tester', brew: 'sipp', why: 'end-to-end calls in the tests' },
   baresip: { apt: 'baresip', brew: 'baresip', why: 'a softphone in the tests' },
+  rtpengine: { apt: 'rtpengine-daemon', brew: null, why: 'the other media engine in the tests' },
   chromium: { apt: 'chromium', brew: null, why: 'the console in a browser in the tests' },
 }
+
+/** Packages that start a service of the same name, and why it is not wanted. */
+const SERVICES = { 'nats-server': 'Tandem runs its own', 'rtpengine-daemon': 'the tests run their own' }
 
 /**
  * Makes this machine ready. `tests`: also what only the tests need; of that, what cannot be installed is returned with its
@@ -131,7 +135,8 @@ async function installByApt(packages, say) {
     await run(command, rest, { quiet: true })
   }
   say(`installing ${packages.join(', ')} (apt-get install) …`)
-  const ran = runsAsService('nats-server')
+  // what runs as a service already is somebody's
+  const ran = Object.keys(SERVICES).filter(runsAsService)
   try {
     await apt('install', '--no-install-recommends', ...packages)
   } catch {
@@ -144,9 +149,10 @@ async function installByApt(packages, say) {
         await apt('install', '--no-install-recommends', each).catch((e) => say(`  ${each}: ${e.message}`))
     }
   }
-  if (packages.includes('nats-server') && !ran && runsAsService('nats-server')) {
-    say('the nats-server package started a system service; Tandem runs its own: stopping and disabling that one')
-    const [command, ...rest] = [...asRoot, 'systemctl', 'disable', '--now', 'nats-server']
+  for (const [service, why] of Object.entries(SERVICES)) {
+    if (!packages.includes(service) || ran.includes(service) || !runsAsService(service)) continue
+    say(`the package ${service} started a system service; ${why}: stopping and disabling that one`)
+    const [command, ...rest] = [...asRoot, 'systemctl', 'disable', '--now', service]
     await run(command, rest, { quiet: true }).catch(() => {})
   }
 }

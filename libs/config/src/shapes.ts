@@ -58,7 +58,7 @@ export const SHAPES = {
     example: 'udp://127.0.0.1:5060',
   },
   controlUrl: {
-    pattern: '^(udp|tcp)://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+):\\d{1,5}$',
+    pattern: '^udp://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+):\\d{1,5}$',
     title: 'control URL',
     example: 'udp://127.0.0.1:22222',
   },

@@ -42,8 +42,11 @@ export function newLegOrigin(sessionId: string, address: string, user = '-'): Le
  * nothing that tells where the other side is. Codecs, directions and unknown attributes stay as they were.
  */
 export function rewriteForRelay(sdp: Sdp, relay: RelayRewrite): { text: string; origin: LegOrigin } {
-  const body = rewriteBody(sdp, relay)
-  const before = relay.origin
+  return withOrigin(rewriteBody(sdp, relay), relay.origin)
+}
+
+/** A description with the `o=` line that this leg knows; `body` is everything after it. */
+export function withOrigin(body: string, before: LegOrigin): { text: string; origin: LegOrigin } {
   // RFC 3264 8: o= stays identical but for the version, plus one when anything changed, else none.
   const version = body === before.sent ? before.version : before.version + 1
   const origin = { ...before, version, sent: body }
@@ -107,7 +110,8 @@ const aboutSockets =
 const hostName = /[a-z0-9]\.[a-z]{2}/i
 const addressLiteral = /\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}|:[0-9a-f]{0,4}:[0-9a-f]{0,4}:/i
 
-function mayPass(line: string, secrets: readonly string[]): boolean {
+/** A line that tells nothing of where its author is. `secrets`: addresses and names that do. */
+export function mayPass(line: string, secrets: readonly string[]): boolean {
   if (aboutMedia.test(line)) return true
   // v, o, s, c, m are written by us; i, u, e, p describe people and places; RFC 8866 5.12: k= MUST NOT be used.
   if (line.charCodeAt(0) !== 97 || aboutSockets.test(line)) return false
@@ -117,7 +121,7 @@ function mayPass(line: string, secrets: readonly string[]): boolean {
 }
 
 /** Every address and host name by which the description tells where its sender is. */
-function addressesIn(sdp: Sdp): string[] {
+export function addressesIn(sdp: Sdp): string[] {
   const found = [sdp.origin.address]
   if (sdp.origin.user.length > 2) found.push(sdp.origin.user)
   if (sdp.connection !== undefined) found.push(sdp.connection.address)

@@ -1,7 +1,7 @@
 /** Calls with everything they need on this machine: the relay, the outbox, and what may be asked of them on the bus. */
 import { join } from 'node:path'
 import { HangUp, PlaceCall } from '@tandem/contracts/edge.ts'
-import { openMediaRelay } from './adapters/media-relay.ts'
+import { openMediaEngine } from './adapters/open-media-engine.ts'
 import { openOutbox } from './adapters/outbox.ts'
 import type { Edge } from './edge.ts'
 import { type CallControl, createCalls } from './on-invite.ts'
@@ -12,8 +12,7 @@ const NOT_MINE_MS = 300
 /** `dataFolder`: TANDEM_DATA; the outbox lives in its folder `edge`. */
 export function callsIn(dataFolder: string): (edge: Edge) => CallControl {
   return (edge) => {
-    const { address, firstPort, lastPort } = edge.config().edge.media
-    const media = openMediaRelay({ address, firstPort, lastPort, now: () => edge.clock.now() })
+    const media = openMediaEngine(edge.config().edge.media, edge)
     const outbox = openOutbox({ folder: join(dataFolder, 'edge'), bus: edge.bus, log: edge.log })
     const calls = createCalls(edge, { media, outbox })
     const stop = edge.bus.answer(

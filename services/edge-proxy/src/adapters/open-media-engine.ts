@@ -1,0 +1,16 @@
+/** The media engine that the configuration names (`edge.media.relay`). */
+import type { Configuration } from '@tandem/config/defaults.ts'
+import type { MediaEngine } from '../domain/media-engine.ts'
+import type { Edge } from '../edge.ts'
+import { openMediaRelay } from './media-relay.ts'
+import { openRtpengine } from './rtpengine.ts'
+
+export function openMediaEngine(
+  settings: Configuration['edge']['media'],
+  { clock, log }: Pick<Edge, 'clock' | 'log'>,
+): MediaEngine {
+  const { relay, control, address, firstPort, lastPort } = settings
+  const now = () => clock.now()
+  const embedded = openMediaRelay({ address, firstPort, lastPort, now })
+  return relay === 'rtpengine' ? openRtpengine({ control, now, log, reserve: embedded }) : embedded
+}

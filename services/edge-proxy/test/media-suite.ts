@@ -1,0 +1,251 @@
+/** What every media engine does: the embedded relay and rtpengine run the same tests (media-engines.test.ts). */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
+import type { Keying, MediaEngine, MediaLeg, MediaPeer, NoDescription } from '../src/domain/media-engine.ts'
+import { description, type Endpoint, endpoint, rtp, telephoneEvent, until } from './rtp-endpoint.ts'
+
+export interface EngineUnderTest {
+  readonly engine: MediaEngine
+  close(): Promise<void>
+}
+
+const plain: MediaPeer = { address: '127.0.0.1', behindNat: false }
+const RTCP = Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 7])
+
+export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, skip: string | undefined): void {
+  describe(`${name} as media engine`, skip === undefined ? {} : { skip }, () => {
+    let under: EngineUnderTest
+    const endpoints: Endpoint[] = []
+    before(async () => {
+      under = await open()
+    })
+    after(async () => {
+      for (const each of endpoints) each.close()
+      await under?.close()
+    })
+    const someone = async (address?: string): Promise<Endpoint> => {
+      const made = await endpoint(address)
+      endpoints.push(made)
+      return made
+    }
+    let legs = 0
+    const leg = (keying: Keying = 'off', emergency = false) =>
+      under.engine.openLeg({ legId: `${name}-${++legs}`, emergency, keying })
+
+    /** alice offers, bob answers. */
+    const call = async (more: { alicePeer?: MediaPeer; aliceSays?: Sdp } = {}) => {
+      const [alice, bob] = [await someone(), await someone()]
+      const [a, b] = [leg(), leg()]
+      const offer = await offered(a, more.aliceSays ?? description(alice.port), b, more.alicePeer)
+      const answer = await answered(b, description(bob.port), a)
+      a.connect(b)
+      return { alice, bob, a, b, toBob: portOf(offer), toAlice: portOf(answer), offer, answer }
+    }
+
+    test('carries RTP and RTCP both ways, and counts what crossed the wire', async () => {
+      const { alice, bob, a, b, toBob, toAlice } = await call()
+      assert.equal(toAlice % 2, 0)
+      alice.send(rtp(1), toAlice)
+      await until(() => bob.heard.length === 1, 'bob hears alice')
+      assert.deepEqual(bob.heard[0], rtp(1))
+      bob.send(rtp(9, 0, 3), toBob)
+      await until(() => alice.heard.length === 1, 'alice hears bob')
+      alice.sendRtcp(RTCP, toAlice + 1)
+      await until(() => bob.heardRtcp.length === 1, 'bob gets RTCP')
+      const [ofA, ofB] = await Promise.all([settled(a), settled(b)])
+      a.close()
+      b.close()
+      assert.deepEqual([ofA?.received.packets, ofA?.received.bytes], [1, 200], '172 bytes and 28 of headers')
+      assert.deepEqual([ofA?.sent.packets, ofA?.sent.bytes], [1, 200])
+      assert.deepEqual([ofB?.received.packets, ofB?.sent.packets], [1, 1])
+      assert.deepEqual([ofA?.rtcpReceived, ofB?.rtcpSent], [1, 1])
+    })
+
+    test('a description tells nothing of the other side, and its o= line is ours through the call', async () => {
+      const inside = description(40_000, {
+        more: ['a=x-inside:10.1.2.3 5000', 'a=candidate:1 1 UDP 1 10.1.2.3 5 typ host'],
+      })
+      const { a, b, offer } = await call({ aliceSays: inside })
+      assert.doesNotMatch(offer, /10\.1\.2\.3|candidate|x-inside/)
+      const again = await offered(a, inside, b)
+      assert.equal(line(again, 'o='), line(offer, 'o='), 'nothing has changed (RFC 3264 8)')
+      const held = await offered(a, description(40_000, { direction: 'sendonly' }), b)
+      assert.match(held, /a=sendonly/)
+      const version = (text: string) => Number(line(text, 'o=').split(' ')[2])
+      assert.equal(version(held), version(offer) + 1)
+      assert.equal(line(held, 'o=').split(' ')[1], line(offer, 'o=').split(' ')[1])
+      assert.equal(portOf(held), portOf(offer), 'the same port through the call')
+    })
+
+    test('early media is heard before the answer, on the ports of the answer', async () => {
+      const [alice, bob] = [await someone(), await someone()]
+      const [a, b] = [leg(), leg()]
+      const toBob = portOf(await offered(a, description(alice.port), b))
+      const early = await answered(b, description(bob.port), a)
+      b.connect(a)
+      bob.send(rtp(1), toBob)
+      await until(() => alice.heard.length === 1, 'alice hears the announcement')
+      const final = await answered(b, description(bob.port), a)
+      assert.equal(final, early, 'the answer says what the early one has said')
+    })
+
+    test('DTMF passes as it is (RFC 4733), payload type and marker with it', async () => {
+      const { alice, bob, toAlice } = await call()
+      const key = [
+        telephoneEvent(1, 5, false, 160),
+        telephoneEvent(2, 5, false, 320),
+        telephoneEvent(3, 5, true, 480),
+      ] as const
+      key[0][1] = 0x80 | 101
+      for (const packet of key) alice.send(packet, toAlice)
+      await until(() => bob.heard.length === 3, 'bob gets the digit')
+      assert.deepEqual(bob.heard, [...key])
+    })
+
+    test('packets of a stranger are dropped, from another port and from another address', async () => {
+      const { alice, bob, a, toAlice } = await call()
+      const [stranger, far] = [await someone(), await someone('127.0.0.9')]
+      stranger.send(rtp(1, 0, 66), toAlice)
+      far.send(rtp(2, 0, 66), toAlice)
+      await new Promise((go) => setTimeout(go, 50))
+      alice.send(rtp(3), toAlice)
+      await until(() => bob.heard.length > 0, 'bob hears alice')
+      stranger.send(rtp(4, 0, 66), toAlice)
+      alice.send(rtp(5), toAlice)
+      await until(() => bob.heard.length > 1, 'bob hears alice again')
+      await new Promise((go) => setTimeout(go, 50))
+      assert.deepEqual(bob.heard, [rtp(3), rtp(5)])
+      a.close()
+    })
+
+    test('nobody carries the audio away: what is for alice goes where she said, whoever sends', async () => {
+      const { alice, bob, toAlice, toBob } = await call()
+      const stranger = await someone()
+      for (let n = 0; n < 5; n++) stranger.send(rtp(n, 0, 66), toAlice)
+      await new Promise((go) => setTimeout(go, 50))
+      bob.send(rtp(1), toBob)
+      await until(() => alice.heard.length === 1, 'alice hears bob')
+      assert.equal(stranger.heard.length, 0)
+    })
+
+    test('a peer behind a NAT is heard from its signalling address, and answered where it sends from', async () => {
+      const nat = { address: '127.0.0.1', behindNat: true }
+      const { alice, bob, toAlice, toBob } = await call({
+        alicePeer: nat,
+        aliceSays: description(9000, { address: '10.255.0.9' }),
+      })
+      alice.send(rtp(1), toAlice)
+      await until(() => bob.heard.length === 1, 'bob hears alice')
+      bob.send(rtp(2), toBob)
+      await until(() => alice.heard.length === 1, 'alice hears bob at the port that her packet came from')
+    })
+
+    test('on hold with 0.0.0.0 nothing is sent there', async () => {
+      const { alice, bob, a, b, toBob } = await call()
+      const held = await offered(a, description(alice.port, { address: '0.0.0.0' }), b)
+      assert.match(held, /c=IN IP4 0\.0\.0\.0|a=sendonly|a=inactive/)
+      await answered(b, description(bob.port, { direction: 'recvonly' }), a)
+      bob.send(rtp(1), toBob)
+      await new Promise((go) => setTimeout(go, 60))
+      assert.equal(alice.heard.length, 0)
+    })
+
+    test('a peer that moves with a new offer is heard there, and no longer where it was', async () => {
+      const { alice, bob, a, b, toAlice, toBob } = await call()
+      const moved = await someone()
+      const offer = await offered(a, description(moved.port), b)
+      const answer = await answered(b, description(bob.port), a)
+      assert.deepEqual([portOf(offer), portOf(answer)], [toBob, toAlice], 'our ports stay')
+      alice.send(rtp(1), toAlice)
+      moved.send(rtp(2), toAlice)
+      await until(() => bob.heard.length > 0, 'bob hears the new place')
+      await new Promise((go) => setTimeout(go, 50))
+      assert.deepEqual(bob.heard, [rtp(2)])
+      bob.send(rtp(3), toBob)
+      await until(() => moved.heard.length === 1, 'the new place hears bob')
+    })
+
+    test('the callee may offer, too', async () => {
+      const { alice, bob, a, b, toAlice, toBob } = await call()
+      const offer = await offered(b, description(bob.port, { formats: '8 101' }), a)
+      const answer = await answered(a, description(alice.port, { formats: '8 101' }), b)
+      assert.match(offer, /^m=audio \d+ RTP\/AVP 8 101$/m)
+      assert.deepEqual([portOf(answer), portOf(offer)], [toBob, toAlice])
+      alice.send(rtp(1), toAlice)
+      await until(() => bob.heard.length === 1, 'bob hears alice')
+    })
+
+    test('forks do not disturb each other, and the one that answers is heard', async () => {
+      const [alice, bob, carol] = [await someone(), await someone(), await someone()]
+      const [a, b, c] = [leg(), leg(), leg()]
+      const toBob = portOf(await offered(a, description(alice.port), b))
+      const toCarol = portOf(await offered(a, description(alice.port), c))
+      assert.notEqual(toBob, toCarol)
+      const toAlice = portOf(await answered(c, description(carol.port), a))
+      c.connect(a)
+      b.close()
+      alice.send(rtp(1), toAlice)
+      await until(() => carol.heard.length === 1, 'carol hears alice')
+      carol.send(rtp(2), toCarol)
+      await until(() => alice.heard.length === 1, 'alice hears carol')
+      assert.equal(bob.heard.length, 0)
+    })
+
+    test('one who was rung first keeps his ports when the number is dialled for him (a placed call)', async () => {
+      const [alice, bob] = [await someone(), await someone()]
+      const [nobody, a, b] = [leg(), leg(), leg()]
+      const toAlice = portOf(await offered(nobody, description(9), a))
+      nobody.close()
+      await new Promise((go) => setTimeout(go, 20))
+      const toBob = portOf(await offered(a, description(alice.port), b))
+      const answer = await answered(b, description(bob.port), a)
+      b.connect(a)
+      assert.equal(portOf(answer), toAlice)
+      alice.send(rtp(1), toAlice)
+      await until(() => bob.heard.length === 1, 'bob hears alice')
+      bob.send(rtp(2), toBob)
+      await until(() => alice.heard.length === 1, 'alice hears bob')
+    })
+
+    test('says when a peer was heard last, and never that it is silent while it talks', async () => {
+      const { alice, bob, a, b, toAlice, toBob } = await call()
+      assert.equal(a.lastHeard(), undefined)
+      let sequence = 0
+      const talk = setInterval(() => {
+        alice.send(rtp(++sequence), toAlice)
+        bob.send(rtp(sequence, 0, 3), toBob)
+      }, 20)
+      await until(() => a.lastHeard() !== undefined && b.lastHeard() !== undefined, 'both are heard')
+      const started = performance.now()
+      await new Promise((go) => setTimeout(go, 300))
+      assert.ok((a.lastHeard() as number) >= started - 2500)
+      clearInterval(talk)
+      a.close()
+      b.close()
+    })
+  })
+}
+
+function offered(from: MediaLeg, sdp: Sdp, to: MediaLeg, peer: MediaPeer = plain): Promise<string> {
+  return new Promise((done, fail) => from.offer(sdp, peer, to, given(done, fail)))
+}
+
+function answered(from: MediaLeg, sdp: Sdp, to: MediaLeg, peer: MediaPeer = plain): Promise<string> {
+  return new Promise((done, fail) => from.answer(sdp, peer, to, given(done, fail)))
+}
+
+const given =
+  (done: (text: string) => void, fail: (why: Error) => void) =>
+  (text: string | undefined, why?: NoDescription): void =>
+    text === undefined ? fail(new Error(`no description: ${why}`)) : done(text)
+
+const settled = (leg: MediaLeg) => new Promise<ReturnType<MediaLeg['counts']>>((done) => leg.settle(done))
+
+function portOf(text: string): number {
+  const parsed = parseSdp(text)
+  if (parsed.kind !== 'sdp') throw new Error(parsed.reason)
+  return parsed.sdp.media[0]?.port ?? 0
+}
+
+const line = (text: string, start: string): string => text.split('\r\n').find((each) => each.startsWith(start)) ?? ''
