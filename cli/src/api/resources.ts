@@ -1,17 +1,34 @@
 /** The resources of the API as the commands read them; fields of the bus contracts keep their types. */
 import type { Problem } from '@tandem/config/source.ts'
 import type { Cdr } from '@tandem/contracts/billing.ts'
+import type { ConfigFollower } from '@tandem/contracts/config.ts'
 import type { PresenceState } from '@tandem/contracts/presence.ts'
 import type { Binding, JudgedTrunk, TrunkState } from '@tandem/contracts/registration.ts'
 
 export interface Planned {
   changes: { path: string; kind: 'added' | 'removed' | 'changed'; before?: string; after?: string }[]
   warnings: Problem[]
-  tests: { index: number; passed: boolean; detail: string }[]
+  tests: { index: number; passed: boolean; detail: string; before?: string; after?: string }[]
+  /** Calls of the last days decided again by both configurations. */
+  recent: {
+    days: number
+    compared: number
+    moved: { from: string; dialled: string; times: number; last: string; before: string; after: string }[]
+    away?: string
+  }
 }
-export interface Applied extends Planned {
+/** A change that was made: in which instances it is in force, and which have not said so. */
+export interface Changed {
   applied: boolean
   revision: number
+  inForce?: ConfigFollower[]
+  waiting?: ConfigFollower[]
+}
+export type Applied = Planned & Changed
+export interface HistoryPage {
+  running?: number
+  revisions: { revision: number; by: string; at: string; why: string }[]
+  next?: string
 }
 export interface CurrentConfiguration {
   revision: number

@@ -1,11 +1,12 @@
 /** check, plan, apply, rollback */
-import type { Problem } from '@tandem/config/check.ts'
 import type { Command } from 'commander'
-import type { Applied, Planned } from '../api/resources.ts'
+import type { Applied, Changed, HistoryPage, Planned } from '../api/resources.ts'
+import { Failure } from '../failure.ts'
 import { colours } from '../print/colours.ts'
+import { describeHistory, describePlan, warningLine, whereInForce } from '../print/plan.ts'
 import type { CheckedFiles } from '../up/configuration.ts'
 import { dataFolderOf } from '../up/data-folder.ts'
-import { ProblemFailure, problemLine } from '../up/problem-failure.ts'
+import { ProblemFailure } from '../up/problem-failure.ts'
 import { addApiCommand, addCommand, apiOf, type CommonOptions, print } from './command.ts'
 
 type ApplyOptions = CommonOptions & { dryRun?: boolean; why?: string }
@@ -40,8 +41,13 @@ export function addConfigurationCommands(program: Command): void {
     program,
     'rollback [revision]',
     'bring back the revision before this one, or the one given',
-    'rollback 3',
-  ).action(rollback)
+    'rollback 3 --why "calls to Seattle failed"',
+  )
+    .option('--why <text>', 'goes into the history')
+    .action(rollback)
+  addApiCommand(program, 'history', 'who changed the configuration, when and why', 'history --limit 10')
+    .option('--limit <n>', 'newest revisions shown', '20')
+    .action(history)
 }
 
 function proposal(checked: CheckedFiles, more: { why?: string | undefined; dryRun?: boolean } = {}): object {
@@ -78,36 +84,33 @@ async function apply(file: string, options: ApplyOptions): Promise<void> {
   const applied = await apiOf(options).post<Applied>('/config/apply', proposal(await read(file), more))
   print(options, applied, () => {
     const end = applied.applied
-      ? `${colours.green('✓')} revision ${applied.revision} runs`
+      ? `${colours.green('✓')} revision ${applied.revision} runs${whereInForce(applied)}`
       : 'nothing was changed (--dry-run)'
     return `${describePlan(applied)}\n${end}`
   })
 }
 
-async function rollback(revision: string | undefined, options: CommonOptions): Promise<void> {
-  const wanted = revision === undefined ? {} : { revision: Number(revision) }
-  const done = await apiOf(options).post<{ revision: number; rollbackOf: number }>('/config/rollback', wanted)
+async function rollback(revision: string | undefined, options: CommonOptions & { why?: string }): Promise<void> {
+  const wanted = revision === undefined ? {} : { revision: wholeNumber(revision, 'revision') }
+  const why = options.why === undefined ? {} : { why: options.why }
+  const done = await apiOf(options).post<Changed & { rollbackOf: number }>('/config/rollback', { ...wanted, ...why })
   print(
     options,
     done,
-    () => `${colours.green('✓')} revision ${done.revision} runs: what revision ${done.rollbackOf} was`,
+    () =>
+      `${colours.green('✓')} revision ${done.revision} runs${whereInForce(done)}: what revision ${done.rollbackOf} was`,
   )
 }
 
-function describePlan(plan: Planned): string {
-  const changes = plan.changes.map((c) => {
-    if (c.kind === 'added') return colours.green(`+ ${c.path}: ${c.after}`)
-    if (c.kind === 'removed') return colours.red(`- ${c.path}: ${c.before}`)
-    return colours.yellow(`~ ${c.path}: ${c.before} → ${c.after}`)
-  })
-  const tests = plan.tests.map(
-    (t) => `${t.passed ? colours.green('✓') : colours.red('✗')} test ${t.index + 1}: ${t.detail}`,
-  )
-  return [...(changes.length > 0 ? changes : ['no change']), ...plan.warnings.map(warningLine), ...tests].join('\n')
+async function history(options: CommonOptions & { limit: string }): Promise<void> {
+  const limit = wholeNumber(options.limit, '--limit')
+  const page = await apiOf(options).get<HistoryPage>('/config/history', { limit })
+  print(options, page, () => describeHistory(page))
 }
 
-function warningLine(warning: Problem): string {
-  return `${colours.yellow('!')} ${problemLine(warning)}`
+function wholeNumber(text: string, what: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new Failure(`${what} ${text} is not a whole number`, 'Write it as 3; "tandem history" lists the revisions.')
 }
 
 function counted(things: object, one: string): string {

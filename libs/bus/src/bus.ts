@@ -141,17 +141,18 @@ export class Bus {
       : { kind: 'refused', why: `bad answer: ${checked.why}` }
   }
 
-  /** Asks every replica and gathers what comes within `waitMs`. */
+  /** Asks every replica and gathers what comes within `waitMs`; no longer than until `most` have answered. */
   async askAll<Q extends TSchema, A extends TSchema>(
     contract: RequestContract<Q, A>,
     question: Static<Q>,
     waitMs = 300,
+    most?: number,
   ): Promise<Static<A>[]> {
     if (!this.connected) return []
     const answers: Static<A>[] = []
     try {
       const replies = await this.#nc.requestMany(contract.subject, JSON.stringify(question), {
-        strategy: 'timer',
+        ...(most === undefined ? { strategy: 'timer' } : { strategy: 'count', maxMessages: most }),
         maxWait: waitMs,
       })
       for await (const reply of replies) {

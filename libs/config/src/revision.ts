@@ -10,6 +10,8 @@ import type { Configuration } from './defaults.ts'
 /** KV bucket and key where services find it. */
 export const CONFIG_BUCKET = 'config'
 export const CONFIG_KEY = 'current'
+/** What is being proposed: there while a change is under way, and the lock of it. */
+export const CONFIG_PROPOSED_KEY = 'proposed'
 
 export const RevisionSchema = Type.Object({
   revision: Type.Integer({ minimum: 1 }),
@@ -30,23 +32,26 @@ export type ReadRevision =
   | { kind: 'ok'; revision: Revision; configuration: Configuration; warnings: readonly Problem[] }
   | { kind: 'bad'; message: string; problems: readonly Problem[] }
 
-/** Bytes of the KV entry → the compiled configuration. Never throws; a service keeps what it has on `bad`. */
-export function readRevision(bytes: Uint8Array | string): ReadRevision {
+type ParsedRevision = { kind: 'revision'; revision: Revision } | { kind: 'bad'; message: string }
+
+/** Bytes of the KV entry → what was applied, by whom and why; not looked into. Never throws. */
+export function parseRevision(bytes: Uint8Array | string): ParsedRevision {
   let parsed: unknown
   try {
     parsed = JSON.parse(typeof bytes === 'string' ? bytes : new TextDecoder().decode(bytes))
   } catch {
-    return { kind: 'bad', message: 'the revision is not JSON', problems: [] }
+    return { kind: 'bad', message: 'the revision is not JSON' }
   }
-  if (!Value.Check(RevisionSchema, parsed)) {
-    const first = [...Value.Errors(RevisionSchema, parsed)][0]
-    return {
-      kind: 'bad',
-      message: `not a revision: ${first?.instancePath ?? ''} ${first?.message ?? ''}`,
-      problems: [],
-    }
-  }
-  const revision = parsed as Revision
+  if (Value.Check(RevisionSchema, parsed)) return { kind: 'revision', revision: parsed as Revision }
+  const first = [...Value.Errors(RevisionSchema, parsed)][0]
+  return { kind: 'bad', message: `not a revision: ${first?.instancePath ?? ''} ${first?.message ?? ''}` }
+}
+
+/** Bytes of the KV entry → the compiled configuration. Never throws; a service keeps what it has on `bad`. */
+export function readRevision(bytes: Uint8Array | string): ReadRevision {
+  const parsed = parseRevision(bytes)
+  if (parsed.kind === 'bad') return { kind: 'bad', message: parsed.message, problems: [] }
+  const { revision } = parsed
   const checked = checkConfiguration({ files: revision.source, lint: false })
   if (checked.kind === 'bad') {
     return { kind: 'bad', message: `revision ${revision.revision} does not compile`, problems: checked.problems }

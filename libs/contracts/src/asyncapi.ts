@@ -1,6 +1,6 @@
 /** The contracts as an AsyncAPI 3.0 document, for people and tools outside. */
 import { facts, requests } from './all.ts'
-import { subjectPattern } from './contract.ts'
+import { answerers, subjectPattern } from './contract.ts'
 
 function id(subject: string): string {
   return subject.replace(/[^A-Za-z0-9]+/g, '-')
@@ -20,7 +20,7 @@ export function asyncApiDocument(): Record<string, unknown> {
       channel: { $ref: `#/channels/${name}` },
       messages: [{ $ref: `#/channels/${name}/messages/question` }],
       reply: { channel: { $ref: `#/channels/${name}` }, messages: [{ $ref: `#/channels/${name}/messages/answer` }] },
-      description: `Asked by ${r.askedBy.join(', ')}; answered by ${r.answeredBy} within ${r.timeoutMs} ms.`,
+      description: `Asked by ${r.askedBy.join(', ')}; answered by ${answerers(r).join(', ')} within ${r.timeoutMs} ms.`,
     }
   }
   for (const f of facts) {

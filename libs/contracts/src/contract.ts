@@ -28,7 +28,8 @@ export interface RequestContract<Q extends TSchema = TSchema, A extends TSchema 
   /** The same for an emergency call, ms. */
   readonly emergencyTimeoutMs?: number
   readonly askedBy: readonly ServiceName[]
-  readonly answeredBy: ServiceName
+  /** Several: each of them answers for itself, asked by `askAll`. */
+  readonly answeredBy: ServiceName | readonly ServiceName[]
 }
 
 export interface FactContract<B extends TSchema = TSchema> {
@@ -51,6 +52,10 @@ export interface FactContract<B extends TSchema = TSchema> {
 export type Question<C> = C extends RequestContract<infer Q, TSchema> ? Static<Q> : never
 export type Answer<C> = C extends RequestContract<TSchema, infer A> ? Static<A> : never
 export type Body<C> = C extends FactContract<infer B> ? Static<B> : never
+
+export function answerers({ answeredBy }: RequestContract): readonly ServiceName[] {
+  return typeof answeredBy === 'string' ? [answeredBy] : answeredBy
+}
 
 export function request<Q extends TSchema, A extends TSchema>(
   c: Omit<RequestContract<Q, A>, 'kind' | 'version'>,

@@ -3,7 +3,7 @@
  * JetStream calls that reading those facts needs. Console alone makes streams and buckets.
  */
 import { facts, requests } from './all.ts'
-import { type ServiceName, subjectPattern } from './contract.ts'
+import { answerers, type ServiceName, subjectPattern } from './contract.ts'
 import { buckets, streams } from './streams.ts'
 
 export interface Permissions {
@@ -36,7 +36,7 @@ export function permissionsOf(service: ServiceName): Permissions {
   const subscribe = new Set<string>([`${inboxPrefix(service)}.>`])
   for (const r of requests) {
     if (r.askedBy.includes(service)) publish.add(r.subject)
-    if (r.answeredBy === service) {
+    if (answerers(r).includes(service)) {
       subscribe.add(r.subject)
       // An answer goes to the inbox of a service that may ask. (`allow_responses` would let only the one reply through,
       // but nats-server keeps a list for it of every message that carries a reply subject, JetStream deliveries too,

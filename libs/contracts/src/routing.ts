@@ -30,6 +30,8 @@ export const RouteQuestion = Type.Object({
   maxForwards: Type.Optional(Count),
   /** Set when this is a forwarded or transferred call: whose `forward` usages authorise it. */
   onBehalfOf: Type.Optional(Name),
+  /** The configuration revision that the asker works by: it is answered by that one, where the router still has it. */
+  revision: Type.Optional(Count),
 })
 export type RouteQuestion = Static<typeof RouteQuestion>
 
@@ -214,13 +216,40 @@ export const TestOutcome = Type.Object({
   passed: Type.Boolean(),
   /** What was expected and what came instead, in words. */
   detail: Foreign,
+  /** What becomes of the call by the running configuration, and by the one that is rehearsed. */
+  before: Type.Optional(Foreign),
+  after: Type.Optional(Foreign),
 })
 
-/** Runs the stored test cases of a configuration that is not applied yet (R10). */
+/** A call of the last days, to be decided again. */
+export const SampledCall = Type.Object({
+  source: CallSource,
+  /** Calling number as it was. */
+  number: Foreign,
+  dialled: Foreign,
+  /** When it was last dialled. */
+  at: Instant,
+  /** How often. */
+  times: Count,
+})
+export type SampledCall = Static<typeof SampledCall>
+
+/** A sampled call that would go elsewhere. */
+export const MovedCall = Type.Object({ index: Count, before: Foreign, after: Foreign })
+export type MovedCall = Static<typeof MovedCall>
+
+/** Runs the stored test cases of a configuration that is not applied yet, and recent calls by it and the running one (R10). */
 export const RehearseConfiguration = request({
   subject: 'routing.v1.rehearse',
-  question: Type.Object({ revision: Type.String({ maxLength: 4_000_000 }) }),
-  answer: Type.Object({ outcomes: Type.Array(TestOutcome, { maxItems: 10_000 }) }),
+  question: Type.Object({
+    revision: Type.String({ maxLength: 4_000_000 }),
+    calls: Type.Optional(Type.Array(SampledCall, { maxItems: 1000 })),
+  }),
+  answer: Type.Object({
+    outcomes: Type.Array(TestOutcome, { maxItems: 10_000 }),
+    /** Which of `calls` would go elsewhere; left out when there is no running configuration to compare with. */
+    moved: Type.Optional(Type.Array(MovedCall, { maxItems: 1000 })),
+  }),
   timeoutMs: 10_000,
   askedBy: ['console'],
   answeredBy: 'routing',

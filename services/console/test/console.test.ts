@@ -184,6 +184,9 @@ test('apply is refused when a stored test case fails, else it becomes the runnin
     applied: true,
     revision: 3,
     rollbackOf: 1,
+    // none follows in this test: tests/integration/configuration has them all
+    inForce: [],
+    waiting: [],
   })
   const now = await call('/api/v1/config', { token: admin })
   assert.equal(now.body.source[0].text, acme)

@@ -27,7 +27,11 @@ export function createEmergencyDoor(edge: Edge, { siteOf, untilDecided, start }:
     const options = { emergency: true, timeoutMs: EMERGENCY_MS, context }
     const [route, location] = await Promise.all([
       known === undefined
-        ? edge.bus.ask(ResolveRoute, routeQuestion({ ...incoming, wallMs: incoming.leg.startedWall }, siteOf), options)
+        ? edge.bus.ask(
+            ResolveRoute,
+            routeQuestion({ ...incoming, wallMs: incoming.leg.startedWall }, siteOf, edge.revision()),
+            options,
+          )
         : undefined,
       edge.bus.ask(Locate, locateQuestion(incoming, user), options),
     ])

@@ -161,7 +161,7 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     const state = untilDecided(incoming)
     const asked = await edge.bus.ask(
       ResolveRoute,
-      routeQuestion({ ...incoming, wallMs: incoming.leg.startedWall }, siteOf),
+      routeQuestion({ ...incoming, wallMs: incoming.leg.startedWall }, siteOf, edge.revision()),
       {
         timeoutMs: ROUTE_MS,
         context: incoming.context,

@@ -68,9 +68,8 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
       ROOT_CONTEXT,
     )
     const context = trace.setSpan(ROOT_CONTEXT, span)
-    const asked = await edge.bus.ask(ResolveRoute, questionOf(config, id, user, dialled, wire, edge.clock.wall()), {
-      context,
-    })
+    const question = { ...questionOf(config, id, user, dialled, wire, edge.clock.wall()), revision: edge.revision() }
+    const asked = await edge.bus.ask(ResolveRoute, question, { context })
     const decision = asked.kind === 'answer' ? asked.answer : undefined
     if (decision?.kind !== 'route') {
       span.end()

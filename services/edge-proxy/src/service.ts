@@ -3,7 +3,7 @@ import type { Bus } from '@tandem/bus/bus.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
 import { Drain, EdgeStatus } from '@tandem/contracts/edge.ts'
 import type { Logger } from '@tandem/observability/log.ts'
-import { followRevisions, keepOnDisk, type Revised, readFromDisk } from './adapters/configuration.ts'
+import { followConfiguration, keepOnDisk, type Revised, readFromDisk } from './adapters/configuration.ts'
 import { type Measured, measure } from './adapters/metrics.ts'
 import type { Calls, Edge } from './edge.ts'
 import { type EdgeCore, startEdgeCore } from './edge-core.ts'
@@ -70,7 +70,8 @@ export function startEdge(parts: EdgeServiceParts): EdgeService {
   const enqueue = (revised: Revised) => {
     work = work.then(() => take(revised))
   }
-  const stopFollowing = followRevisions(bus, log, (revised) => {
+  const self = { node: parts.node, revision: () => core?.edge.revision() }
+  const stopFollowing = followConfiguration(bus, log, self, (revised) => {
     enqueue(revised)
     void keepOnDisk(parts.dataFolder, revised.bytes, log)
   })

@@ -3,12 +3,12 @@ import type { Answer, Question } from '@tandem/contracts/contract.ts'
 import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
 import type { Logger } from '@tandem/observability/log.ts'
-import { followRevisions } from './adapters/follow-revisions.ts'
 import { judgeTrunks } from './adapters/judge-trunks.ts'
+import { movedCalls } from './domain/compare-calls.ts'
 import { decideRoute } from './domain/decide-route.ts'
 import { explainRoute, isAway, type TrunkHealth } from './domain/explain.ts'
 import { runTests } from './domain/run-tests.ts'
-import type { RoutingTable } from './domain/table.ts'
+import { holdTables } from './hold-tables.ts'
 import { readTable } from './read-table.ts'
 
 export type RoutingService = {
@@ -25,7 +25,6 @@ const rememberMs = 24 * 3_600_000
 /** Decides calls from memory; the table is swapped as one when a new revision stands in the bucket. `clock`: epoch ms. */
 export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number }): RoutingService {
   const { bus, log, clock } = deps
-  let table: RoutingTable | undefined
   let down: ReadonlySet<string> = new Set()
   let heard = false
   const health = new Map<string, TrunkHealth>()
@@ -33,15 +32,23 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
   const stops: Stop[] = []
 
   const answerCalls = (): void => {
-    const decide = (question: Question<typeof ResolveRoute>): Answer<typeof ResolveRoute> => {
-      const decision = decideRoute(question, table as RoutingTable, clock(), { down, poor: quality.poor() })
+    const decide = async (question: Question<typeof ResolveRoute>): Promise<Answer<typeof ResolveRoute>> => {
+      const { revision } = question
+      const trunks = { down, poor: quality.poor() }
+      const near = decideRoute(question, tables.nearest(revision), clock(), trunks)
+      // An emergency call waits for no revision (routing.md R7).
+      const urgent = near.kind === 'route' && near.emergency
+      const decision =
+        urgent || revision === undefined || near.revision >= revision
+          ? near
+          : decideRoute(question, await tables.awaited(revision), clock(), trunks)
       const status = decision.kind === 'reject' ? { status: decision.status, reason: decision.reason } : {}
       log.info({ callId: question.callId, decision: decision.kind, ...status }, 'route decided')
       return decision
     }
     stops.push(bus.answer(ResolveRoute, decide))
     const explain = (asked: Question<typeof ExplainRoute>) =>
-      explainRoute(asked, table as RoutingTable, clock(), health, quality.all())
+      explainRoute(asked, tables.nearest(undefined), clock(), health, quality.all())
     stops.push(bus.answer(ExplainRoute, explain))
     // Ready when the server has taken the subscriptions: a question before that would find nobody.
     bus.flush().then(
@@ -65,35 +72,30 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     }),
   )
   stops.push(
-    bus.answer(RehearseConfiguration, ({ revision }) => {
+    bus.answer(RehearseConfiguration, ({ revision, calls = [] }) => {
       const read = readTable(revision)
-      if (read.kind === 'table') return { outcomes: runTests(read.configuration.tests, read.table, clock()) }
-      return { outcomes: [{ index: 0, passed: false, detail: read.why.slice(0, 1024) }] }
+      if (read.kind === 'bad') return { outcomes: [{ index: 0, passed: false, detail: read.why.slice(0, 1024) }] }
+      const before = tables.current()
+      return {
+        outcomes: runTests(read.configuration.tests, read.table, clock(), before),
+        ...(before === undefined ? {} : { moved: movedCalls(calls, before, read.table) }),
+      }
     }),
   )
 
-  stops.push(
-    followRevisions(bus, log, (bytes) => {
-      const read = readTable(bytes)
-      if (read.kind === 'bad') {
-        log.error({ why: read.why }, 'configuration refused: the one before stays')
-        return
-      }
-      const first = table === undefined
-      table = read.table
-      quality.configured(read.configuration.trunks)
-      log.info({ revision: table.revision, users: table.users.size, dids: table.dids.size }, 'configuration in force')
-      // Not before there is a table: without an answer the edge knows at once that nobody decides.
-      if (first) answerCalls()
-    }),
-  )
+  const tables = holdTables(bus, log, ({ trunks }, first) => {
+    quality.configured(trunks)
+    // Not before there is a table: without an answer the edge knows at once that nobody decides.
+    if (first) answerCalls()
+  })
+  stops.push(() => tables.stop())
   return {
     ready: () => {
-      if (table === undefined) return 'no configuration yet'
+      if (tables.current() === undefined) return 'no configuration yet'
       if (!bus.connected) return 'not connected to NATS'
       return heard ? undefined : 'subscribing'
     },
-    revision: () => table?.revision,
+    revision: () => tables.current()?.revision,
     stop: async () => {
       await Promise.allSettled([quality.stop(), ...stops.map((stop) => stop())])
     },

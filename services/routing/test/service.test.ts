@@ -101,3 +101,55 @@ test('a configuration is rehearsed with its own tests before it is applied', asy
   assert.deepEqual(broken.kind === 'answer' && broken.answer.outcomes[0]?.passed, false)
   assert.equal(routing.revision(), 4)
 })
+test('a question by a revision that is on its way here is answered by it', async () => {
+  const asked = edge.ask(ResolveRoute, { ...ask(from.alice, '912065550100'), revision: 5 })
+  await pause(20)
+  await apply(
+    5,
+    acmeText.replace("match: '^\\+(.*)$', to: '$1'", () => "match: '^\\+(.*)$', to: '5*$1'"),
+  )
+  const got = await asked
+  assert.ok(got.kind === 'answer' && got.answer.revision === 5, JSON.stringify(got))
+  assert.deepEqual(walk(got.answer), ['callee: itsp-a 5*12065550100, itsp-b +12065550100'])
+})
+test('for a while a question by the revision before is answered by that', async () => {
+  const got = await edge.ask(ResolveRoute, { ...ask(from.alice, '912065550100'), revision: 4 })
+  assert.ok(got.kind === 'answer' && got.answer.revision === 4)
+  assert.deepEqual(walk(got.answer), ['callee: itsp-a 12065550100, itsp-b +12065550100'])
+})
+test('one by a revision that never comes is answered by what is here', async () => {
+  const got = await edge.ask(ResolveRoute, { ...ask(from.alice, '912065550100'), revision: 50 })
+  assert.ok(got.kind === 'answer' && got.answer.revision === 5)
+})
+test('a rehearsal says which recent calls would go elsewhere, and how tests go now and then', async () => {
+  const call = (source: typeof from.alice | typeof from.itspA, dialled: string) => ({
+    ...{ source, number: '+14255551001', dialled, at: '2026-03-10T17:00:00.000Z', times: 3 },
+  })
+  const text = acmeText.replace('usages: [local, national, international]', 'usages: [local, national]')
+  const changed = text.replace(
+    '- { from: alice, dial: "9011442079460000", normalised: "+442079460000", usage: international, trunk: itsp-b }',
+    '',
+  )
+  const asked = await console.ask(RehearseConfiguration, {
+    revision: new TextDecoder().decode(written(9, changed)),
+    calls: [call(from.alice, '9011442079460000'), call(from.itspA, '+14255551002'), call(from.alice, '912065550100')],
+  })
+  assert.ok(asked.kind === 'answer')
+  const reason =
+    'alice may not call +442079460000: route world is for international, which policy executive does not hold.'
+  assert.deepEqual(asked.answer.moved, [
+    { index: 0, before: 'callee itsp-b +442079460000', after: `403 ${reason}` },
+    {
+      ...{ index: 2, before: 'callee itsp-a 5*12065550100, itsp-b +12065550100' },
+      after: 'callee itsp-a 12065550100, itsp-b +12065550100',
+    },
+  ])
+  assert.deepEqual(
+    asked.answer.outcomes.map(({ passed, before, after }) => [passed, before === after]),
+    [
+      [true, true],
+      // the relay centre's number is translated otherwise
+      [true, false],
+    ],
+  )
+})

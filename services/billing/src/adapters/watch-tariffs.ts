@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus } from '@tandem/bus/bus.ts'
-import { CONFIG_BUCKET, CONFIG_KEY, readRevision } from '@tandem/config/revision.ts'
+import type { Configuration } from '@tandem/config/defaults.ts'
+import { followRevisions, type Made } from '@tandem/config/follow.ts'
+import { type Revision, readRevision } from '@tandem/config/revision.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import type { Database } from '@tandem/store/database.ts'
 import { readTariffs, type Tariffs } from '../domain/tariffs.ts'
@@ -13,71 +15,69 @@ export interface TariffsWatch {
   stop(): Promise<void>
 }
 
+interface Readable {
+  readonly configuration: Configuration
+  readonly revision: Revision
+  readonly tariffs: Tariffs
+}
+
 /** Follows the configuration. A revision whose decks cannot be read never replaces the one in force. */
 export function watchTariffs(bus: Bus, database: Pick<Database, 'pool'>, log: Logger): TariffsWatch {
   let current: Tariffs | undefined
   let stopped = false
-  let stopWatch: (() => Promise<void>) | undefined
   const { promise: first, resolve: haveFirst } = Promise.withResolvers<Tariffs>()
   let working = Promise.resolve()
 
-  const take = async (bytes: Uint8Array): Promise<void> => {
-    const read = readRevision(bytes)
-    if (read.kind === 'bad') {
-      log.error({ why: read.message }, 'configuration revision not taken over')
-      return
-    }
-    const { configuration, revision } = read
-    const reading = readTariffs(configuration, revision.revision, revision.decks, current)
-    if (reading.kind === 'bad') {
-      log.error({ revision: revision.revision, problems: reading.problems.slice(0, 20) }, 'rate decks not taken over')
-      return
-    }
+  const take = async ({ configuration, revision, tariffs }: Readable): Promise<void> => {
     const textOf = (name: string) => {
       const deck = configuration.rateDecks[name]
       return deck?.kind === 'per-minute' ? revision.decks[deck.file] : undefined
     }
     await untilDone(
-      () => keepDecks(database, reading.tariffs, textOf),
+      () => keepDecks(database, tariffs, textOf),
       () => stopped,
       log,
     )
-    current = reading.tariffs
-    log.info({ revision: revision.revision, decks: reading.tariffs.tariffs.size }, 'rate decks in force')
+    current = tariffs
+    log.info({ revision: revision.revision, decks: tariffs.tariffs.size }, 'rate decks in force')
     haveFirst(current)
   }
 
-  const watching = untilDone(
-    async () => {
-      const bucket = await bus.bucket(CONFIG_BUCKET)
-      if (stopped) return
-      stopWatch = bucket.watch(CONFIG_KEY, (entry) => {
-        if (entry === undefined) return
-        working = working.then(() => take(entry.value)).catch((error: unknown) => log.error({ err: error }, 'tariffs'))
-      })
+  const stopFollowing = followRevisions<Readable>(bus, {
+    make: (bytes) => make(bytes, current),
+    use: (readable) => {
+      working = working.then(() => take(readable)).catch((error: unknown) => log.error({ err: error }, 'tariffs'))
     },
-    () => stopped,
-    log,
-  )
+    refused: (why) => log.error({ why }, 'configuration revision not taken over'),
+    revision: () => current?.revision,
+  })
   return {
     current: () => current,
     first,
     stop: async () => {
       stopped = true
-      await watching
-      await stopWatch?.()
+      await stopFollowing()
       await working
     },
   }
 }
 
-/** The console makes the bucket, and the database may be away: try until it works. */
+function make(bytes: Uint8Array, before: Tariffs | undefined): Made<Readable> {
+  const read = readRevision(bytes)
+  if (read.kind === 'bad') return { kind: 'bad', why: read.message }
+  const { configuration, revision } = read
+  const reading = readTariffs(configuration, revision.revision, revision.decks, before)
+  if (reading.kind === 'tariffs') return { kind: 'made', value: { configuration, revision, tariffs: reading.tariffs } }
+  return { kind: 'bad', why: `rate decks cannot be read: ${reading.problems.slice(0, 5).join('; ')}` }
+}
+
+/** The database may be away: try until it works. */
 async function untilDone(work: () => Promise<void>, stopped: () => boolean, log: Logger): Promise<void> {
   for (let attempt = 0; !stopped(); attempt += 1) {
     try {
       return await work()
     } catch (error) {
-      if (attempt % 20 === 0) log.warn({ err: error }, 'configuration not reached yet, trying again')
+      if (attempt % 20 === 0) log.warn({ err: error }, 'rate decks not stored yet, trying again')
       await sleep(Math.min(2000, 100 * 2 ** attempt))
     }
   }

@@ -3,11 +3,9 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/defaults.ts'
-import { CONFIG_BUCKET, CONFIG_KEY, readRevision } from '@tandem/config/revision.ts'
+import { followRevisions, type Made } from '@tandem/config/follow.ts'
+import { readRevision } from '@tandem/config/revision.ts'
 import type { Logger } from '@tandem/observability/log.ts'
-
-/** Pause before the bucket is asked for again while console has not made it yet, ms. */
-const RETRY_MS = 250
 
 export interface Revised {
   readonly configuration: Configuration
@@ -15,32 +13,23 @@ export interface Revised {
   readonly bytes: Uint8Array
 }
 
-/** Calls back with every revision that compiles; a bad one is logged and leaves the last in force. */
-export function followRevisions(bus: Bus, log: Logger, found: (revised: Revised) => void): Stop {
-  let stopped = false
-  let stopWatching: Stop | undefined
-  let timer: NodeJS.Timeout | undefined
-  const open = async (): Promise<void> => {
-    try {
-      const bucket = await bus.bucket(CONFIG_BUCKET)
-      if (stopped) return
-      stopWatching = bucket.watch(CONFIG_KEY, (entry) => {
-        const revised = entry && read(entry.value, log)
-        if (revised) found(revised)
-      })
-    } catch (error) {
-      if (stopped) return
-      log.debug({ err: error }, 'the configuration bucket is not there yet')
-      timer = setTimeout(() => void open(), RETRY_MS)
-    }
-  }
-  const opening = open()
-  return async () => {
-    stopped = true
-    clearTimeout(timer)
-    await opening
-    await stopWatching?.()
-  }
+/**
+ * Calls back with every revision that compiles; a bad one is logged and leaves the last in force. `revision`: the one in
+ * force, `node`: this edge.
+ */
+export function followConfiguration(
+  bus: Bus,
+  log: Logger,
+  { node, revision }: { node: string; revision: () => number | undefined },
+  found: (revised: Revised) => void,
+): Stop {
+  return followRevisions<Revised>(bus, {
+    instance: node,
+    make: read,
+    use: found,
+    refused: (why) => log.error({ why }, 'configuration refused, the last one stays in force'),
+    revision,
+  })
 }
 
 const fileIn = (folder: string) => join(folder, 'edge', 'configuration.json')
@@ -59,20 +48,21 @@ export async function keepOnDisk(folder: string, bytes: Uint8Array, log: Logger)
 
 export async function readFromDisk(folder: string, log: Logger): Promise<Revised | undefined> {
   try {
-    return read(await readFile(fileIn(folder)), log)
+    const kept = read(await readFile(fileIn(folder)))
+    if (kept.kind === 'made') return kept.value
+    log.error({ why: kept.why }, 'the configuration on disk is not used')
+    return undefined
   } catch {
     return undefined
   }
 }
 
-function read(bytes: Uint8Array, log: Logger): Revised | undefined {
+function read(bytes: Uint8Array): Made<Revised> {
   const outcome = readRevision(bytes)
   if (outcome.kind === 'ok') {
-    return { configuration: outcome.configuration, revision: outcome.revision.revision, bytes }
+    const { configuration, revision } = outcome
+    return { kind: 'made', value: { configuration, revision: revision.revision, bytes } }
   }
-  log.error(
-    { why: outcome.message, problems: outcome.problems.slice(0, 5) },
-    'configuration refused, the last one stays in force',
-  )
-  return undefined
+  const problems = outcome.problems.slice(0, 5).map(({ line, message }) => `line ${line}: ${message}`)
+  return { kind: 'bad', why: [outcome.message, ...problems].join('; ') }
 }

@@ -21,8 +21,12 @@ export interface Asked {
   readonly wallMs: number
 }
 
-/** What the router is asked. Foreign text is cut to what the contract carries. */
-export function routeQuestion(asked: Asked, siteOf: (address: string) => string | undefined): RouteQuestion {
+/** What the router is asked; `revision`: the one in force here, so that both work by the same (ADR 80). Foreign text is cut to what the contract carries. */
+export function routeQuestion(
+  asked: Asked,
+  siteOf: (address: string) => string | undefined,
+  revision: number,
+): RouteQuestion {
   const { request, peer, wire } = asked
   const sender = from(request)
   const asserted =
@@ -46,6 +50,7 @@ export function routeQuestion(asked: Asked, siteOf: (address: string) => string 
     ...(asksPrivacy(request) ? { privacy: true } : {}),
     at: instant(asked.wallMs),
     ...(hops === undefined ? {} : { maxForwards: hops }),
+    revision,
   }
 }
 

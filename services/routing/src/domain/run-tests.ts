@@ -2,27 +2,48 @@ import type { Configuration } from '@tandem/config/defaults.ts'
 import type { RouteDecision, RoutePlan } from '@tandem/contracts/routing.ts'
 import { decideRoute } from './decide-route.ts'
 import { askedBy, readSource } from './explain.ts'
+import { sayDecision } from './say-decision.ts'
 import type { RoutingTable } from './table.ts'
 
 export type StoredTest = Configuration['tests'][number]
 /** `index`: place in the configuration's list. `detail`: what came, and what was expected instead. */
-export type Outcome = { readonly index: number; readonly passed: boolean; readonly detail: string }
+export type Outcome = {
+  readonly index: number
+  readonly passed: boolean
+  readonly detail: string
+  /** What becomes of it by `before`, when that was given, and by this table. */
+  readonly before?: string
+  readonly after: string
+}
 
 /** The stored test cases of a configuration, as if every trunk were up (routing.md R2, R10). `now`: for those without `at`. */
-export function runTests(tests: readonly StoredTest[], table: RoutingTable, now: number): Outcome[] {
+export function runTests(
+  tests: readonly StoredTest[],
+  table: RoutingTable,
+  now: number,
+  before?: RoutingTable,
+): Outcome[] {
   return tests.map((test, index) => {
-    const { source, number } = readSource(test.from, table)
-    const at = Date.parse(test.at ?? '')
-    const when = Number.isNaN(at) ? now : at
-    const decision = decideRoute(askedBy(source, number, test.dial, when), table, when)
+    const decision = decideTest(test, table, now)
     const wrong = differences(test, decision)
     const call = `${test.from} dials ${test.dial}`
     const detail =
       wrong.length === 0
         ? `${call}: ${sayDecision(decision)}`
         : `${call}: ${wrong.join('; ')} (${sayDecision(decision)})`
-    return { index, passed: wrong.length === 0, detail: detail.slice(0, 1024) }
+    return {
+      ...{ index, passed: wrong.length === 0, detail: detail.slice(0, 1024) },
+      ...(before === undefined ? {} : { before: sayDecision(decideTest(test, before, now)).slice(0, 1024) }),
+      after: sayDecision(decision).slice(0, 1024),
+    }
   })
+}
+
+function decideTest(test: StoredTest, table: RoutingTable, now: number): RouteDecision {
+  const { source, number } = readSource(test.from, table)
+  const at = Date.parse(test.at ?? '')
+  const when = Number.isNaN(at) ? now : at
+  return decideRoute(askedBy(source, number, test.dial, when), table, when)
 }
 
 type Seen = Pick<StoredTest, 'normalised' | 'usage' | 'route' | 'trunk' | 'user' | 'emergency' | 'reject'>
@@ -64,17 +85,4 @@ function seenIn(decision: RouteDecision): Seen {
 function firstTrunk(plan: RoutePlan) {
   const attempt = plan.branches[0]?.attempts[0]
   return attempt?.kind === 'trunk' ? attempt : undefined
-}
-
-function sayDecision(decision: RouteDecision): string {
-  if (decision.kind === 'reject') return `${decision.status} ${decision.reason}`
-  const tries = decision.branches.map(({ role, attempts }) =>
-    [
-      role,
-      attempts
-        .map((attempt) => (attempt.kind === 'user' ? attempt.user : `${attempt.trunk} ${attempt.called}`))
-        .join(', '),
-    ].join(' '),
-  )
-  return `${decision.emergency ? 'emergency: ' : ''}${tries.join(' | ')}`
 }

@@ -1,0 +1,98 @@
+/**
+ * How a service follows the configuration. A change comes in two steps (ADR 80): what is proposed is read beforehand, when
+ * console asks for it, and taken over at once when the key `current` says so. Whoever was away then reads it as it comes.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Bucket } from '@tandem/bus/bucket.ts'
+import type { Bus, Stop } from '@tandem/bus/bus.ts'
+import { ListConfigFollowers, PrepareConfiguration } from '@tandem/contracts/config.ts'
+import { CONFIG_BUCKET, CONFIG_KEY, CONFIG_PROPOSED_KEY } from './revision.ts'
+
+/** Pause before the bucket is asked for again while console has not made it yet, ms. */
+const retryMs = 250
+
+export type Made<T> = { readonly kind: 'made'; readonly value: T } | { readonly kind: 'bad'; readonly why: string }
+
+export interface FollowOptions<T> {
+  /** Makes what the service needs of the bytes of a revision; what costs time is done here. Never throws. */
+  readonly make: (bytes: Uint8Array) => Made<T>
+  /** Takes it over. */
+  readonly use: (made: T, bytes: Uint8Array) => void
+  /** A revision that stands in the bucket cannot be used: the one before stays in force. */
+  readonly refused: (why: string) => void
+  /** The revision in force. */
+  readonly revision: () => number | undefined
+  /** Instead of a random one: one subject token. */
+  readonly instance?: string
+  /** Told of what is prepared, before it is in force; undefined: it came to nothing. */
+  readonly prepared?: (made: T | undefined) => void
+}
+
+interface Prepared<T> {
+  readonly bytes: Uint8Array
+  readonly value: T
+}
+
+/** Returns at once; waits for the bucket by itself. */
+export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
+  const instance = options.instance ?? randomUUID().slice(0, 8)
+  const self = () => {
+    const revision = options.revision()
+    return { service: bus.service, instance, ...(revision === undefined ? {} : { revision }) }
+  }
+  let bucket: Bucket | undefined
+  let prepared: Prepared<T> | undefined
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  const stops: Stop[] = []
+
+  const prepare = async (entryRevision: number): Promise<string | undefined> => {
+    const entry = await bucket?.get(CONFIG_PROPOSED_KEY)
+    if (entry?.revision !== entryRevision) return 'the proposal is not there any more'
+    const made = options.make(entry.value)
+    if (made.kind === 'bad') return made.why
+    prepared = { bytes: entry.value, value: made.value }
+    options.prepared?.(made.value)
+    return undefined
+  }
+
+  const take = (bytes: Uint8Array): void => {
+    const ready = prepared
+    if (ready !== undefined && Buffer.compare(ready.bytes, bytes) === 0) options.use(ready.value, bytes)
+    else {
+      const made = options.make(bytes)
+      if (made.kind === 'made') options.use(made.value, bytes)
+      else options.refused(made.why)
+    }
+    prepared = undefined
+    options.prepared?.(undefined)
+  }
+
+  const open = async (): Promise<void> => {
+    try {
+      bucket = await bus.bucket(CONFIG_BUCKET)
+      if (stopped) return
+      stops.push(bucket.watch(CONFIG_KEY, (entry) => entry && take(entry.value)))
+    } catch {
+      if (!stopped) timer = setTimeout(() => void open(), retryMs)
+    }
+  }
+  stops.push(
+    bus.answer(ListConfigFollowers, () => self(), { everyReplica: true }),
+    bus.answer(
+      PrepareConfiguration,
+      async ({ entry }) => {
+        const refused = await prepare(entry)
+        return { ...self(), ...(refused === undefined ? {} : { refused: refused.slice(0, 1024) }) }
+      },
+      { everyReplica: true },
+    ),
+  )
+  const opening = open()
+  return async () => {
+    stopped = true
+    clearTimeout(timer)
+    await opening
+    await Promise.allSettled(stops.map((stop) => stop()))
+  }
+}

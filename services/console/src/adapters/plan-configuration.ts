@@ -1,0 +1,106 @@
+/** What a configuration would change, in the file and in meaning: nothing is changed by it. */
+import type { Bus } from '@tandem/bus/bus.ts'
+import { checkConfiguration } from '@tandem/config/check.ts'
+import type { Configuration } from '@tandem/config/defaults.ts'
+import { placeOf } from '@tandem/config/place.ts'
+import { deckFiles, type Revision, type SourceFile, writeRevision } from '@tandem/config/revision.ts'
+import type { Answer, Question } from '@tandem/contracts/contract.ts'
+import { RehearseConfiguration } from '@tandem/contracts/routing.ts'
+import { callerOf } from '../domain/call-sample.ts'
+import { configurationDiff } from '../domain/configuration-diff.ts'
+import { decksToRehearse } from '../domain/rehearsal.ts'
+import type { ConfigStore } from './config-store.ts'
+import { Problem } from './problem.ts'
+import { type RecentCalls, recentCalls, sampledDays } from './recent-calls.ts'
+
+export interface Proposal {
+  source: SourceFile[]
+  decks?: Record<string, string>
+}
+export interface MovedRow {
+  from: string
+  dialled: string
+  /** How often in these days, and when last. */
+  times: number
+  last: string
+  before: string
+  after: string
+}
+export interface Planned {
+  changes: ReturnType<typeof configurationDiff>
+  warnings: unknown[]
+  tests: Answer<typeof RehearseConfiguration>['outcomes']
+  /** Calls of the last days decided again: how many kinds were looked at, and those that would go elsewhere. */
+  recent: { days: number; compared: number; moved: MovedRow[]; away?: string }
+}
+
+export async function planConfiguration(bus: Bus, store: ConfigStore, body: Proposal): Promise<Planned> {
+  const checked = checkConfiguration({ files: body.source })
+  if (checked.kind === 'bad')
+    throw new Problem(422, 'Configuration is wrong', `${checked.problems.length} problem(s)`, {
+      problems: checked.problems,
+    })
+  const missing = deckFiles(checked.configuration).filter((f) => body.decks?.[f] === undefined)
+  if (missing.length > 0)
+    throw new Problem(422, 'Rate deck missing', `send the text of ${missing.join(', ')} in "decks"`, { missing })
+  const { decks, left } = decksToRehearse(checked.configuration, body.decks ?? {})
+  const running = store.current()
+  const candidate: Revision = {
+    revision: (running?.revision.revision ?? 0) + 1,
+    by: 'plan',
+    at: new Date().toISOString(),
+    why: 'plan',
+    source: body.source,
+    decks,
+  }
+  const recent = running === undefined ? { calls: [] } : await recentCalls(bus, Date.now())
+  const answer = await rehearse(bus, {
+    revision: Buffer.from(writeRevision(candidate)).toString('utf8'),
+    calls: [...recent.calls],
+  })
+  return {
+    changes: configurationDiff(running?.configuration, checked.configuration),
+    warnings: [...checked.warnings, ...left.map((file) => tooLarge(checked.configuration, file, body.source))],
+    tests: answer.outcomes,
+    recent: moved(recent, answer),
+  }
+}
+
+function moved(recent: RecentCalls, { moved: found = [] }: Answer<typeof RehearseConfiguration>): Planned['recent'] {
+  const rows = found.flatMap(({ index, before, after }) => {
+    const call = recent.calls[index]
+    if (call === undefined) return []
+    return [{ from: callerOf(call), dialled: call.dialled, times: call.times, last: call.at, before, after }]
+  })
+  const more = recent.away === undefined ? {} : { away: recent.away }
+  return { days: sampledDays, compared: recent.calls.length, moved: rows, ...more }
+}
+
+function tooLarge({ rateDecks }: Configuration, file: string, source: Proposal['source']) {
+  const [name = file] = Object.entries(rateDecks).find(([, d]) => d.kind === 'per-minute' && d.file === file) ?? []
+  return {
+    ...placeOf(source, ['rateDecks', name, 'file']),
+    path: `rateDecks.${name}.file`,
+    message: `${file} is too large to be sent to the rehearsal`,
+    instead: 'The test cases ran without its prices; apply uses them.',
+  }
+}
+
+/** The router is asked a few times: at the very first start it may still be on its way. */
+async function rehearse(
+  bus: Bus,
+  question: Question<typeof RehearseConfiguration>,
+): Promise<Answer<typeof RehearseConfiguration>> {
+  for (let tries = 0; ; tries++) {
+    const asked = await bus.ask(RehearseConfiguration, question)
+    if (asked.kind === 'answer') return asked.answer
+    if (asked.kind === 'refused') throw new Problem(502, 'Test cases did not run', `routing refused: ${asked.why}`)
+    if (tries === 20)
+      throw new Problem(
+        503,
+        'Test cases did not run',
+        'routing does not answer, so nothing is applied; look at "tandem status"',
+      )
+    await new Promise((done) => setTimeout(done, 250))
+  }
+}
