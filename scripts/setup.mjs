@@ -14,6 +14,9 @@ const PROGRAMS = {
   sipp: { apt: 'sip-tester', brew: 'sipp', why: 'end-to-end calls in the tests' },
   baresip: { apt: 'baresip', brew: 'baresip', why: 'a softphone in the tests' },
   rtpengine: { apt: 'rtpengine-daemon', brew: null, why: 'the other media engine in the tests' },
+  ip: { apt: 'iproute2', brew: null, why: 'networks of their own in the tests' },
+  nft: { apt: 'nftables', brew: null, why: 'firewalls and NATs in the tests' },
+  tcpdump: { apt: 'tcpdump', brew: null, why: 'what crossed the wire in the tests' },
   chromium: { apt: 'chromium', brew: null, why: 'the console in a browser in the tests' },
 }
 
