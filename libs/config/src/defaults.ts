@@ -83,7 +83,11 @@ export interface Policy {
   /** patterns of other numbers that a phone may show */
   mayShow: readonly string[]
   otherwise: 'replace' | 'reject'
+  transfer: TransferMode
 }
+
+/** What a REFER gets: docs/adr/0060. */
+export type TransferMode = 'act' | 'forward' | 'reject'
 
 /** Numbers of ours; a single one has first = last. */
 export interface NumberEntry {
@@ -171,6 +175,7 @@ export interface Trunk {
   priority: number
   weight: number
   when: readonly RouteWindow[]
+  transfer: TransferMode
   media: { srtp: 'off' | 'optional' | 'required' }
 }
 
@@ -405,6 +410,7 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
     priority: t.priority ?? 0,
     weight: t.weight ?? 0,
     when: windows(t.when),
+    transfer: t.transfer ?? 'reject',
     media: { srtp: t.media?.srtp ?? 'off' },
   }
 }
@@ -543,6 +549,7 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
       showAs: p.showAs ?? null,
       mayShow: p.mayShow ?? [],
       otherwise: p.otherwise ?? 'replace',
+      transfer: p.transfer ?? 'act',
     })),
     routes: (d.routes ?? []).map(route),
     trunks: each(d.trunks, (name, t) => trunk(name, t, country)),

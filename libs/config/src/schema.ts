@@ -198,6 +198,14 @@ const DialPlan = object(
   'a dial plan',
 )
 
+const Transfer = (whose: string) =>
+  Type.Optional(
+    oneOf(
+      ['act', 'forward', 'reject'],
+      `what a REFER of ${whose} gets: act, we carry the transfer out; forward, the other side is asked to; reject, 603`,
+    ),
+  )
+
 const Policy = object(
   {
     usages: list(Name('PSTN usage'), 'PSTN usages, in order: the first whose route matches wins', { minItems: 0 }),
@@ -213,6 +221,7 @@ const Policy = object(
     otherwise: Type.Optional(
       oneOf(['replace', 'reject'], 'a phone that shows a number it may not: the own one in its place, or 403'),
     ),
+    transfer: Transfer('their phones'),
   },
   'a voice policy',
 )
@@ -451,6 +460,7 @@ const Trunk = object(
     trusted: Type.Optional(
       Type.Boolean({ description: 'P-Asserted-Identity is sent to and believed from this carrier (RFC 3325)' }),
     ),
+    transfer: Transfer('this carrier'),
     media: Type.Optional(
       object({ srtp: Type.Optional(oneOf(['off', 'optional', 'required'], 'SDES-SRTP')) }, 'media on this trunk'),
     ),

@@ -39,6 +39,10 @@ export const Leg = Type.Object({
   /** 1 for the caller's leg and the first INVITE of a branch, 2 after a failover … */
   attempt: Count,
   sipCallId: Foreign,
+  /** Who has sent the call here by a transfer (RFC 3892), `user:alice` or `trunk:itsp-a`: this leg was made for it. */
+  referredBy: Type.Optional(Foreign),
+  /** The call with which a transfer has joined the one of this leg. */
+  joined: Type.Optional(Id),
 })
 export type Leg = Static<typeof Leg>
 

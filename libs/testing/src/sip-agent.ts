@@ -58,13 +58,14 @@ export interface OutgoingParts {
   readonly body?: { readonly type: string; readonly content: string } | undefined
 }
 
-const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, INFO, UPDATE, NOTIFY'
+const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, MESSAGE, INFO, UPDATE, NOTIFY, REFER'
 
 /** Owns the sockets and all calls; `close()` ends both. */
 export class SipAgent {
   readonly #parts: SipAgentParts
   readonly #calls = new Map<string, Call>()
   readonly #open = new Set<Call>()
+  readonly #ended = new Map<string, Call>()
   readonly #nonces = new Map<string, number>()
   readonly sessionTimerPolicy: SessionTimerPolicy
   readonly capabilities: [string, string][] = [
@@ -264,7 +265,7 @@ export class SipAgent {
   #onRequest(transaction: ServerTransaction): void {
     const { request } = transaction
     const key = dialogKeyOfRequest(request)
-    const call = key === undefined ? undefined : this.#calls.get(key)
+    const call = key === undefined ? undefined : (this.#calls.get(key) ?? this.#referred(key, request))
     if (call) {
       call.receive(transaction)
       return
@@ -284,9 +285,17 @@ export class SipAgent {
     if (!this.#parts.onRequest(transaction)) transaction.reply(501)
   }
 
+  /** RFC 5057: the subscription of a REFER outlives the call that it came in. */
+  #referred(key: string, request: SipRequest): Call | undefined {
+    return request.method === 'NOTIFY' ? this.#ended.get(key) : undefined
+  }
+
   #onEnded(call: Call): void {
     this.#open.delete(call)
-    if (call.key !== undefined) this.#calls.delete(call.key)
+    if (call.key === undefined) return
+    this.#calls.delete(call.key)
+    this.#ended.set(call.key, call)
+    if (this.#ended.size > 32) this.#ended.delete(this.#ended.keys().next().value ?? '')
   }
 }
 

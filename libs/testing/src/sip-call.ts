@@ -74,7 +74,26 @@ export interface CallHandle {
   hold(): Promise<number>
   resume(): Promise<number>
   /** A request within the call: INFO, UPDATE, MESSAGE … */
-  send(method: string, body?: string, contentType?: string): Promise<SipResponse>
+  send(
+    method: string,
+    body?: string,
+    contentType?: string,
+    headers?: readonly (readonly [string, string])[],
+  ): Promise<SipResponse>
+  /**
+   * REFER: the other side is asked to call `to`; with `instead` it takes the place of ours in that call (RFC 5589 7.2).
+   * Resolves with the answer to the REFER; what comes of it is told by `transferred`.
+   */
+  transfer(
+    to: string,
+    options?: { instead?: CallHandle; headers?: readonly (readonly [string, string])[] },
+  ): Promise<SipResponse>
+  /** The status with which the transfer ended (the last sipfrag); rejects after `timeoutMs`, default 10,000. */
+  transferred(timeoutMs?: number): Promise<number>
+  /** Statuses of all sipfrags that came. */
+  readonly progress: readonly number[]
+  /** Requests within the call as they came, but for ACK. */
+  readonly requests: readonly SipRequest[]
 }
 
 export interface CallParts {
@@ -97,6 +116,9 @@ export class Call implements CallHandle {
   readonly #ended = settled<CallEnd>()
   readonly statuses: number[] = []
   readonly responses: SipResponse[] = []
+  readonly progress: number[] = []
+  readonly requests: SipRequest[] = []
+  readonly #transferred = settled<number>()
   state: 'calling' | 'established' | 'ended' = 'calling'
   held = false
   invite: SipRequest
@@ -218,9 +240,40 @@ export class Call implements CallHandle {
     return this.#reinvite()
   }
 
-  send(method: string, body?: string, contentType?: string): Promise<SipResponse> {
-    const request = this.#inDialog(method, { body, contentType })
-    return this.#agent.transact(request, this.#wire, () => this.#inDialog(method, { body, contentType }))
+  send(
+    method: string,
+    body?: string,
+    contentType?: string,
+    headers: readonly (readonly [string, string])[] = [],
+  ): Promise<SipResponse> {
+    const request = () => this.#inDialog(method, { body, contentType, headers: headers.map(([n, v]) => [n, v]) })
+    return this.#agent.transact(request(), this.#wire, request)
+  }
+
+  transfer(
+    to: string,
+    options: { instead?: CallHandle; headers?: readonly (readonly [string, string])[] } = {},
+  ): Promise<SipResponse> {
+    const other = options.instead?.dialog
+    const replaces =
+      other === undefined
+        ? ''
+        : `?Replaces=${encodeURIComponent(`${other.callId};to-tag=${other.remoteTag};from-tag=${other.localTag}`)}`
+    return this.send('REFER', undefined, undefined, [['Refer-To', `<${to}${replaces}>`], ...(options.headers ?? [])])
+  }
+
+  transferred(timeoutMs = 10_000): Promise<number> {
+    const late = new Promise<never>((_, reject) => {
+      const complain = () => reject(new Error(`no end of the transfer, only ${this.progress.join(', ')}`))
+      setTimeout(complain, timeoutMs).unref()
+    })
+    return Promise.race([this.#transferred.promise, late])
+  }
+
+  #notified(request: SipRequest): void {
+    const status = Number(/^SIP\/2\.0 (\d{3})/.exec(new TextDecoder().decode(request.body))?.[1])
+    if (!Number.isNaN(status)) this.progress.push(status)
+    if (/^terminated/.test(request.headers.get('subscription-state') ?? '')) this.#transferred.resolve(status)
   }
 
   /** A request of the peer within the dialog. */
@@ -241,6 +294,7 @@ export class Call implements CallHandle {
       return
     }
     this.dialog = verdict.dialog
+    this.requests.push(request)
     switch (request.method) {
       case 'BYE':
         transaction.reply(200)
@@ -249,6 +303,13 @@ export class Call implements CallHandle {
       case 'INVITE':
       case 'UPDATE':
         this.#receiveOffer(transaction)
+        break
+      case 'NOTIFY':
+        transaction.reply(200)
+        this.#notified(request)
+        break
+      case 'REFER':
+        transaction.reply(202, { contact: this.#agent.contact })
         break
       default:
         transaction.reply(200)

@@ -87,6 +87,8 @@ export function createDispatch(parts: DispatchParts): (transaction: ServerTransa
     SUBSCRIBE: handled(parts.subscriptions),
     PUBLISH: handled(parts.publications),
     MESSAGE: handled(parts.messages),
+    // docs/adr/0060: a transfer is asked for inside the call that it transfers
+    REFER: (transaction) => void transaction.reply(603),
   }
 
   return (transaction, wire) => {

@@ -24,6 +24,8 @@ import type { MediaEngine } from './domain/media-engine.ts'
 import { trunkLimits } from './domain/trunk-limits.ts'
 import type { Calls, Edge, Peer, Wire } from './edge.ts'
 import { createEmergencyDoor } from './on-emergency.ts'
+import { createRefer } from './on-refer.ts'
+import { createReplacesDoor } from './on-replaces.ts'
 import { createPlacer, type Placed } from './place-call.ts'
 import { createReception, decided, type Incoming, identify } from './reception.ts'
 
@@ -60,6 +62,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     random: randomTokens(),
     dialogs: new Map(),
     config: () => edge.config(),
+    refer: createRefer(() => parts),
     over: (id) => calls.delete(id),
   }
   const door = createFrontDoor(edge, parts, calls)
@@ -67,7 +70,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     calls,
     onInvite: door.onInvite,
     hangUp(id, reason = 'ended by an operator') {
-      const call = calls.get(id)
+      const call = calls.get(id) ?? joinedCall(calls, id)
       call?.hangUp(reason)
       return call !== undefined
     },
@@ -101,6 +104,12 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
   }
 }
 
+/** A transfer has joined the call `id` with another one, under whose name it goes on. */
+function joinedCall(calls: ReadonlyMap<string, B2bCall>, id: string): B2bCall | undefined {
+  for (const call of calls.values()) if (call.legs.some((leg) => leg.madeIn?.callId === id)) return call
+  return undefined
+}
+
 interface Refusal {
   readonly status: number
   readonly headers?: readonly (readonly [string, string])[]
@@ -112,6 +121,7 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
   const reception = createReception(parts, calls)
   const { siteOf, begin, refuse, untilDecided, start } = reception
   const askUrgently = createEmergencyDoor(edge, reception)
+  const comesInto = createReplacesDoor(parts, reception)
   let draining = false
 
   const onInvite = (transaction: ServerTransaction, wire: Wire, peer: Peer): void => {
@@ -130,6 +140,9 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     const timer = sessionTimer(request, config, urgent !== undefined)
     if (timer.kind === 'too-small') return void transaction.reply(422, { headers: timer.fields })
     if (!admitted(peer)) return void transaction.reply(BUSY.status, { headers: BUSY.headers })
+    const arrival = { transaction, wire, peer, request, dialled, offer, timer }
+    // RFC 3891; a call for help is one whatever else it wants
+    if (urgent === undefined && comesInto(arrival)) return
     const incoming = begin({ transaction, wire, peer, request, dialled, emergency: urgent !== undefined, offer, timer })
     const asked = urgent ? askUrgently(incoming, urgent) : ask(incoming)
     asked.catch((error: unknown) => {

@@ -18,7 +18,7 @@ import type { CallParts } from './domain/call-parts.ts'
 import type { CallerSide } from './domain/caller-side.ts'
 import { emergencyDialled } from './domain/emergency-number.ts'
 import { forgetLeg } from './domain/leg-end.ts'
-import { ALLOW } from './domain/leg-headers.ts'
+import { ALLOW, SUPPORTED } from './domain/leg-headers.ts'
 import { identityOf } from './domain/leg-identity.ts'
 import { contactOf, withDialogWire } from './domain/leg-wire.ts'
 import { OutInvite } from './domain/out-invite.ts'
@@ -196,7 +196,7 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
       to: identity.to,
       routes: binding.path,
       maxForwards: 70,
-      headers: [['Allow', ALLOW], ['Supported', 'timer'], ...identity.headers],
+      headers: [['Allow', ALLOW], ['Supported', SUPPORTED], ...identity.headers],
       credentials: undefined,
       timer: { interval: edge.config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
       cnonce: random,

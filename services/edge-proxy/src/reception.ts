@@ -4,10 +4,11 @@
 import { type Context, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
 import type { Asked } from '@tandem/bus/outcome.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
+import type { LegRole } from '@tandem/contracts/call.ts'
 import type { RouteDecision } from '@tandem/contracts/routing.ts'
 import type { UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
-import { callId, maxForwards } from '@tandem/sip/message/read.ts'
+import { callId, fromTag, maxForwards } from '@tandem/sip/message/read.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { B2bCall } from './domain/b2b-call.ts'
 import type { Description } from './domain/call-body.ts'
@@ -17,7 +18,7 @@ import type { CallParts } from './domain/call-parts.ts'
 import { callerNumber, nameOf, natted, partyOf } from './domain/call-question.ts'
 import { type CallerSide, incomingCaller } from './domain/caller-side.ts'
 import { forgetLeg } from './domain/leg-end.ts'
-import { allowsUpdate, passInvite, passReason } from './domain/leg-headers.ts'
+import { allowsUpdate, asksPrivacy, passInvite, passReason } from './domain/leg-headers.ts'
 import type { CallPlan } from './domain/leg-launcher.ts'
 import { contactOf } from './domain/leg-wire.ts'
 import { networkTable } from './domain/networks.ts'
@@ -47,6 +48,8 @@ export interface Arrival {
   readonly emergency: boolean
   readonly offer: Incoming['offer']
   readonly timer: UasVerdict & { kind: 'accept' }
+  /** It comes into a call that is there (RFC 3891). */
+  readonly joins?: { readonly facts: CallFacts; readonly role: LegRole }
 }
 
 export type Reception = ReturnType<typeof createReception>
@@ -68,7 +71,7 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
 
   const begin = (seed: Arrival): Incoming => {
     const { transaction, wire, peer, request, dialled, offer, emergency } = seed
-    const id = random()
+    const id = seed.joins?.facts.callId ?? random()
     const legId = random()
     const span = parts.tracer.startSpan(
       'call',
@@ -78,7 +81,7 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
     const context = trace.setSpan(ROOT_CONTEXT, span)
     const leg = new CallLeg({
       legId,
-      role: 'caller',
+      role: seed.joins?.role ?? 'caller',
       party: partyOf(peer, wire),
       direction: 'in',
       wire,
@@ -93,6 +96,8 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
     })
     leg.context = context
     leg.tryingMs = 0
+    leg.callerTag = fromTag(request)
+    leg.withheld = asksPrivacy(request)
     leg.takesUpdate = allowsUpdate(request)
     if (offer.kind === 'sdp') leg.heard = offer.text
     edge.capture.follow(leg.sipCallId, id, legId, nameOf(peer, wire))
@@ -113,7 +118,7 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
       },
     })
     const number = callerNumber(request)
-    const facts: CallFacts = {
+    const facts: CallFacts = seed.joins?.facts ?? {
       callId: id,
       edge: edge.node,
       from: number,

@@ -70,6 +70,15 @@ export class B2bCall implements LegOwner, LegEvents {
     this.#walk = newWalk(seed.plan.branches, seed.plan.emergency !== undefined)
   }
 
+  /** Once it is answered. */
+  get session(): CallSession | undefined {
+    return this.#session
+  }
+
+  get emergency(): CallSeed['plan']['emergency'] {
+    return this.#seed.plan.emergency
+  }
+
   get legs(): readonly CallLeg[] {
     if (this.#session) return this.#session.legs
     return [this.caller.leg, ...this.#runs.flatMap((run) => run.legs.map((l) => l.leg))].filter((leg) => !leg.ended)
@@ -328,6 +337,7 @@ export class B2bCall implements LegOwner, LegEvents {
   }
 
   #answerCaller(out: OutLeg, response: SipResponse, sdp: Sdp, mine: string): void {
+    if (this.#seed.transfer) return void this.#transferred(out, response, sdp)
     const { leg } = out
     const { edge, tell } = this.#parts
     const lateOffer = this.#seed.offer === undefined
@@ -356,6 +366,20 @@ export class B2bCall implements LegOwner, LegEvents {
     if (waited) tell.answered(this.facts, callerLeg)
     this.#seed.plan.emergency?.answered(leg)
     session.begin()
+  }
+
+  /** Whoever is transferred has somebody to talk to: his own call takes it from here. */
+  #transferred(out: OutLeg, response: SipResponse, sdp: Sdp): void {
+    const { leg, invite } = out
+    if (invite.request) leg.session = agreedAsUac(invite.request, response)
+    this.#answeredAt(leg, this.#parts.edge.clock.now())
+    this.#tune(leg, sdp)
+    this.#state = 'up'
+    invite.ack()
+    this.#parts.tell.answered(this.facts, leg)
+    this.#seed.plan.emergency?.answered(leg)
+    this.#seed.span.end()
+    this.#seed.transfer?.answered(leg, sdp)
   }
 
   #lateAnswer(out: OutLeg, body: string | undefined): void {
@@ -463,6 +487,10 @@ export class B2bCall implements LegOwner, LegEvents {
     this.#state = 'over'
     this.#clearAllTimers()
     this.#endOthers(undefined)
+    if (this.#seed.transfer) {
+      this.#seed.span.end()
+      return void this.#seed.transfer.failed(end)
+    }
     const { leg } = this.caller
     this.#parts.tell.ended(this.facts, leg, end)
     this.#forget(leg, end.status)

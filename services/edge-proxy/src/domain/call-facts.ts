@@ -41,6 +41,8 @@ export function legFact(call: CallFacts, leg: CallLeg, wallMs: number): Leg {
     emergency: call.emergency,
     attempt: leg.attempt,
     sipCallId: short(leg.sipCallId),
+    ...(leg.referredBy === undefined ? {} : { referredBy: short(leg.referredBy) }),
+    ...(leg.joined === undefined ? {} : { joined: leg.joined }),
   }
 }
 

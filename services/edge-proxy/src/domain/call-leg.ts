@@ -13,6 +13,7 @@ import type { RetransmitUntilAck } from '@tandem/sip/transaction/retransmit-unti
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { Wire } from '../edge.ts'
+import type { CallFacts } from './call-facts.ts'
 import type { MediaLeg, MediaPeer } from './media-engine.ts'
 
 export interface LegParts {
@@ -56,10 +57,24 @@ export class CallLeg {
   readonly sipCallId: string
   readonly attempt: number
   readonly contact: string
+  /** Tag of a caller's From, while there is no dialog yet. */
+  callerTag: string | undefined
   /** Ours; a caller may get another one with the answer (caller-side.ts). */
   localTag: string
   wire: Wire
   identity: LegIdentity = {}
+  /** The call that it was made in, when a transfer has brought it into another. */
+  madeIn: CallFacts | undefined
+  /** Whose transfer made it: `user:alice`. */
+  referredBy: string | undefined
+  /** Call with which a transfer has joined its own. */
+  joined: string | undefined
+  /** RFC 3891 3: who else may replace it (a REFER that was passed on said so). */
+  replaceableBy: string | undefined
+  /** REFERs received on it. */
+  refers = 0
+  /** RFC 3323: its peer wants to stay unknown. */
+  withheld = false
   span: Span | undefined
   context: Context | undefined
 
@@ -110,6 +125,10 @@ export class CallLeg {
   /** Of our in-dialog requests to it and of its record: whose side hung up. */
   get side(): 'caller' | 'callee' {
     return this.role === 'caller' ? 'caller' : 'callee'
+  }
+
+  get remoteTag(): string | undefined {
+    return this.dialog?.remoteTag ?? this.callerTag
   }
 
   get key(): string {

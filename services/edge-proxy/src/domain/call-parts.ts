@@ -6,6 +6,7 @@ import type { SipRequest } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Edge } from '../edge.ts'
 import type { CallLeg } from './call-leg.ts'
+import type { CallSession } from './call-session.ts'
 import type { CallTeller } from './call-tell.ts'
 import type { MediaEngine } from './media-engine.ts'
 import type { TrunkLimits } from './trunk-limits.ts'
@@ -35,6 +36,8 @@ export interface CallParts {
   /** Legs by Call-ID and our tag: where in-dialog requests go. */
   readonly dialogs: Map<string, DialogEntry>
   readonly config: () => Configuration
+  /** A REFER inside a call (transfer.ts). */
+  readonly refer: (session: CallSession, leg: CallLeg, transaction: ServerTransaction) => void
   /** The call is over and forgets itself. */
   readonly over: (callId: string) => void
 }

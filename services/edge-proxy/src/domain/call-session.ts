@@ -37,7 +37,7 @@ import type { CallFacts, LegEnd } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import { forgetLeg } from './leg-end.ts'
-import { ALLOW, allowsUpdate, passInfo, passReason } from './leg-headers.ts'
+import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
 import { withDialogWire } from './leg-wire.ts'
 import { answerChallenge } from './out-invite.ts'
 
@@ -47,8 +47,20 @@ type Accepted = UasVerdict & { readonly kind: 'accept' }
 /** call.ts: a fact a minute while a leg is up. */
 const INTERIM_MS = 60_000
 const NONE = { kind: 'none' } as const
+/** RFC 3261 12.2, 3311, 3515, 6665: these carry our Contact. */
+const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'REFER', 'NOTIFY'])
 
-interface Ask {
+/** What a session tells a transfer of its own (transfer.ts). */
+export interface RunningTransfer {
+  /** A side has hung up. True: the other one stays for the transfer. */
+  hungUp(leg: CallLeg, bye: SipRequest): boolean
+  /** A NOTIFY of the side that was asked to transfer itself. False: it is none of it. */
+  notified(leg: CallLeg, transaction: ServerTransaction): boolean
+  /** Both sides are over. */
+  callOver(): void
+}
+
+export interface Ask {
   readonly method: string
   readonly headers?: Fields
   readonly body?: Uint8Array | string | undefined
@@ -56,13 +68,16 @@ interface Ask {
 }
 
 export class CallSession implements LegOwner {
-  readonly legs: readonly [caller: CallLeg, callee: CallLeg]
+  /** A transfer puts another leg in the place of one. */
+  legs: readonly [CallLeg, CallLeg]
   readonly #parts: CallParts
   readonly #facts: CallFacts
   readonly #over: (end: LegEnd) => void
   #ended = false
   #interim: WheelTimer | undefined
   #interimDue = 0
+  /** A transfer that is under way: while it is, one side may go without the other. */
+  transfer: RunningTransfer | undefined
 
   constructor(parts: CallParts, facts: CallFacts, caller: CallLeg, callee: CallLeg, over: (end: LegEnd) => void) {
     this.#parts = parts
@@ -89,7 +104,15 @@ export class CallSession implements LegOwner {
     this.#watch()
   }
 
-  #other(leg: CallLeg): CallLeg {
+  get over(): boolean {
+    return this.#ended
+  }
+
+  get facts(): CallFacts {
+    return this.#facts
+  }
+
+  other(leg: CallLeg): CallLeg {
     return leg === this.legs[0] ? this.legs[1] : this.legs[0]
   }
 
@@ -104,6 +127,7 @@ export class CallSession implements LegOwner {
     switch (request.method) {
       case 'BYE':
         transaction.reply(200)
+        if (this.transfer?.hungUp(leg, request)) return
         return void this.#bye(leg, request)
       case 'INVITE':
         return void this.#reinvited(leg, transaction)
@@ -112,13 +136,21 @@ export class CallSession implements LegOwner {
       case 'INFO':
         leg.dialog = withRemoteSequence(dialog, request)
         return void this.#info(leg, transaction)
+      case 'REFER':
+        // RFC 3515 2.4: a target refresh request
+        leg.dialog = verdict.dialog
+        return void this.#parts.refer(this, leg, transaction)
+      case 'NOTIFY':
+        leg.dialog = withRemoteSequence(dialog, request)
+        if (this.transfer?.notified(leg, transaction) !== true) this.#unknown(transaction)
+        return
       case 'OPTIONS':
         leg.dialog = withRemoteSequence(dialog, request)
         return void transaction.reply(200, {
           headers: [
             ['Allow', ALLOW],
             ['Accept', SDP_TYPE],
-            ['Supported', 'timer'],
+            ['Supported', SUPPORTED],
           ],
         })
       default:
@@ -129,9 +161,8 @@ export class CallSession implements LegOwner {
 
   #unknown(transaction: ServerTransaction): void {
     const { method } = transaction.request
-    // a transfer is not blindly relayed (edge.md E7); RFC 6665 8.3.2: 489 for a subscription that we do not have
-    if (method === 'REFER') transaction.reply(603)
-    else if (method === 'NOTIFY' || method === 'SUBSCRIBE') transaction.reply(489)
+    // RFC 6665 8.3.2: 489 for a subscription that we do not have
+    if (method === 'NOTIFY' || method === 'SUBSCRIBE') transaction.reply(489)
     else if (method === 'PRACK') transaction.reply(481)
     else transaction.reply(405, { headers: [['Allow', ALLOW]] })
   }
@@ -149,21 +180,22 @@ export class CallSession implements LegOwner {
     bye?.()
   }
 
-  /** Ends both sides; `by` says who wanted it. */
+  /** Ends both sides; `by`: whose BYE it was. */
   end(
-    by: LegEnd['by'],
+    by: CallLeg | 'tandem',
     why: { readonly reason?: string; readonly q850?: number | undefined; readonly headers?: Fields } = {},
   ): void {
     if (this.#ended) return
     this.#ended = true
     this.#wheel.clear(this.#interim)
-    const end: LegEnd = { by, status: 200, reason: why.reason, q850: why.q850 }
+    const how = { status: 200, reason: why.reason, q850: why.q850 }
     for (const leg of this.legs) {
+      if (leg.ended) continue
       if (leg.exchange.kind === 'theirs') leg.exchange.transaction.reply(487)
       else if (leg.exchange.kind === 'ours') leg.exchange.transaction?.cancel()
       leg.exchange = NONE
-      if (by !== leg.side) this.#sendBye(leg, why.headers ?? [])
-      this.#parts.tell.ended(this.#facts, leg, end)
+      if (by !== leg) this.sendBye(leg, why.headers ?? [])
+      this.#parts.tell.ended(this.factsOf(leg), leg, { by: sideOf(leg, by), ...how })
     }
     for (const leg of this.legs) {
       // a BYE that waits for the ACK of our 2xx needs the leg to be found once more
@@ -176,24 +208,57 @@ export class CallSession implements LegOwner {
         this.#parts.dialogs.set(leg.key, { leg, owner: this })
       }
     }
-    this.#over(end)
+    this.transfer?.callOver()
+    this.transfer = undefined
+    this.#over({ by: by === 'tandem' ? by : by.side, ...how })
+  }
+
+  /** Of the call that it was made in. */
+  factsOf(leg: CallLeg): CallFacts {
+    return leg.madeIn ?? this.#facts
+  }
+
+  /** One side is over, the other stays: for a transfer. Its BYE is the caller's business. */
+  leave(leg: CallLeg, end: LegEnd): void {
+    if (leg.ended) return
+    this.#parts.tell.ended(this.factsOf(leg), leg, end)
+    forgetLeg(this.#parts, leg, end.status)
+  }
+
+  /** `by` takes the place of `gone`. */
+  replace(gone: CallLeg, by: CallLeg): void {
+    const [first, second] = this.legs
+    this.legs = gone === first ? [by, second] : [first, by]
+    this.#parts.dialogs.set(by.key, { leg: by, owner: this })
+    this.#armTimer(by)
+  }
+
+  /** Its legs go on in another session. */
+  dissolve(): void {
+    this.#ended = true
+    this.#wheel.clear(this.#interim)
+    for (const leg of this.legs) {
+      this.#wheel.clear(leg.sessionTimer)
+      this.#wheel.clear(leg.expiryTimer)
+    }
+    this.#over({ by: 'tandem', status: 200, reason: 'transferred' })
   }
 
   #bye(leg: CallLeg, request: SipRequest): void {
     const reasons = request.headers.getAll('reason')
-    this.end(leg.side, {
+    this.end(leg, {
       q850: causeOfReason(reasons),
       headers: passReason(request),
       ...(reasons[0] ? { reason: reasons[0] } : {}),
     })
   }
 
-  #sendBye(leg: CallLeg, headers: Fields): void {
+  sendBye(leg: CallLeg, headers: Fields = []): void {
     const send = () => {
       leg.unacked?.stop()
       leg.unacked = undefined
       if (this.#parts.dialogs.get(leg.key)?.owner === this) this.#parts.dialogs.delete(leg.key)
-      this.#request(leg, { method: 'BYE', headers }, () => {})
+      this.request(leg, { method: 'BYE', headers }, () => {})
     }
     // RFC 3261 15: "MUST NOT send a BYE on a confirmed dialog until it has received an ACK for its 2xx ... or until the
     // server transaction times out"
@@ -212,7 +277,7 @@ export class CallSession implements LegOwner {
 
   #reinvited(leg: CallLeg, transaction: ServerTransaction): void {
     const { request } = transaction
-    const other = this.#other(leg)
+    const other = this.other(leg)
     if (leg.dialog) leg.dialog = withRemoteSequence(leg.dialog, request)
     if (!this.#mayOffer(leg, other, transaction)) return
     const timer = answerAsUas(request, this.#policy)
@@ -232,10 +297,10 @@ export class CallSession implements LegOwner {
   #mayOffer(leg: CallLeg, other: CallLeg, transaction: ServerTransaction): boolean {
     if (leg.exchange.kind === 'theirs' || leg.unacked?.waiting) {
       // "MUST return a 500 ... MUST include a Retry-After ... randomly chosen value of between 0 and 10 seconds"
-      transaction.reply(500, { headers: [['Retry-After', String(this.#random(10))]] })
+      transaction.reply(500, { headers: [['Retry-After', String(this.random(10))]] })
       return false
     }
-    if (leg.exchange.kind === 'ours' || other.exchange.kind !== 'none' || other.unacked?.waiting) {
+    if (leg.exchange.kind === 'ours' || other.exchange.kind !== 'none' || other.unacked?.waiting || other.ended) {
       transaction.reply(491)
       return false
     }
@@ -256,15 +321,15 @@ export class CallSession implements LegOwner {
       if (this.#ended) return
       if (body === undefined) return this.#refused(leg, other, transaction, why)
       const method = invite || !other.takesUpdate ? 'INVITE' : 'UPDATE'
-      const sent = this.#request(
+      const sent = this.request(
         other,
-        { method, headers: this.#offerHeaders(other), body, contentType: SDP_TYPE },
+        { method, headers: this.offerHeaders(other), body, contentType: SDP_TYPE },
         (response, request, client) => {
-          if (!this.#agreed(other, response, request))
+          if (!this.agreed(other, response, request))
             return this.#refused(leg, other, transaction, response?.status ?? 408)
           other.said = body
           leg.heard = described.text
-          if (method === 'INVITE') this.#ack(other, request, client)
+          if (method === 'INVITE') this.ack(other, request, client)
           this.#answeredOffer(leg, other, transaction, timer, response as SipResponse)
         },
       )
@@ -288,7 +353,7 @@ export class CallSession implements LegOwner {
       if (this.#ended) return
       leg.exchange = NONE
       other.exchange = NONE
-      this.#tune(answer.sdp)
+      this.tune(answer.sdp)
       if (text === undefined) return void transaction.reply(503)
       if (transaction.request.method === 'INVITE') this.#acceptInvite(leg, transaction, timer, text)
       else this.#acceptUpdate(leg, transaction, timer, text)
@@ -299,20 +364,20 @@ export class CallSession implements LegOwner {
   #lateOffer(leg: CallLeg, other: CallLeg, transaction: ServerTransaction, timer: Accepted): void {
     leg.exchange = { kind: 'theirs', transaction }
     other.exchange = { kind: 'ours', transaction: undefined }
-    const sent = this.#request(
+    const sent = this.request(
       other,
-      { method: 'INVITE', headers: this.#offerHeaders(other) },
+      { method: 'INVITE', headers: this.offerHeaders(other) },
       (response, request, client) => {
-        if (!this.#agreed(other, response, request))
+        if (!this.agreed(other, response, request))
           return this.#refused(leg, other, transaction, response?.status ?? 408)
         const offer = descriptionOf(response as SipResponse)
         if (offer.kind !== 'sdp') {
-          this.#ack(other, request, client)
+          this.ack(other, request, client)
           return this.#refused(leg, other, transaction, 488)
         }
         other.heard = offer.text
         other.media.offer(offer.sdp, other.peer, leg.media, (text) => {
-          if (this.#ended) return this.#ack(other, request, client)
+          if (this.#ended) return this.ack(other, request, client)
           leg.onAck = (body) => this.#lateAnswer(leg, other, request, client, body)
           this.#acceptInvite(leg, transaction, timer, text)
         })
@@ -333,19 +398,19 @@ export class CallSession implements LegOwner {
     other.exchange = NONE
     const answer = body === undefined ? undefined : parseSdp(body)
     if (answer?.kind !== 'sdp') {
-      this.#ack(other, request, client)
+      this.ack(other, request, client)
       return void this.end('tandem', { reason: 'no answer in the ACK' })
     }
     leg.heard = body
     leg.media.answer(answer.sdp, leg.peer, other.media, (text) => {
       other.said = text
-      this.#tune(answer.sdp)
-      this.#ack(other, request, client, text)
+      this.tune(answer.sdp)
+      this.ack(other, request, client, text)
     })
   }
 
   #acceptInvite(leg: CallLeg, transaction: ServerTransaction, timer: Accepted, sdp: string | undefined): void {
-    const headers: Fields = [['Allow', ALLOW], ['Supported', 'timer'], ...timer.fields]
+    const headers: Fields = [['Allow', ALLOW], ['Supported', SUPPORTED], ...timer.fields]
     const response = makeResponse(transaction.request, 200, {
       toTag: leg.localTag,
       contact: leg.contact,
@@ -365,7 +430,7 @@ export class CallSession implements LegOwner {
     this.#armTimer(leg)
     transaction.reply(200, {
       contact: leg.contact,
-      headers: [['Allow', ALLOW], ['Supported', 'timer'], ...timer.fields],
+      headers: [['Allow', ALLOW], ['Supported', SUPPORTED], ...timer.fields],
       ...(sdp === undefined ? {} : { body: sdp, contentType: SDP_TYPE }),
     })
   }
@@ -389,7 +454,7 @@ export class CallSession implements LegOwner {
 
   #updated(leg: CallLeg, transaction: ServerTransaction): void {
     const { request } = transaction
-    const other = this.#other(leg)
+    const other = this.other(leg)
     if (leg.dialog) leg.dialog = withRemoteSequence(leg.dialog, request)
     const timer = answerAsUas(request, this.#policy)
     if (timer.kind === 'too-small') return void transaction.reply(422, { headers: timer.fields })
@@ -413,7 +478,7 @@ export class CallSession implements LegOwner {
       body: request.body,
       contentType: request.headers.get('content-type'),
     }
-    this.#request(this.#other(leg), ask, (response) => {
+    this.request(this.other(leg), ask, (response) => {
       if (!transaction.answered) transaction.reply(response === undefined ? 408 : shownStatus(response.status))
     })
   }
@@ -425,16 +490,16 @@ export class CallSession implements LegOwner {
     if (request.headers.has('allow')) leg.takesUpdate = allowsUpdate(request)
   }
 
-  #offerHeaders(leg: CallLeg): Fields {
+  offerHeaders(leg: CallLeg): Fields {
     return [
       ['Allow', ALLOW],
-      ['Supported', 'timer'],
+      ['Supported', SUPPORTED],
       ...sessionTimerRequestFields(this.#policy, leg.session, leg.peerMinSe),
     ]
   }
 
   /** Takes in the response to an offer or refresh of ours; false when it was refused. Ends the call when the dialog is gone. */
-  #agreed(leg: CallLeg, response: SipResponse | undefined, request: SipRequest): boolean {
+  agreed(leg: CallLeg, response: SipResponse | undefined, request: SipRequest): boolean {
     if (this.#ended) return false
     if (response === undefined || leg.dialog === undefined) {
       this.end('tandem', { reason: 'no answer inside the call' })
@@ -454,7 +519,7 @@ export class CallSession implements LegOwner {
     return true
   }
 
-  #ack(leg: CallLeg, request: SipRequest, client: ClientTransaction, body?: string): void {
+  ack(leg: CallLeg, request: SipRequest, client: ClientTransaction, body?: string): void {
     const { dialog } = leg
     if (dialog === undefined) return
     const parts = body === undefined ? {} : { body, contentType: SDP_TYPE }
@@ -462,7 +527,7 @@ export class CallSession implements LegOwner {
   }
 
   /** Sends a request inside the dialog; `done` hears the final response once, undefined for a timeout or a lost way. */
-  #request(
+  request(
     leg: CallLeg,
     ask: Ask,
     done: (response: SipResponse | undefined, request: SipRequest, client: ClientTransaction) => void,
@@ -470,7 +535,7 @@ export class CallSession implements LegOwner {
   ): ClientTransaction | undefined {
     if (leg.dialog === undefined) return undefined
     const headers = credentials ? [...(ask.headers ?? []), credentials] : (ask.headers ?? [])
-    const contact = ask.method === 'INVITE' || ask.method === 'UPDATE' ? leg.contact : undefined
+    const contact = TARGET_REFRESH.has(ask.method) ? leg.contact : undefined
     const [dialog, request] = requestInDialog(leg.dialog, { ...ask, headers, contact })
     leg.dialog = dialog
     let client: ClientTransaction | undefined
@@ -503,7 +568,7 @@ export class CallSession implements LegOwner {
     const known = this.#edge.trunks.credentials(leg.party.trunk)
     const answer = answerChallenge(response, field, ask.method, request.uri, known, this.#parts.random())
     if (answer === undefined) return false
-    this.#request(leg, ask, done, [response.status === 401 ? 'Authorization' : 'Proxy-Authorization', answer.value])
+    this.request(leg, ask, done, [response.status === 401 ? 'Authorization' : 'Proxy-Authorization', answer.value])
     return true
   }
 
@@ -524,28 +589,28 @@ export class CallSession implements LegOwner {
   #refresh(leg: CallLeg): void {
     if (this.#ended) return
     if (leg.exchange.kind !== 'none' || leg.unacked?.waiting) {
-      leg.sessionTimer = this.#wheel.after(2000 + this.#random(2000), () => this.#refresh(leg))
+      leg.sessionTimer = this.#wheel.after(2000 + this.random(2000), () => this.#refresh(leg))
       return
     }
-    const headers = this.#offerHeaders(leg)
+    const headers = this.offerHeaders(leg)
     const update = leg.takesUpdate || leg.said === undefined
     const ask: Ask = update
       ? { method: 'UPDATE', headers }
       : { method: 'INVITE', headers, body: leg.said, contentType: SDP_TYPE }
     if (!update) leg.exchange = { kind: 'ours', transaction: undefined }
-    const sent = this.#request(leg, ask, (response, request, client) => this.#refreshed(leg, response, request, client))
+    const sent = this.request(leg, ask, (response, request, client) => this.#refreshed(leg, response, request, client))
     if (leg.exchange.kind === 'ours') leg.exchange.transaction = sent
   }
 
   #refreshed(leg: CallLeg, response: SipResponse | undefined, request: SipRequest, client: ClientTransaction): void {
     if (leg.exchange.kind === 'ours') leg.exchange = NONE
-    if (this.#agreed(leg, response, request)) {
+    if (this.agreed(leg, response, request)) {
       if (request.method !== 'INVITE') return
-      this.#ack(leg, request, client)
+      this.ack(leg, request, client)
       const answer = descriptionOf(response as SipResponse)
       if (answer.kind !== 'sdp' || answer.text === leg.heard) return
       leg.heard = answer.text
-      leg.media.answer(answer.sdp, leg.peer, this.#other(leg).media, () => {})
+      leg.media.answer(answer.sdp, leg.peer, this.other(leg).media, () => {})
       return
     }
     if (this.#ended || response === undefined) return
@@ -556,7 +621,7 @@ export class CallSession implements LegOwner {
     }
     if (response.status === 405 || response.status === 501) leg.takesUpdate = false
     // RFC 3261 14.1: after a 491 the owner of the Call-ID waits 2.1 to 4 s, the other up to 2 s
-    const wait = leg.direction === 'out' ? 2100 + this.#random(1900) : this.#random(2000)
+    const wait = leg.direction === 'out' ? 2100 + this.random(1900) : this.random(2000)
     leg.sessionTimer = this.#wheel.after(wait, () => this.#refresh(leg))
   }
 
@@ -570,7 +635,7 @@ export class CallSession implements LegOwner {
       const now = this.#edge.clock.now()
       if (now >= this.#interimDue - 10) {
         this.#interimDue = now + INTERIM_MS
-        for (const leg of this.legs) this.#parts.tell.interim(this.#facts, leg)
+        for (const leg of this.legs) if (!leg.ended) this.#parts.tell.interim(this.factsOf(leg), leg)
       }
       if (this.#silent(now, inactivityMs)) this.end('tandem', { reason: 'no audio' })
       else this.#watch()
@@ -581,6 +646,7 @@ export class CallSession implements LegOwner {
   #silent(now: number, inactivityMs: number): boolean {
     if (inactivityMs <= 0) return false
     for (const leg of this.legs) {
+      if (leg.ended) continue
       const last = Math.max(leg.media.lastHeard() ?? 0, leg.answeredAtMs ?? now)
       if (now - last < inactivityMs) return false
       const sdp = leg.heard === undefined ? undefined : parseSdp(leg.heard)
@@ -589,7 +655,7 @@ export class CallSession implements LegOwner {
     return true
   }
 
-  #tune(answer: Sdp): void {
+  tune(answer: Sdp): void {
     const codec = negotiatedCodec(answer)
     if (codec === undefined) return
     for (const leg of this.legs) {
@@ -599,9 +665,16 @@ export class CallSession implements LegOwner {
   }
 
   /** 0 to `below`, not secret: spreads retries. */
-  #random(below: number): number {
+  random(below: number): number {
     return Number.parseInt(Buffer.from(this.#parts.random()).toString('hex').slice(0, 8), 16) % (below + 1)
   }
+}
+
+/** Who ended it, seen from a leg: the side of its own peer, or the other one. */
+function sideOf(leg: CallLeg, by: CallLeg | 'tandem'): LegEnd['by'] {
+  if (by === 'tandem') return by
+  const { side } = leg
+  return by === leg ? side : side === 'caller' ? 'callee' : 'caller'
 }
 
 function shownStatus(status: number): number {

@@ -13,7 +13,7 @@ import type { ServerTransaction } from '@tandem/sip/transaction/server-transacti
 import type { Edge } from '../edge.ts'
 import { SDP_TYPE } from './call-body.ts'
 import type { CallLeg } from './call-leg.ts'
-import { ALLOW } from './leg-headers.ts'
+import { ALLOW, SUPPORTED } from './leg-headers.ts'
 
 type Fields = readonly (readonly [string, string])[]
 
@@ -66,7 +66,7 @@ export function incomingCaller(parts: IncomingCallerParts): CallerSide {
         toTag: leg.localTag,
         contact: leg.contact,
         recordRoute: true,
-        headers: [['Allow', ALLOW], ['Supported', 'timer'], ...parts.timer.fields, ...headers],
+        headers: [['Allow', ALLOW], ['Supported', SUPPORTED], ...parts.timer.fields, ...headers],
         ...(sdp === undefined ? {} : { body: sdp, contentType: SDP_TYPE }),
       })
       leg.dialog = dialogOfUas(transaction.request, response)

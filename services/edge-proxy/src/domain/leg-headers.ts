@@ -12,7 +12,9 @@ const IN_RESPONSE = ['P-Early-Media', 'Reason', 'Accept-Language']
 const IN_INFO = ['Info-Package', 'Content-Disposition']
 const MAX_VALUE = 1024
 
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO'
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REFER, NOTIFY'
+/** Option tags inside a call (RFC 4028, 3891, 4488). */
+export const SUPPORTED = 'timer, replaces, norefersub'
 
 export const passInvite = (message: SipMessage): Fields => pick(message, IN_INVITE)
 export const passResponse = (message: SipMessage): Fields => pick(message, IN_RESPONSE)

@@ -11,7 +11,7 @@ import type { CallParts, LegOwner } from './call-parts.ts'
 import type { CallerSide } from './caller-side.ts'
 import type { EmergencyRun } from './emergency-run.ts'
 import { forgetLeg } from './leg-end.ts'
-import { ALLOW } from './leg-headers.ts'
+import { ALLOW, SUPPORTED } from './leg-headers.ts'
 import { identityOf, type ShownCaller, userPart } from './leg-identity.ts'
 import { contactOf } from './leg-wire.ts'
 import type { MediaPeer } from './media-engine.ts'
@@ -42,6 +42,16 @@ export interface CallSeed {
   readonly passed: readonly (readonly [string, string])[]
   readonly span: Span
   readonly context: Context
+  /** The caller stands in another call already and stays there: he is transferred (transfer.ts). */
+  readonly transfer?: TransferSeed
+}
+
+export interface TransferSeed {
+  /** `user:alice`: who transfers. */
+  readonly by: string
+  /** A leg has answered `sdp` and is acknowledged; what becomes of it is not the walk's business any more. */
+  answered(leg: CallLeg, sdp: Sdp): void
+  failed(end: LegEnd): void
 }
 
 /** One INVITE of the walk. */
@@ -162,6 +172,10 @@ export class LegLauncher {
     })
     const peerName =
       party.kind === 'trunk' ? `trunk:${party.trunk}` : party.kind === 'user' ? `user:${party.user}` : 'unknown'
+    if (this.#seed.transfer) {
+      leg.referredBy = this.#seed.transfer.by
+      leg.madeIn = this.#seed.facts
+    }
     leg.span = tracer.startSpan(
       `INVITE ${peerName}`,
       { kind: SpanKind.CLIENT, attributes: { 'tandem.leg': legId, 'tandem.attempt': place.number } },
@@ -191,7 +205,7 @@ export class LegLauncher {
         to: to.to,
         routes: to.routes,
         maxForwards: maxForwards - 1,
-        headers: [['Allow', ALLOW], ['Supported', 'timer'], ...to.headers, ...passed, ...to.extra],
+        headers: [['Allow', ALLOW], ['Supported', SUPPORTED], ...to.headers, ...passed, ...to.extra],
         credentials: leg.party.kind === 'trunk' ? edge.trunks.credentials(leg.party.trunk) : undefined,
         timer: { interval: config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
         cnonce: random,

@@ -5,14 +5,15 @@ import { type Capabilities, screenRequest } from '@tandem/sip/message/screen.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 
 /** Methods that this edge answers, outside or inside a dialog. */
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE'
+export const ALLOW =
+  'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE, REFER'
 /** Option tags that a peer may require of us. */
-export const SUPPORTED = 'timer, path, outbound'
+export const SUPPORTED = 'timer, path, outbound, replaces, norefersub'
 export const ACCEPT = 'application/sdp, multipart/mixed'
 
 const ENDS_HERE: Capabilities = {
-  // the calls of a dialog refuse PRACK and REFER with a word of their own
-  methods: [...ALLOW.split(', '), 'PRACK', 'REFER'],
+  // the calls of a dialog refuse PRACK with a word of their own
+  methods: [...ALLOW.split(', '), 'PRACK'],
   schemes: ['sip', 'sips', 'tel', 'urn'],
   supported: SUPPORTED.split(', '),
   // bodies of PUBLISH, MESSAGE and INFO are for others to understand
