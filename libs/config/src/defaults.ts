@@ -170,6 +170,8 @@ export interface Trunk {
   dialPlan: string | null
   usages: readonly string[]
   did: 'request-uri' | 'to' | 'p-called-party-id'
+  /** RFC 3262: what our INVITE says of 100rel. */
+  prack: 'supported' | 'required' | 'off'
   trusted: boolean
   callerId: { allow: readonly string[]; otherwise: 'replace' | 'suppress' | 'reject'; number: string | null } | null
   priority: number
@@ -399,6 +401,7 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
     dialPlan: t.dialPlan ?? null,
     usages: t.usages ?? [],
     did: t.did ?? 'request-uri',
+    prack: t.prack ?? 'supported',
     trusted: t.trusted ?? false,
     callerId: t.callerId
       ? {

@@ -457,6 +457,12 @@ const Trunk = object(
       Type.Integer({ minimum: 0, maximum: 65535, description: 'share among trunks of equal priority and cost' }),
     ),
     when: Type.Optional(list(Window, 'when it is used; always when left out', { maxItems: 64 })),
+    prack: Type.Optional(
+      oneOf(
+        ['supported', 'required', 'off'],
+        'reliable provisional responses (RFC 3262) of this carrier: offered (default), insisted on, or not spoken of',
+      ),
+    ),
     trusted: Type.Optional(
       Type.Boolean({ description: 'P-Asserted-Identity is sent to and believed from this carrier (RFC 3325)' }),
     ),

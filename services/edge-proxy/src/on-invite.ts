@@ -83,7 +83,9 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
       // RFC 3261 12.2.2: a dialog is Call-ID and both tags
       const tag = entry.leg.dialog?.remoteTag
       if (tag !== undefined && tag !== (fromTag(request) ?? '')) return false
-      entry.owner.onRequest(entry.leg, transaction)
+      // RFC 3262 3: it may come after the final response, too
+      if (request.method === 'PRACK' && entry.leg.provisionals) entry.leg.provisionals.onPrack(transaction)
+      else entry.owner.onRequest(entry.leg, transaction)
       return true
     },
     onAck(ack) {

@@ -280,6 +280,7 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
         return waiting
       },
       progress() {},
+      whenSettled: (then) => then(),
       accept() {
         waiting = false
         return true

@@ -22,6 +22,7 @@ import { allowsUpdate, asksPrivacy, passInvite, passReason } from './domain/leg-
 import type { CallPlan } from './domain/leg-launcher.ts'
 import { contactOf } from './domain/leg-wire.ts'
 import { networkTable } from './domain/networks.ts'
+import { ReliableProvisionals, takesReliable } from './domain/reliable-provisionals.ts'
 import type { Peer, Wire } from './edge.ts'
 
 export interface Incoming {
@@ -117,6 +118,18 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
         parts.dialogs.set(known.key, { leg: known, owner })
       },
     })
+    if (takesReliable(request, emergency)) {
+      leg.provisionals = new ReliableProvisionals({
+        edge,
+        transaction,
+        leg,
+        firstNumber: 1 + (Buffer.from(random()).readUInt32BE(0) >>> 2),
+        // RFC 3262 3: without PRACK the INVITE "SHOULD" be rejected; a call for help goes on
+        onLost: () => {
+          if (!emergency) calls.get(id)?.hangUp('no PRACK')
+        },
+      })
+    }
     const number = callerNumber(request)
     const facts: CallFacts = seed.joins?.facts ?? {
       callId: id,

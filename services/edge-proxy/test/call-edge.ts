@@ -23,6 +23,8 @@ import { PASSWORDS, startEdgeForTest, type TestEdge, type TestEdgeOptions, testC
 
 export interface CallEdge {
   readonly edge: TestEdge
+  /** The configuration that it was started with. */
+  readonly document: ConfigurationDocument
   readonly calls: CallControl
   readonly transactions: TransactionLayer
   readonly itspA: Itsp
@@ -148,6 +150,7 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
   await bob.register()
   return {
     edge,
+    document,
     calls: calls as CallControl,
     transactions: transactions as TransactionLayer,
     itspA,

@@ -21,6 +21,7 @@ import type { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import { CallSession } from './call-session.ts'
 import type { CallerSide } from './caller-side.ts'
+import { EarlyStage } from './early-stage.ts'
 import { forgetLeg } from './leg-end.ts'
 import { passReason, passResponse } from './leg-headers.ts'
 import { type CallSeed, type LegEvents, LegLauncher, type OutLeg } from './leg-launcher.ts'
@@ -57,8 +58,7 @@ export class B2bCall implements LegOwner, LegEvents {
   #answering: OutLeg | undefined
   /** Has answered; the media engine is asked what the caller is told. */
   #winner: OutLeg | undefined
-  /** Whose early media the caller hears. */
-  #earlyFrom: CallLeg | undefined
+  readonly #early: EarlyStage
 
   constructor(seed: CallSeed) {
     this.#seed = seed
@@ -67,6 +67,14 @@ export class B2bCall implements LegOwner, LegEvents {
     this.facts = seed.facts
     this.caller = seed.caller
     this.#launcher = new LegLauncher(seed, this)
+    this.#early = new EarlyStage({
+      parts: seed.parts,
+      caller: seed.caller,
+      lateOffer: seed.offer === undefined,
+      open: () => this.#state === 'walking',
+      tune: (leg, answer) => this.#tune(leg, answer),
+      failed: (reason) => this.hangUp(reason),
+    })
     this.#walk = newWalk(seed.plan.branches, seed.plan.emergency !== undefined)
   }
 
@@ -125,8 +133,13 @@ export class B2bCall implements LegOwner, LegEvents {
       this.caller.refuse(480, [])
       return void this.#over({ by: 'callee', status: 480 })
     }
+    if (this.#state === 'walking' && this.#early.onRequest(leg, this.#outOf(leg), transaction)) return
     // RFC 3261 14.2: an INVITE before the final response of the first: 500 with Retry-After; nothing else fits either
     transaction.reply(this.#state === 'over' ? 481 : 500, { headers: [['Retry-After', '2']] })
+  }
+
+  #outOf(leg: CallLeg): OutLeg | undefined {
+    return this.#runs.flatMap((run) => run?.legs ?? []).find((out) => out.leg === leg)
   }
 
   onAck(leg: CallLeg, ack: SipRequest): void {
@@ -266,23 +279,10 @@ export class B2bCall implements LegOwner, LegEvents {
     const first = leg.ringingMs === undefined
     leg.ringingMs ??= since
     if (this.#state !== 'walking' || leg.ended) return
-    const described = descriptionOf(response)
-    if (first) this.#parts.tell.ringing(this.facts, leg, response.status, described.kind === 'sdp')
-    this.#callerRings(response.status, described.kind === 'sdp')
-    const headers = passResponse(response)
-    // a late offer is made in the 2xx only (RFC 3261 13.2.1: the first reliable response)
-    if (described.kind !== 'sdp' || this.#seed.offer === undefined)
-      return void this.caller.progress(response.status, undefined, headers)
-    out.early = described.text
-    // the first that plays something is heard; the others ring silently
-    this.#earlyFrom ??= leg
-    if (this.#earlyFrom !== leg) return void this.caller.progress(180, undefined, headers)
-    leg.media.answer(described.sdp, leg.peer, this.caller.leg.media, (text) => {
-      if (this.#state !== 'walking' || leg.ended) return
-      leg.media.connect(this.caller.leg.media)
-      this.#tune(leg, described.sdp)
-      this.caller.progress(response.status, text, headers)
-    })
+    const early = descriptionOf(response).kind === 'sdp'
+    if (first) this.#parts.tell.ringing(this.facts, leg, response.status, early)
+    this.#callerRings(response.status, early)
+    this.#early.rings(out, response)
   }
 
   #callerRings(status: number, early: boolean): void {
@@ -318,29 +318,31 @@ export class B2bCall implements LegOwner, LegEvents {
     leg.ringingMs ??= leg.setupMs
     leg.tryingMs ??= leg.setupMs
     this.#clearAllTimers()
-    const described = descriptionOf(response)
-    const parsed =
-      described.kind !== 'none' || out.early === undefined ? described : { ...parseSdp(out.early), text: out.early }
-    if (leg.dialog === undefined || parsed.kind !== 'sdp') return void this.#unusable(out, response)
-    leg.heard = parsed.text
+    const { described, agreed, told } = this.#early.outcome(out, response)
+    if (leg.dialog === undefined || described.kind !== 'sdp') return void this.#unusable(out, response)
+    leg.heard = described.text
     this.#winner = out
     const answer = (mine: string | undefined): void => {
       // he gave up, or was told to, while the media engine was asked: nobody is left to talk to
-      if (this.#state !== 'walking') return void out.invite.discard(response)
+      if (this.#state !== 'walking' || !this.caller.waiting) return void out.invite.discard(response)
       if (mine === undefined) return void this.#unusable(out, response)
-      this.#answerCaller(out, response, parsed.sdp, mine)
+      this.#answerCaller(out, response, described.sdp, mine, agreed)
       this.#settle(out)
     }
     const theirs = this.caller.leg.media
-    if (this.#seed.offer === undefined) leg.media.offer(parsed.sdp, leg.peer, theirs, answer)
-    else leg.media.answer(parsed.sdp, leg.peer, theirs, answer)
+    this.caller.whenSettled(() => {
+      if (told || !this.caller.waiting) answer(this.caller.leg.said)
+      else if (this.#seed.offer === undefined && !agreed) leg.media.offer(described.sdp, leg.peer, theirs, answer)
+      else leg.media.answer(described.sdp, leg.peer, theirs, answer)
+    })
   }
 
-  #answerCaller(out: OutLeg, response: SipResponse, sdp: Sdp, mine: string): void {
+  #answerCaller(out: OutLeg, response: SipResponse, sdp: Sdp, mine: string, agreed: boolean): void {
     if (this.#seed.transfer) return void this.#transferred(out, response, sdp)
     const { leg } = out
     const { edge, tell } = this.#parts
-    const lateOffer = this.#seed.offer === undefined
+    // RFC 3262 5: an offer that was answered in a PRACK is not answered again
+    const lateOffer = this.#seed.offer === undefined && !agreed
     leg.media.connect(this.caller.leg.media)
     this.#tune(leg, sdp)
     const now = edge.clock.now()

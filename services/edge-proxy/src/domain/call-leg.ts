@@ -15,6 +15,7 @@ import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { Wire } from '../edge.ts'
 import type { CallFacts } from './call-facts.ts'
 import type { MediaLeg, MediaPeer } from './media-engine.ts'
+import type { ReliableProvisionals } from './reliable-provisionals.ts'
 
 export interface LegParts {
   readonly legId: string
@@ -83,6 +84,10 @@ export class CallLeg {
   heard: string | undefined
   said: string | undefined
   exchange: Exchange = { kind: 'none' }
+  /** Before the answer: offer and answer have gone both ways reliably (RFC 3262 5). */
+  agreed = false
+  /** Of a caller who takes reliable provisional responses. */
+  provisionals: ReliableProvisionals | undefined
   /** Our 2xx waits for its ACK. */
   unacked: RetransmitUntilAck | undefined
   /** What is to be done with the body of that ACK (late offer). */

@@ -6,9 +6,10 @@
  * is told stays the only one of its To tag, as RFC 3261 13.2.1 wants; an answer with another description comes under a
  * tag of its own.
  */
-import { dialogOfUas } from '@tandem/sip/dialog/dialog.ts'
+import { confirmDialog, dialogOfUas } from '@tandem/sip/dialog/dialog.ts'
 import type { UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
 import { makeResponse } from '@tandem/sip/message/make.ts'
+import { wantsReliable } from '@tandem/sip/message/reliable.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Edge } from '../edge.ts'
 import { SDP_TYPE } from './call-body.ts'
@@ -21,6 +22,8 @@ export interface CallerSide {
   readonly leg: CallLeg
   /** 101-199. */
   progress(status: number, sdp: string | undefined, headers: Fields): void
+  /** Runs `then` as soon as he may be answered (RFC 3262 3), or when the call is over before that. */
+  whenSettled(then: () => void): void
   /** The call is his. `onNoAck`: his ACK never came. Returns false when he cannot be answered any more. */
   accept(sdp: string | undefined, headers: Fields, onNoAck: () => void): boolean
   /** 300-699. */
@@ -41,6 +44,8 @@ export interface IncomingCallerParts {
 
 export function incomingCaller(parts: IncomingCallerParts): CallerSide {
   const { transaction, leg, edge } = parts
+  const required = wantsReliable(transaction.request) === 'required'
+  const lateOffer = leg.heard === undefined
   let told: string | undefined
   return {
     leg,
@@ -50,34 +55,56 @@ export function incomingCaller(parts: IncomingCallerParts): CallerSide {
     progress(status, sdp, headers) {
       if (transaction.answered) return
       const consistent = sdp !== undefined && (told === undefined || told === sdp)
-      if (consistent) told = sdp
-      transaction.reply(status, {
+      // RFC 3262 5: the first reliable response has the offer when the INVITE had none: before that nothing can be said
+      if (leg.provisionals && required && lateOffer && !consistent && told === undefined) return
+      const carries = consistent && told === undefined ? (lateOffer ? 'offer' : 'answer') : undefined
+      if (consistent) told = leg.said = sdp
+      const response = {
         contact: leg.contact,
         recordRoute: true,
-        headers: [['Allow', ALLOW], ...headers],
+        headers: [['Allow', ALLOW], ...headers] as const,
         ...(consistent ? { body: sdp, contentType: SDP_TYPE } : {}),
-      })
+      }
+      leg.dialog ??= dialogOfUas(
+        transaction.request,
+        makeResponse(transaction.request, status, { toTag: leg.localTag }),
+      )
+      if (leg.provisionals && (required || carries)) leg.provisionals.send({ status, parts: response, carries })
+      else transaction.reply(status, response)
+    },
+    whenSettled(then) {
+      if (leg.provisionals) leg.provisionals.whenSettled(then)
+      else then()
     },
     accept(sdp, headers, onNoAck) {
       if (transaction.answered) return false
-      const changed = told !== undefined && sdp !== undefined && told !== sdp
+      const changed = told !== undefined && sdp !== undefined && told !== sdp && leg.said !== sdp
       if (changed) parts.onTag(leg, parts.random())
+      // RFC 6337 3.1.1: after a reliable answer the 2xx describes nothing
+      const body = leg.agreed && !changed ? undefined : sdp
       const response = makeResponse(transaction.request, 200, {
         toTag: leg.localTag,
         contact: leg.contact,
         recordRoute: true,
         headers: [['Allow', ALLOW], ['Supported', SUPPORTED], ...parts.timer.fields, ...headers],
-        ...(sdp === undefined ? {} : { body: sdp, contentType: SDP_TYPE }),
+        ...(body === undefined ? {} : { body, contentType: SDP_TYPE }),
       })
-      leg.dialog = dialogOfUas(transaction.request, response)
+      leg.dialog =
+        changed || leg.dialog === undefined
+          ? dialogOfUas(transaction.request, response)
+          : confirmDialog(leg.dialog, response)
       leg.session = parts.timer.timer
       leg.said = sdp
       leg.unacked = edge.transactions.accept(transaction, response, onNoAck)
+      leg.provisionals?.stop()
+      // from here on the session knows who has agreed to what
+      leg.agreed = false
       return true
     },
     refuse(status, headers, reason) {
       if (transaction.answered) return
       transaction.reply(status, { headers, reason })
+      leg.provisionals?.stop()
     },
   }
 }

@@ -12,7 +12,7 @@ const IN_RESPONSE = ['P-Early-Media', 'Reason', 'Accept-Language']
 const IN_INFO = ['Info-Package', 'Content-Disposition']
 const MAX_VALUE = 1024
 
-export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REFER, NOTIFY'
+export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY'
 /** Option tags inside a call (RFC 4028, 3891, 4488). */
 export const SUPPORTED = 'timer, replaces, norefersub'
 

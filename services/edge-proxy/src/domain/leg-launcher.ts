@@ -61,8 +61,6 @@ export interface OutLeg {
   /** Its place in the walk (plan-walk.ts). */
   readonly attempt: number
   readonly index: number
-  /** The description of an early response, should the final one bring none. */
-  early: string | undefined
   answer: SipResponse | undefined
   /** A rung that was left without an answer yet: its 2xx would still be welcome (emergency). */
   pending: LegEnd | undefined
@@ -194,7 +192,6 @@ export class LegLauncher {
       leg,
       attempt: place.attempt,
       index: place.index,
-      early: undefined,
       answer: undefined,
       pending: undefined,
       invite: new OutInvite({
@@ -205,7 +202,7 @@ export class LegLauncher {
         to: to.to,
         routes: to.routes,
         maxForwards: maxForwards - 1,
-        headers: [['Allow', ALLOW], ['Supported', SUPPORTED], ...to.headers, ...passed, ...to.extra],
+        headers: [['Allow', ALLOW], ...this.#options(leg), ...to.headers, ...passed, ...to.extra],
         credentials: leg.party.kind === 'trunk' ? edge.trunks.credentials(leg.party.trunk) : undefined,
         timer: { interval: config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
         cnonce: random,
@@ -223,6 +220,19 @@ export class LegLauncher {
     this.#parts.tell.started(this.#seed.facts, leg)
     if (leg.party.kind === 'trunk') plan.emergency?.attempted(leg, 'sent')
     return out
+  }
+
+  /**
+   * Option tags. RFC 3262 4: a caller "SHOULD" support 100rel in all INVITEs; one without an offer only when whoever calls
+   * us can answer the offer that then comes in a reliable response (RFC 3262 5). A call for help requires nothing.
+   */
+  #options(leg: CallLeg): (readonly [string, string])[] {
+    const { offer, caller, facts } = this.#seed
+    const prack = leg.party.kind === 'trunk' ? this.#parts.config().trunks[leg.party.trunk]?.prack : 'supported'
+    const answers = offer !== undefined || (caller.leg.provisionals !== undefined && !facts.emergency)
+    if (prack === 'off' || !answers) return [['Supported', SUPPORTED]]
+    const supported = ['Supported', `${SUPPORTED}, 100rel`] as const
+    return prack === 'required' && !facts.emergency ? [supported, ['Require', '100rel']] : [supported]
   }
 
   /** The offer that the INVITE carries. False: there is none, and that is known already. */

@@ -4,7 +4,7 @@
  */
 
 import { authorize, pickChallenge } from '@tandem/sip/auth/digest.ts'
-import { ackInDialog, type Dialog, dialogOfUac, requestInDialog } from '@tandem/sip/dialog/dialog.ts'
+import { ackInDialog, type Dialog, requestInDialog } from '@tandem/sip/dialog/dialog.ts'
 import { minSeAfter422, type SessionTimerPolicy, sessionTimerRequestFields } from '@tandem/sip/dialog/session-timer.ts'
 import { makeRequest } from '@tandem/sip/message/make.ts'
 import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
@@ -12,6 +12,7 @@ import { toTag } from '@tandem/sip/message/read.ts'
 import type { ClientHandlers, ClientTransaction } from '@tandem/sip/transaction/client-transaction.ts'
 import type { Edge } from '../edge.ts'
 import type { CallLeg } from './call-leg.ts'
+import { EarlyDialogs } from './early-dialogs.ts'
 import { allowsUpdate } from './leg-headers.ts'
 import { withDialogWire } from './leg-wire.ts'
 
@@ -50,6 +51,8 @@ type Fields = readonly (readonly [string, string])[]
 
 export class OutInvite implements ClientHandlers {
   readonly leg: CallLeg
+  /** What its provisional responses have made (RFC 3262, RFC 3311). */
+  readonly early: EarlyDialogs
   readonly #parts: OutInviteParts
   #transaction: ClientTransaction | undefined
   #request: SipRequest | undefined
@@ -67,6 +70,7 @@ export class OutInvite implements ClientHandlers {
   constructor(parts: OutInviteParts) {
     this.#parts = parts
     this.leg = parts.leg
+    this.early = new EarlyDialogs({ edge: parts.edge, random: parts.cnonce }, parts.leg)
   }
 
   get request(): SipRequest | undefined {
@@ -91,6 +95,7 @@ export class OutInvite implements ClientHandlers {
     if (content === undefined) return
     const { leg, edge, timer } = this.#parts
     this.#sequence++
+    this.early.clear()
     const headers: (readonly [string, string])[] = [
       ...this.#parts.headers,
       ...(content.headers ?? []),
@@ -124,9 +129,13 @@ export class OutInvite implements ClientHandlers {
   onResponse(response: SipResponse): void {
     const { status } = response
     if (status < 200) {
-      if (!this.#over) this.#parts.handlers.onProvisional(response)
+      if (!this.#over && this.#taken(response)) this.#parts.handlers.onProvisional(response)
     } else if (status < 300) this.#answered(response)
     else if (!this.#over && !this.#retries(response)) this.#fail(status, response, false)
+  }
+
+  #taken(response: SipResponse): boolean {
+    return response.status === 100 || this.#request === undefined || this.early.take(this.#request, response)
   }
 
   onTimeout(): void {
@@ -175,12 +184,14 @@ export class OutInvite implements ClientHandlers {
     this.#tag = tag
     this.#over = true
     this.leg.dialog = this.#dialogOf(response)
-    this.leg.takesUpdate = allowsUpdate(response)
+    this.leg.takesUpdate = response.headers.has('allow')
+      ? allowsUpdate(response)
+      : (this.early.of(tag)?.takesUpdate ?? false)
     this.#parts.handlers.onAnswer(response)
   }
 
   #dialogOf(response: SipResponse): Dialog | undefined {
-    return this.#request === undefined ? undefined : dialogOfUac(this.#request, response)
+    return this.#request === undefined ? undefined : this.early.confirmed(this.#request, response)
   }
 
   #fail(status: number, response: SipResponse | undefined, lost: boolean): void {

@@ -6,14 +6,13 @@ import { parseUri } from '@tandem/sip/message/uri.ts'
 
 /** Methods that this edge answers, outside or inside a dialog. */
 export const ALLOW =
-  'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE, REFER'
+  'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, INFO, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE, REFER'
 /** Option tags that a peer may require of us. */
-export const SUPPORTED = 'timer, path, outbound, replaces, norefersub'
+export const SUPPORTED = 'timer, 100rel, path, outbound, replaces, norefersub'
 export const ACCEPT = 'application/sdp, multipart/mixed'
 
 const ENDS_HERE: Capabilities = {
-  // the calls of a dialog refuse PRACK with a word of their own
-  methods: [...ALLOW.split(', '), 'PRACK'],
+  methods: ALLOW.split(', '),
   schemes: ['sip', 'sips', 'tel', 'urn'],
   supported: SUPPORTED.split(', '),
   // bodies of PUBLISH, MESSAGE and INFO are for others to understand

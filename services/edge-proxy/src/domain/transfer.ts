@@ -212,6 +212,7 @@ export class Transfer implements RunningTransfer {
       progress: (status) => {
         if (!this.#over) subscription.progress(status)
       },
+      whenSettled: (then) => then(),
       accept: () => true,
       refuse() {},
     }

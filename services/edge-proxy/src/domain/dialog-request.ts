@@ -1,0 +1,67 @@
+/** A request of ours inside a dialog, early or not, with the credentials that a trunk may ask for. */
+import { type Dialog, requestInDialog } from '@tandem/sip/dialog/dialog.ts'
+import type { SipResponse } from '@tandem/sip/message/message.ts'
+import type { CallLeg } from './call-leg.ts'
+import type { CallParts } from './call-parts.ts'
+import { withDialogWire } from './leg-wire.ts'
+import { answerChallenge } from './out-invite.ts'
+
+export interface DialogAsk {
+  readonly method: string
+  readonly headers?: readonly (readonly [string, string])[]
+  readonly body?: Uint8Array | string | undefined
+  readonly contentType?: string | undefined
+  /** Our Contact: in target refresh requests (RFC 3261 12.2, RFC 3311). */
+  readonly contact?: string | undefined
+}
+
+/** Whose dialog it is; it moves on with every request. */
+export interface DialogHolder {
+  dialog: Dialog | undefined
+}
+
+/** `done` hears the final response once; undefined: a timeout, or the way is lost. Never for an INVITE. */
+export function askInDialog(
+  parts: Pick<CallParts, 'edge' | 'random'>,
+  leg: CallLeg,
+  holder: DialogHolder,
+  ask: DialogAsk,
+  done: (response: SipResponse | undefined) => void,
+  credentials?: readonly [string, string],
+): void {
+  const { edge } = parts
+  if (holder.dialog === undefined) return void done(undefined)
+  const headers = credentials ? [...(ask.headers ?? []), credentials] : (ask.headers ?? [])
+  const [dialog, request] = requestInDialog(holder.dialog, { ...ask, headers })
+  holder.dialog = dialog
+  const final = (response: SipResponse): void => {
+    const retry = credentials ? undefined : credentialsFor(parts, leg, ask.method, request.uri, response)
+    if (retry) askInDialog(parts, leg, holder, ask, done, retry)
+    else done(response)
+  }
+  withDialogWire(edge, leg, dialog, () => {
+    edge.transactions.request(request, leg.wire, {
+      onResponse: (response) => {
+        if (response.status >= 200) final(response)
+      },
+      onTimeout: () => done(undefined),
+      onTransportError: () => done(undefined),
+    })
+  })
+}
+
+/** RFC 3261 22.1: a trunk may challenge any request. */
+function credentialsFor(
+  { edge, random }: Pick<CallParts, 'edge' | 'random'>,
+  leg: CallLeg,
+  method: string,
+  uri: string,
+  response: SipResponse,
+): readonly [string, string] | undefined {
+  if ((response.status !== 401 && response.status !== 407) || leg.party.kind !== 'trunk') return undefined
+  const proxy = response.status === 407
+  const field = proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate'
+  const known = edge.trunks.credentials(leg.party.trunk)
+  const answer = answerChallenge(response, field, method, uri, known, random())
+  return answer && [proxy ? 'Proxy-Authorization' : 'Authorization', answer.value]
+}
