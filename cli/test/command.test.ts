@@ -96,4 +96,8 @@ test('every command has --json and a help with an example', () => {
     assert.match(help, /--json/, name)
     assert.match(help, new RegExp(`\\$ tandem ${name}`), name)
   }
+  for (const word of ['drain', 'undrain']) {
+    assert.match(run('trunks', word, '--help').stdout, new RegExp(`\\$ tandem trunks ${word} itsp-a`))
+    assert.match(JSON.parse(run('trunks', word, 'itsp-a', '--json').stderr).remedy, /tandem up/)
+  }
 })

@@ -21,7 +21,26 @@ export function addRoutingCommands(program: Command): void {
     .requiredOption('--to <dialled>', 'digits as dialled')
     .option('--at <time>', 'time of the call (RFC 3339), now when left out')
     .action(explain)
-  addApiCommand(program, 'trunks', 'the trunks, their health and registration', 'trunks').action(trunks)
+  const list = addApiCommand(program, 'trunks', 'the trunks, their health and registration', 'trunks').action(trunks)
+  addApiCommand(
+    list,
+    'drain <trunk>',
+    'take a trunk out of service: its calls go on, new ones take another trunk',
+    'trunks drain itsp-a',
+  ).action((trunk: string, _: unknown, command: Command) => drain(trunk, true, command.optsWithGlobals()))
+  addApiCommand(list, 'undrain <trunk>', 'put a trunk back into service', 'trunks undrain itsp-a').action(
+    (trunk: string, _: unknown, command: Command) => drain(trunk, false, command.optsWithGlobals()),
+  )
+}
+
+async function drain(trunk: string, draining: boolean, options: CommonOptions): Promise<void> {
+  const path = `/trunks/${encodeURIComponent(trunk)}/drain`
+  const answer = await apiOf(options).post<{ trunk: string; draining: boolean; calls: number }>(path, { draining })
+  print(options, answer, () =>
+    draining
+      ? `${trunk} is out of service; calls that are up on it: ${answer.calls}\nBack with: tandem trunks undrain ${trunk}`
+      : `${trunk} is in service`,
+  )
 }
 
 async function explain(options: CommonOptions & { from: string; to: string; at?: string }): Promise<void> {

@@ -18,6 +18,8 @@ export interface Bucket {
   keys(filter?: string): Promise<string[]>
   /** Calls back with the present value (undefined when there is none) and then with every change; survives reconnects. */
   watch(key: string, changed: (entry: Entry | undefined) => void): () => Promise<void>
+  /** The same for every key under a wildcard such as `lease.>`; the keys there are first, and again after a reconnect. */
+  watchAll(filter: string, changed: (key: string, entry: Entry | undefined) => void): () => Promise<void>
 }
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
@@ -34,6 +36,32 @@ export async function openBucket(
     e: { key: string; value: Uint8Array; revision: number; operation: string } | null,
   ): Entry | undefined =>
     e && e.operation === 'PUT' ? { key: e.key, value: e.value, revision: e.revision } : undefined
+  const follow = (
+    filter: string,
+    begin: () => Promise<void>,
+    changed: (key: string, entry: Entry | undefined) => void,
+  ) => {
+    let stopped = false
+    let iterator: Awaited<ReturnType<typeof kv.watch>> | undefined
+    const run = (async () => {
+      while (!stopped && !nc.isClosed()) {
+        try {
+          iterator = await kv.watch({ key: filter })
+          if (stopped) break
+          await begin()
+          for await (const e of iterator) changed(e.key, entry(e))
+        } catch (error) {
+          if (!stopped && !nc.isClosed()) trouble('watch restarts', `${name}.${filter}: ${String(error)}`)
+        }
+        if (!stopped) await pause(250)
+      }
+    })()
+    return own(async () => {
+      stopped = true
+      iterator?.stop()
+      await Promise.race([run, pause(1000)])
+    })
+  }
   return {
     get: async (key) => entry(await kv.get(key)),
     put: async (key, value) => await kv.put(key, value),
@@ -51,28 +79,14 @@ export async function openBucket(
       for await (const k of await kv.keys(filter)) keys.push(k)
       return keys
     },
-    watch: (key, changed) => {
-      let stopped = false
-      let iterator: Awaited<ReturnType<typeof kv.watch>> | undefined
-      const run = (async () => {
-        while (!stopped && !nc.isClosed()) {
-          try {
-            iterator = await kv.watch({ key })
-            if (stopped) break
-            const present = await kv.get(key)
-            if (!present) changed(undefined)
-            for await (const e of iterator) changed(entry(e))
-          } catch (error) {
-            if (!stopped && !nc.isClosed()) trouble('watch restarts', `${name}.${key}: ${String(error)}`)
-          }
-          if (!stopped) await pause(250)
-        }
-      })()
-      return own(async () => {
-        stopped = true
-        iterator?.stop()
-        await Promise.race([run, pause(1000)])
-      })
-    },
+    watch: (key, changed) =>
+      follow(
+        key,
+        async () => {
+          if (!(await kv.get(key))) changed(undefined)
+        },
+        (_, e) => changed(e),
+      ),
+    watchAll: (filter, changed) => follow(filter, async () => {}, changed),
   }
 }

@@ -156,7 +156,17 @@ export interface Trunk {
     inbound: { called: readonly NumberRule[]; calling: readonly NumberRule[] }
   }
   options: { intervalMs: number; up: number; down: number; alive: readonly number[] }
-  register: { registrar: string; user: string; password: SecretReference; expiresS: number } | null
+  register: {
+    registrar: string
+    user: string
+    password: SecretReference
+    expiresS: number
+    /** RFC 6140 */
+    bulk: boolean
+    nodes: 'every' | 'one'
+  } | null
+  /** SIP URI of the first hop of every request */
+  outboundProxy: string | null
   /** digest for a carrier that challenges; those of `register` when nothing else is given */
   credentials: { user: string; password: SecretReference } | null
   /** null = no limit */
@@ -355,6 +365,8 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
         user: t.register.user,
         password: t.register.password,
         expiresS: seconds(t.register.expires, 600),
+        bulk: t.register.bulk ?? false,
+        nodes: t.register.nodes ?? ('every' as const),
       }
     : null
   return {
@@ -383,6 +395,7 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
       alive: t.options?.alive ?? [],
     },
     register,
+    outboundProxy: t.outboundProxy ?? null,
     credentials: t.credentials ?? (register && { user: register.user, password: register.password }),
     limits: {
       calls: t.limits?.calls ?? null,

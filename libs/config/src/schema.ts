@@ -358,6 +358,9 @@ const Trunk = object(
         'TLS with this carrier',
       ),
     ),
+    outboundProxy: Type.Optional(
+      shaped(SHAPES.sipUri, 'where every request of this trunk goes first, REGISTER too; the rest follows as Route'),
+    ),
     translate: Type.Optional(
       object({ outbound: Direction('outbound'), inbound: Direction('inbound') }, 'number translation at the trunk'),
     ),
@@ -389,6 +392,15 @@ const Trunk = object(
           user: text('user part of the address of record and digest user name'),
           password: Secret,
           expires: Type.Optional(Duration('registration time asked for')),
+          bulk: Type.Optional(
+            Type.Boolean({ description: 'for all numbers at once (RFC 6140): Contact with bnc, Require: gin' }),
+          ),
+          nodes: Type.Optional(
+            oneOf(
+              ['every', 'one'],
+              'every: each edge registers, as flows of one instance (RFC 5626); one: a single edge, for carriers that keep one contact; calls leave through an edge that registered',
+            ),
+          ),
         },
         'registration with the carrier',
       ),

@@ -52,14 +52,26 @@ export const TrunkState = Type.Object({
   why: Type.Optional(Foreign),
   /** OPTIONS round trip, ms. */
   roundTripMs: Type.Optional(Type.Number({ minimum: 0 })),
+  /** This edge asks the carrier (the lease is its own): the other edges take its word on health. */
+  prober: Type.Optional(Type.Boolean()),
+  /** Addresses of the trunk that did not answer the last OPTIONS, as the configuration writes them. */
+  silent: Type.Optional(Type.Array(Uri, { maxItems: 32 })),
 })
 export type TrunkState = Static<typeof TrunkState>
+
+/** Keys of the KV bucket `trunk`: names may hold characters that a key may not. */
+export const trunkKey = (kind: 'lease' | 'drain', trunk: string): string =>
+  `${kind}.${Buffer.from(trunk).toString('base64url')}`
+
+export function trunkOfKey(key: string): string {
+  return Buffer.from(key.slice(key.indexOf('.') + 1), 'base64url').toString()
+}
 
 export const TrunkChanged = fact({
   subject: 'trunk.v1.changed',
   body: TrunkState,
   toldBy: ['edge-proxy'],
-  heardBy: ['routing', 'console'],
+  heardBy: ['routing', 'console', 'edge-proxy'],
 })
 
 const Ratio = Type.Number({ minimum: 0, maximum: 1 })

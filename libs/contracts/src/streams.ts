@@ -79,4 +79,6 @@ export interface BucketPlan {
 /** `allow_direct: false` is set on every bucket: a direct read after a write was stale on a cluster. */
 export const buckets: readonly BucketPlan[] = [
   { name: 'config', history: 1, maxBytes: 512 * MiB, writtenBy: ['console'] },
+  // `lease.<trunk>`: the edge that probes it; `drain.<trunk>`: an operator takes it out of service
+  { name: 'trunk', history: 1, maxBytes: 16 * MiB, writtenBy: ['edge-proxy', 'console'] },
 ]

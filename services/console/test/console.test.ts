@@ -13,6 +13,7 @@ import {
   SipCaptured,
 } from '@tandem/contracts/call.ts'
 import { Locate, type LocateAnswer } from '@tandem/contracts/location.ts'
+import { TrunkChanged, trunkKey } from '@tandem/contracts/registration.ts'
 import { RehearseConfiguration } from '@tandem/contracts/routing.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
@@ -315,6 +316,33 @@ test('a live call is listed with its legs, streamed as it changes, and ends; its
   await reading
 })
 
+test('an operator drains a trunk; what the edges say of it is put together', async () => {
+  const told = new Date().toISOString()
+  const state = { trunk: 'itsp-a', at: told, health: 'up' as const }
+  edge.tell(TrunkChanged, { ...state, edge: 'e1', calls: 3, prober: true, roundTripMs: 4.2 })
+  edge.tell(TrunkChanged, { ...state, edge: 'e2', calls: 2, health: 'probing' })
+  await edge.flush()
+  const trunk = async () =>
+    (await call('/api/v1/trunks', { token: viewer })).body.trunks.find((t: { name: string }) => t.name === 'itsp-a')
+      .state
+  for (let i = 0; i < 500 && (await trunk()).calls !== 5; i++) await new Promise((done) => setTimeout(done, 20))
+  const { health, calls, roundTripMs } = await trunk()
+  assert.deepEqual({ health, calls, roundTripMs }, { health: 'up', calls: 5, roundTripMs: 4.2 })
+  const path = '/api/v1/trunks/itsp-a/drain'
+  assert.equal((await call(path, { token: viewer, body: { draining: true } })).status, 403)
+  const answer = await call(path, { token: admin, body: { draining: true } })
+  assert.deepEqual(answer.body, { trunk: 'itsp-a', draining: true, calls: 5 })
+  const bucket = await edge.bucket('trunk')
+  const key = trunkKey('drain', 'itsp-a')
+  const kept = await bucket.get(key)
+  assert.equal(JSON.parse(Buffer.from(kept?.value ?? '').toString()).by, 'root')
+  assert.equal((await call(path, { token: admin, body: { draining: false } })).status, 200)
+  assert.equal(await bucket.get(key), undefined)
+  const unknown = await call('/api/v1/trunks/nowhere/drain', { token: admin, body: { draining: true } })
+  assert.equal(unknown.status, 404)
+  assert.match(unknown.body.detail, /no trunk nowhere/)
+})
+
 test('a service that is away is a 503 that says so', async () => {
   const got = await call('/api/v1/cdrs', { token: viewer })
   assert.equal(got.status, 503)
@@ -328,6 +356,7 @@ test('the API describes itself as OpenAPI with every path of the promise', async
     '/api/v1/calls/{id}/ladder',
     '/api/v1/calls/{id}/trace',
     '/api/v1/trunks',
+    '/api/v1/trunks/{name}/drain',
     '/api/v1/numbers',
     '/api/v1/users',
     '/api/v1/config',

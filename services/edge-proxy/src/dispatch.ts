@@ -47,9 +47,11 @@ export function createDispatch(parts: DispatchParts): (transaction: ServerTransa
     if (peer) parts.calls.onInvite(transaction, wire, peer)
   }
 
-  const options = (transaction: ServerTransaction) => {
-    // RFC 3261 11.2: the answer is the one an INVITE would get
-    if (parts.draining()) return void transaction.reply(503, { headers: [['Retry-After', RETRY_AFTER]] })
+  const options = (transaction: ServerTransaction, wire: Wire) => {
+    const trunk = door.trunkAt(transaction.request, wire)
+    const drained = trunk !== undefined && edge.trunks.health(trunk) === 'drain'
+    // RFC 3261 11.2: the answer is the one an INVITE would get; a carrier whose trunk is drained looks for another way
+    if (parts.draining() || drained) return void transaction.reply(503, { headers: [['Retry-After', RETRY_AFTER]] })
     const headers: [string, string][] = [
       ['Allow', ALLOW],
       ['Accept', ACCEPT],
@@ -102,7 +104,7 @@ export function createDispatch(parts: DispatchParts): (transaction: ServerTransa
         door.proven(wire)
         return
       }
-      if (request.method === 'OPTIONS') return options(transaction)
+      if (request.method === 'OPTIONS') return options(transaction, wire)
       transaction.reply(481)
       return
     }

@@ -33,6 +33,8 @@ export interface Doorkeeper {
   urgent(request: SipRequest, wire: Wire): boolean
   /** The same with the outside-line prefix of any site: for limits that know no source. */
   urgentAnywhere(request: SipRequest): boolean
+  /** The trunk that this request comes from, by its source. */
+  trunkAt(request: SipRequest, wire: Wire): string | undefined
   /** True when `name` (user name, DID or extension) means this user. */
   names(user: string, name: string): boolean
   /** The user that a name, DID or extension means. */
@@ -46,6 +48,8 @@ export interface Doorkeeper {
   /** Takes part in a dialog. */
   proven(wire: Wire): void
   configured(): void
+  /** Where carriers know us by a registration has changed. */
+  sourcesChanged(): void
 }
 
 /** Where a message comes from: a wire, or what will be one. */
@@ -56,6 +60,8 @@ export interface DoorkeeperParts {
   readonly authenticator: Authenticator
   readonly usersOn: (flow: string) => readonly string[]
   readonly twins: (listener: string) => readonly string[]
+  /** The other end of a trunk's registration with its carrier. */
+  readonly registeredAt: (trunk: string) => { readonly address: string; readonly port: number } | undefined
   readonly guard: AbuseGuard
   readonly provenFlows: ProvenFlows
 }
@@ -76,7 +82,7 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
   let compiled: Compiled | undefined
   let second = 0
   let toldInSecond = 0
-  const tables = (): Compiled => (compiled ??= compile(edge.config(), parts.twins))
+  const tables = (): Compiled => (compiled ??= compile(edge.config(), parts.twins, parts.registeredAt))
 
   const tell = (request: SipRequest, wire: Wire, why: string, user?: string) => {
     const now = Math.floor(edge.clock.now() / 1000)
@@ -192,6 +198,10 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
     urgentAnywhere: (request) =>
       request.method === 'INVITE' &&
       [undefined, ...Object.keys(edge.config().sites)].some((s) => isUrgent(request, s, edge.config())),
+    trunkAt(request, wire) {
+      const identity = trunkOf(request, wire)
+      return identity.kind === 'trunk' ? identity.trunk : undefined
+    },
     names,
     userOf,
     refused,
@@ -220,6 +230,9 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
       const user = proveUser(request, wire, respond)
       return user === undefined ? undefined : { kind: 'user', user, site: where }
     },
+    sourcesChanged() {
+      compiled = undefined
+    },
     configured() {
       compiled = undefined
       authenticator.configured()
@@ -239,12 +252,16 @@ function isUrgent(request: SipRequest, site: string | undefined, configuration: 
   return emergencyDialled(configuration, dialled, request.uri, { site }) !== undefined
 }
 
-function compile(configuration: Configuration, twins: (listener: string) => readonly string[]): Compiled {
+function compile(
+  configuration: Configuration,
+  twins: (listener: string) => readonly string[],
+  registeredAt: DoorkeeperParts['registeredAt'],
+): Compiled {
   const sites = networkTable(
     Object.values(configuration.sites).flatMap((s) => s.networks.map((n) => [n, s.name] as const)),
   )
   const sources = new Map<string, TrunkSource[]>()
-  for (const source of trunkSources(Object.values(configuration.trunks), twins)) {
+  for (const source of trunkSources(Object.values(configuration.trunks), twins, registeredAt)) {
     const group = sources.get(source.listener)
     if (group) group.push(source)
     else sources.set(source.listener, [source])

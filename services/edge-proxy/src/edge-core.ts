@@ -42,6 +42,8 @@ export interface EdgeParts {
   readonly dataFolder?: string
   /** For tests: SIP timers, ms. */
   readonly times?: TransactionLayerParts['times']
+  /** For tests: how long a lease on a trunk lasts, ms. */
+  readonly trunkLeaseMs?: number
 }
 
 export interface EdgeCore {
@@ -96,7 +98,9 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
       guarded(log, 'wire', () => {
         log.debug({ wire: wire.name, why }, 'wire failed')
         layer.wireFailed(wire)
-        if (!wire.alive) registrations.flowFailed(wire.flow)
+        if (wire.alive) return
+        registrations.flowFailed(wire.flow)
+        trunks.flowFailed(wire.flow)
       })
     },
     ignores: (source) => gate.ignores(source),
@@ -115,11 +119,19 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     authenticator,
     usersOn,
     twins: listeners.twins,
+    registeredAt: (trunk) => trunks.registeredAt(trunk),
     guard,
     provenFlows: provenFlows(),
   })
   const gate: AbuseGate = createAbuseGate({ guard, door, clock })
-  const trunks: TrunksOwner = createTrunks({ ...base, transactions: layer, wires: listeners, env: parts.env })
+  const trunks: TrunksOwner = createTrunks({
+    ...base,
+    transactions: layer,
+    wires: listeners,
+    env: parts.env,
+    registrationChanged: () => door.sourcesChanged(),
+    leaseMs: parts.trunkLeaseMs,
+  })
   const edge: Edge = {
     ...base,
     transactions: layer,

@@ -54,6 +54,11 @@ export interface Wire extends TransactionWire {
   /** False once a connection is closed; a UDP wire is always alive. */
   readonly alive: boolean
   send(bytes: Uint8Array): void
+  /**
+   * RFC 5626 4.4: asks whether the other end of the flow is there: a double CRLF on a connection, a STUN Binding request
+   * over UDP. `mapped`: where it saw us. Undefined: no answer in time where one was `expected`.
+   */
+  ping?(expected: boolean): Promise<{ readonly mapped?: string | undefined } | undefined>
   /** TCP and TLS: not closed for idleness before this monotonic time, ms (a binding or a dialog lives on it). */
   keepUntil(ms: number): void
 }

@@ -1,20 +1,17 @@
-/** One trunk at work: its addresses, its OPTIONS probe, its registration with the carrier. Owns their timers. */
-import { randomBytes } from 'node:crypto'
+/** One trunk at work: its addresses, its OPTIONS probe, its registration with the carrier; what is told about it. */
 import type { Bus } from '@tandem/bus/bus.ts'
 import type { Configuration, Trunk } from '@tandem/config/defaults.ts'
-import { TrunkChanged } from '@tandem/contracts/registration.ts'
+import { TrunkChanged, type TrunkState } from '@tandem/contracts/registration.ts'
 import type { Logger } from '@tandem/observability/log.ts'
-import { authorize } from '@tandem/sip/auth/digest.ts'
-import { makeRequest } from '@tandem/sip/message/make.ts'
-import type { SipResponse, SipUri } from '@tandem/sip/message/message.ts'
-import { contacts, expires, readNumber } from '@tandem/sip/message/read.ts'
+import type { SipUri } from '@tandem/sip/message/message.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
-import { ALLOW } from './domain/screen.ts'
-import { afterProbe, type HealthState, provesAlive, UNKNOWN_HEALTH } from './domain/trunk-health.ts'
-import { refreshAfterMs, retryAfterMs } from './domain/trunk-registration.ts'
+import { CarrierRegistration } from './carrier-registration.ts'
+import { hostOf, requestTarget } from './carrier-request.ts'
+import { afterProbe, type HealthState, UNKNOWN_HEALTH } from './domain/trunk-health.ts'
 import type { Clock, Timer, TrunkPath, Wire, Wires } from './edge.ts'
-import { createLargeRequests, type LargeRequests } from './large-requests.ts'
+import type { TrunkLeases } from './trunk-leases.ts'
+import { createTrunkProbe, type ProbeRound, type TrunkProbe } from './trunk-probe.ts'
 
 export interface TrunkLinkParts {
   readonly node: string
@@ -24,15 +21,12 @@ export interface TrunkLinkParts {
   readonly config: () => Configuration
   readonly transactions: TransactionLayer
   readonly wires: Wires
+  readonly leases: Pick<TrunkLeases, 'holds' | 'holder' | 'drained'>
   readonly password: () => string | undefined
+  /** Where it is registered has changed: who may call in from there is derived from it. */
+  readonly registrationChanged: () => void
 }
 
-/** A probe without an answer by then has failed, ms. */
-const PROBE_MS = 4_000
-/** After a silence it is asked again sooner, ms. */
-const DOUBT_MS = 5_000
-/** How long a stop waits for the carrier to take the registration back, ms. */
-const UNREGISTER_MS = 1_000
 const PATHS_MS = 500
 /** An order of addresses is kept for one attempt, ms. */
 const CALL_DRAWN_MS = 120_000
@@ -43,45 +37,88 @@ export class TrunkLink {
   readonly trunk: Trunk
   readonly #parts: TrunkLinkParts
   readonly #targets: readonly SipUri[]
+  readonly #proxy: SipUri | undefined
+  readonly #probe: TrunkProbe
+  readonly #registration: CarrierRegistration | undefined
   #state: HealthState = UNKNOWN_HEALTH
   /** Targets that did not answer their last probe go last. */
-  readonly #silent = new Set<SipUri>()
+  #silent: ReadonlySet<SipUri> = new Set()
   readonly #drawn = new Map<string, { readonly paths: readonly TrunkPath[]; readonly untilMs: number }>()
-  #large: LargeRequests | undefined
   #roundTripMs: number | undefined
   /** Why the carrier was last out of reach: refused, no such name, a certificate of somebody else. */
   #noWay: string | undefined
-  #probeTimer: Timer | undefined
   #calls = 0
-  #closed = false
-  // registration
-  readonly #callId = `${randomBytes(12).toString('hex')}`
-  readonly #fromTag = randomBytes(6).toString('hex')
-  #cseq = 0
-  #failures = 0
-  #registeredUntil: number | undefined
-  #expiresS: number
-  #registerTimer: Timer | undefined
-  #registerWhy: string | undefined
 
   constructor(trunk: Trunk, parts: TrunkLinkParts) {
     this.trunk = trunk
     this.#parts = parts
     this.#targets = trunk.to.map(parseUri).filter((u) => u !== undefined)
-    this.#expiresS = trunk.register?.expiresS ?? 0
+    this.#proxy = trunk.outboundProxy === null ? undefined : parseUri(trunk.outboundProxy)
+    const first = async (uri: SipUri) => (await this.#pathsTo(uri))[0]
+    this.#probe = createTrunkProbe(trunk, parts, this.#targets, first, (round) => this.#probed(round))
+    const registrar = trunk.register && parseUri(trunk.register.registrar)
+    if (trunk.register && registrar) {
+      const { register } = trunk
+      const told = () => {
+        this.#drawn.clear()
+        parts.registrationChanged()
+        this.tell()
+      }
+      this.#registration = new CarrierRegistration(
+        { ...trunk, register },
+        registrar,
+        parts,
+        (uri) => this.#pathsTo(uri),
+        told,
+      )
+    }
   }
 
   start(): void {
-    void this.#probe()
-    if (this.trunk.register) void this.#register()
+    this.follow()
+    if (this.trunk.register?.nodes === 'every') this.#registration?.begin()
   }
 
-  get health(): HealthState['health'] {
-    return this.#state.health
+  /** The lease is ours or another edge's now, or an operator has spoken. */
+  follow(): void {
+    const { leases } = this.#parts
+    const { name, register } = this.trunk
+    if (leases.holds(name)) this.#probe.start()
+    else this.#probe.stop()
+    if (register?.nodes === 'one') {
+      if (leases.holds(name)) this.#registration?.begin()
+      else this.#registration?.leave()
+    }
+    this.tell()
+  }
+
+  /** What the edge that asks the carrier has found. */
+  hear(state: TrunkState): void {
+    if (this.#parts.leases.holds(this.trunk.name)) return
+    const { health } = state
+    if (health !== 'drain') this.#state = { health, answers: 0, silences: 0 }
+    const silent = new Set(this.#targets.filter((t, i) => state.silent?.includes(this.trunk.to[i] ?? requestTarget(t))))
+    if (silent.size !== this.#silent.size) this.#drawn.delete('')
+    this.#silent = silent
+    this.#roundTripMs = state.roundTripMs
+    if (health === 'up') this.#probe.answeredElsewhere()
+  }
+
+  get health(): TrunkState['health'] {
+    return this.#parts.leases.drained(this.trunk.name) ? 'drain' : this.#state.health
   }
 
   get registered(): boolean {
-    return this.#registeredUntil !== undefined && this.#registeredUntil > this.#parts.clock.wall()
+    return this.#registration?.registered !== undefined
+  }
+
+  /** The flow that the carrier knows us by. */
+  get registeredOn(): Wire | undefined {
+    return this.#registration?.registered?.wire
+  }
+
+  flowFailed(flow: string): void {
+    this.#registration?.flowFailed(flow)
   }
 
   callStarted(): void {
@@ -100,12 +137,20 @@ export class TrunkLink {
     const now = this.#parts.clock.now()
     const known = this.#drawn.get(call ?? '')
     if (known && known.untilMs > now && known.paths.every((p) => p.wire.alive)) return known.paths
+    if (!urgent) this.#refuseElsewhere()
     // an emergency call is never lost to a certificate that ran out: better an unproven carrier than none
     const paths = await this.#draw().catch((error: unknown) => (urgent ? this.#draw(true) : Promise.reject(error)))
     if (this.#drawn.size >= MAX_DRAWN) for (const oldest of this.#drawn.keys()) if (this.#drawn.delete(oldest)) break
     this.#drawn.delete(call ?? '')
     this.#drawn.set(call ?? '', { paths, untilMs: now + (call === undefined ? DRAWN_MS : CALL_DRAWN_MS) })
     return paths
+  }
+
+  /** The carrier takes calls from the edge that registered only; a call for help is tried all the same. */
+  #refuseElsewhere(): void {
+    const holder = this.#parts.leases.holder(this.trunk.name)
+    if (this.trunk.register?.nodes !== 'one' || this.registered || holder === undefined) return
+    if (holder !== this.#parts.node) throw new Error(`trunk ${this.trunk.name} is registered by ${holder}, not here`)
   }
 
   async #draw(unproven = false): Promise<TrunkPath[]> {
@@ -117,264 +162,86 @@ export class TrunkLink {
     })
     const tried = await Promise.all(ordered.map((uri) => Promise.race([this.#pathsTo(uri, unproven), limit])))
     if (timer) clock.clearTimer(timer)
-    const found = tried.flatMap((paths) => paths ?? [])
+    const found = this.#asRegistered(tried.flatMap((paths) => paths ?? []))
     if (found.length === 0) {
       throw new Error(`trunk ${this.trunk.name}: no address of it can be reached${this.#because()}`)
     }
     return found
   }
 
-  #because(): string {
-    return this.#noWay === undefined ? '' : `: ${this.#noWay}`
+  /** Calls leave by the flow that was registered first of all, along the route that the carrier gave (RFC 3608 5). */
+  #asRegistered(paths: readonly TrunkPath[]): TrunkPath[] {
+    const registered = this.#registration?.registered
+    if (!registered?.wire.alive) return [...paths]
+    const { wire, serviceRoute } = registered
+    const routed = paths.map((p) => (serviceRoute.length === 0 ? p : { ...p, routes: serviceRoute }))
+    const [first] = routed
+    if (first === undefined) return []
+    // a Service-Route leads by way of where we registered, whatever the trunk's own addresses are
+    if (serviceRoute.length > 0) return [{ ...first, wire }, ...routed.filter((p) => p.wire !== wire)]
+    return routed.toSorted((a, b) => Number(b.wire === wire) - Number(a.wire === wire))
   }
 
-  #unreachable(error: unknown): void {
-    this.#noWay = (error as Error).message.slice(0, 200)
-    this.#parts.log.debug({ trunk: this.trunk.name, why: this.#noWay }, 'no way to trunk')
-  }
-
-  async #pathsTo(uri: SipUri, unproven: boolean): Promise<TrunkPath[]> {
+  /** By way of the outbound proxy where the trunk has one (RFC 3261 8.1.2). */
+  async #pathsTo(uri: SipUri, unproven = false): Promise<TrunkPath[]> {
+    const proxy = this.#proxy
+    const routes = proxy === undefined ? [] : [`<${requestTarget(proxy)};lr>`]
     try {
-      const wires = await this.#parts.wires.toUri(this.trunk.listener, uri, this.trunk.name, unproven)
-      const host = uri.port === undefined ? uri.host : `${uri.host}:${uri.port}`
-      return wires.map((wire) => ({ wire, host, routes: [] }))
+      const wires = await this.#parts.wires.toUri(this.trunk.listener, proxy ?? uri, this.trunk.name, unproven)
+      return wires.map((wire) => ({ wire, host: hostOf(uri), routes }))
     } catch (error) {
-      this.#unreachable(error)
+      this.#noWay = (error as Error).message.slice(0, 200)
+      this.#parts.log.debug({ trunk: this.trunk.name, why: this.#noWay }, 'no way to trunk')
       return []
     }
   }
 
+  #because(): string {
+    return this.#noWay === undefined ? '' : `: ${this.#noWay}`
+  }
+
+  #probed(round: ProbeRound): void {
+    if (round.alive) this.#noWay = undefined
+    const before = this.#state.health
+    const silent = this.#silent.size !== round.silent.size || [...round.silent].some((t) => !this.#silent.has(t))
+    this.#state = afterProbe(this.#state, round.alive, this.trunk.options)
+    this.#silent = round.silent
+    if (round.roundTripMs !== undefined) this.#roundTripMs = round.roundTripMs
+    if (silent) this.#drawn.delete('')
+    if (this.#state.health === before && !silent) return
+    this.#parts.log.info({ trunk: this.trunk.name, health: this.health }, 'trunk changed')
+    this.tell()
+  }
+
   tell(): void {
-    const until = this.#registeredUntil
+    const { bus, node, clock, leases } = this.#parts
+    const { name, register } = this.trunk
+    const registered = this.#registration?.registered
     const why =
-      this.#registerWhy ??
-      (this.#state.health === 'up' ? undefined : `${this.#state.silences} probes without an answer${this.#because()}`)
-    this.#parts.bus.tell(TrunkChanged, {
-      trunk: this.trunk.name,
-      edge: this.#parts.node,
-      at: new Date(this.#parts.clock.wall()).toISOString(),
-      health: this.#state.health,
-      ...(this.trunk.register ? { registered: this.registered } : {}),
-      ...(until === undefined ? {} : { registeredUntil: new Date(until).toISOString() }),
+      this.#registration?.why ??
+      (this.health === 'drain'
+        ? 'taken out of service by an operator'
+        : this.#state.health === 'up'
+          ? undefined
+          : `${this.#state.silences} probes without an answer${this.#because()}`)
+    const silent = this.trunk.to.filter((_, i) => this.#silent.has(this.#targets[i] as SipUri))
+    bus.tell(TrunkChanged, {
+      trunk: name,
+      edge: node,
+      at: new Date(clock.wall()).toISOString(),
+      health: this.health,
+      ...(register ? { registered: registered !== undefined } : {}),
+      ...(registered === undefined ? {} : { registeredUntil: new Date(registered.untilMs).toISOString() }),
       calls: this.#calls,
       ...(why === undefined ? {} : { why }),
       ...(this.#roundTripMs === undefined ? {} : { roundTripMs: this.#roundTripMs }),
+      ...(leases.holds(name) ? { prober: true } : {}),
+      ...(silent.length === 0 ? {} : { silent }),
     })
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    for (const timer of [this.#probeTimer, this.#registerTimer]) if (timer) this.#parts.clock.clearTimer(timer)
-    if (this.registered) await this.#unregister()
+    this.#probe.stop()
+    await this.#registration?.close()
   }
-
-  // --- OPTIONS (edge.md E4) ---
-
-  async #probe(): Promise<void> {
-    const { options } = this.trunk
-    const answers = await Promise.all(this.#targets.map((uri) => this.#ask(uri)))
-    if (this.#closed) return
-    const alive = answers.some(Boolean)
-    const before = this.#state.health
-    this.#state = afterProbe(this.#state, alive, options)
-    if (this.#state.health !== before) {
-      this.#parts.log.info({ trunk: this.trunk.name, health: this.#state.health }, 'trunk changed')
-      this.tell()
-    }
-    const next = alive ? options.intervalMs : Math.min(options.intervalMs, DOUBT_MS)
-    this.#probeTimer = this.#parts.clock.setTimer(next, () => void this.#probe())
-  }
-
-  async #ask(uri: SipUri): Promise<boolean> {
-    const started = this.#parts.clock.now()
-    const answer = await this.#send('OPTIONS', uri, PROBE_MS)
-    const alive = answer !== undefined && provesAlive(answer.status, this.trunk.options.alive)
-    if (alive && this.trunk.transport === 'auto') void this.#offerTcp(uri)
-    if (alive === this.#silent.has(uri)) this.#drawn.delete('')
-    if (alive) {
-      this.#noWay = undefined
-      this.#silent.delete(uri)
-      this.#roundTripMs = Math.round((this.#parts.clock.now() - started) * 10) / 10
-    } else this.#silent.add(uri)
-    return alive
-  }
-
-  async #send(method: 'OPTIONS', uri: SipUri, limitMs: number): Promise<SipResponse | undefined> {
-    const wire = await this.#wire(uri)
-    return wire && (await this.#sendOn(wire, method, uri, limitMs))
-  }
-
-  async #offerTcp(uri: SipUri): Promise<void> {
-    const wire = await this.#wire(uri)
-    if (!wire || this.#closed) return
-    this.#large ??= createLargeRequests({
-      clock: this.#parts.clock,
-      wires: this.#parts.wires,
-      proves: async (tcp) => (await this.#sendOn(tcp, 'OPTIONS', uri, PROBE_MS)) !== undefined,
-    })
-    await this.#large.offer(wire)
-  }
-
-  async #sendOn(wire: Wire, method: 'OPTIONS', uri: SipUri, limitMs: number): Promise<SipResponse | undefined> {
-    if (this.#closed) return undefined
-    const request = makeRequest({
-      method,
-      uri: target(uri),
-      from: `<sip:${this.#parts.config().domain}>;tag=${randomBytes(6).toString('hex')}`,
-      to: `<${target(uri)}>`,
-      callId: randomBytes(12).toString('hex'),
-      cseq: 1,
-      contact: `<sip:${wire.sentBy}>`,
-      headers: [
-        ['Accept', 'application/sdp'],
-        ['Allow', ALLOW],
-      ],
-    })
-    return await this.#final(request, wire, limitMs)
-  }
-
-  async #wire(uri: SipUri): Promise<Wire | undefined> {
-    try {
-      return (await this.#parts.wires.toUri(this.trunk.listener, uri, this.trunk.name))[0]
-    } catch (error) {
-      this.#unreachable(error)
-      return undefined
-    }
-  }
-
-  /** The final response, or undefined: none in time, or it could not be sent. */
-  #final(request: ReturnType<typeof makeRequest>, wire: Wire, limitMs: number): Promise<SipResponse | undefined> {
-    return new Promise((done) => {
-      const limit = this.#parts.clock.setTimer(limitMs, () => finish(undefined))
-      const finish = (response: SipResponse | undefined) => {
-        this.#parts.clock.clearTimer(limit)
-        done(response)
-      }
-      this.#parts.transactions.request(request, wire, {
-        onResponse: (response) => {
-          if (response.status >= 200) finish(response)
-        },
-        onTimeout: () => finish(undefined),
-        onTransportError: () => finish(undefined),
-      })
-    })
-  }
-
-  // --- registration with the carrier (edge.md E3) ---
-
-  async #register(): Promise<void> {
-    const answer = await this.#registerOnce(this.#expiresS)
-    if (this.#closed) return
-    const ok = answer !== undefined && answer.status >= 200 && answer.status < 300
-    const before = this.registered
-    let next: number
-    if (ok) {
-      this.#failures = 0
-      const granted = this.#granted(answer)
-      this.#registeredUntil = this.#parts.clock.wall() + granted * 1000
-      this.#registerWhy = undefined
-      next = refreshAfterMs(granted)
-    } else {
-      this.#failures++
-      // RFC 3261 10.2.8: 423 says the least that it takes
-      if (answer?.status === 423) this.#expiresS = Math.max(this.#expiresS, readNumber(answer, 'min-expires') ?? 0)
-      this.#registerWhy = answer
-        ? `registration: ${answer.status} ${answer.reason}`.slice(0, 200)
-        : 'registration: no answer'
-      const retryAfterS = answer === undefined ? undefined : readNumber(answer, 'retry-after')
-      next = retryAfterMs({ failures: this.#failures, status: answer?.status, retryAfterS, random: Math.random() })
-      if (answer?.status === 423 && this.#failures === 1) next = 0
-    }
-    if (before !== this.registered || (!ok && this.#failures === 1)) {
-      this.#parts.log.info(
-        { trunk: this.trunk.name, registered: this.registered, why: this.#registerWhy },
-        'trunk registration',
-      )
-      this.tell()
-    }
-    this.#registerTimer = this.#parts.clock.setTimer(next, () => void this.#register())
-  }
-
-  async #unregister(): Promise<void> {
-    const done = this.#registerOnce(0)
-    const limit = new Promise<void>((late) => void this.#parts.clock.setTimer(UNREGISTER_MS, late))
-    await Promise.race([done, limit])
-    this.#registeredUntil = undefined
-  }
-
-  /** One REGISTER, and once or twice more with the credentials it asks for. */
-  async #registerOnce(expiresS: number): Promise<SipResponse | undefined> {
-    const register = this.trunk.register
-    const registrar = register && parseUri(register.registrar)
-    const wire = registrar && (await this.#wire(registrar))
-    if (!register || !registrar || !wire) return undefined
-    let answer: SipResponse | undefined
-    let authorization: readonly [string, string] | undefined
-    for (let round = 0; round < 3; round++) {
-      answer = await this.#final(this.#registerRequest(registrar, wire, expiresS, authorization), wire, 32_000)
-      if (answer?.status !== 401 && answer?.status !== 407) return answer
-      const stale = answer.headers.getAll('www-authenticate').concat(answer.headers.getAll('proxy-authenticate'))
-      // the same credentials again are of use only when the nonce was old
-      if (authorization !== undefined && !stale.some((c) => /stale\s*=\s*"?true/i.test(c))) return answer
-      authorization = this.#credentials(answer, target(registrar))
-      if (!authorization) return answer
-    }
-    return answer
-  }
-
-  #registerRequest(
-    registrar: SipUri,
-    wire: Wire,
-    expiresS: number,
-    authorization: readonly [string, string] | undefined,
-  ) {
-    const user = this.trunk.register?.user ?? ''
-    const aor = `sip:${user}@${registrar.host}`
-    const headers: [string, string][] = [
-      ['Expires', String(expiresS)],
-      ['Allow', ALLOW],
-      ['Supported', 'path'],
-    ]
-    if (authorization) headers.push([...authorization])
-    const transport = wire.transport === 'UDP' ? '' : `;transport=${wire.transport.toLowerCase()}`
-    return makeRequest({
-      method: 'REGISTER',
-      uri: target(registrar),
-      from: `<${aor}>;tag=${this.#fromTag}`,
-      to: `<${aor}>`,
-      callId: this.#callId,
-      // RFC 3261 10.2: one Call-ID, a CSeq that counts up
-      cseq: ++this.#cseq,
-      contact: `<sip:${user}@${wire.sentBy}${transport}>`,
-      headers,
-    })
-  }
-
-  #credentials(answer: SipResponse, uri: string): readonly [string, string] | undefined {
-    const proxy = answer.status === 407
-    const challenges = answer.headers.getAll(proxy ? 'proxy-authenticate' : 'www-authenticate')
-    const password = this.#parts.password()
-    const username = this.trunk.register?.user
-    if (password === undefined || username === undefined) return undefined
-    const cnonce = randomBytes(8).toString('hex')
-    const value = authorize({ challenges, username, secret: { password }, method: 'REGISTER', uri, cnonce })
-    return value === undefined ? undefined : [proxy ? 'Proxy-Authorization' : 'Authorization', value]
-  }
-
-  /** s; RFC 3261 10.2.4: what the registrar says of our own contact, else Expires, else what we asked for. */
-  #granted(answer: SipResponse): number {
-    const found = contacts(answer)
-    const user = this.trunk.register?.user
-    const own = found === '*' ? undefined : found.find((c) => c.uri.user === user)
-    const said = own?.params.get('expires')
-    const seconds = said !== undefined && /^\d{1,9}$/.test(said) ? Number(said) : (expires(answer) ?? this.#expiresS)
-    return Math.max(seconds, 1)
-  }
-}
-
-/** RFC 3261 10.2, 19.1.1: no user part, no header part; port and transport stay. */
-function target(uri: SipUri): string {
-  const port = uri.port === undefined ? '' : `:${uri.port}`
-  const transport = uri.params.get('transport')
-  return `${uri.scheme}:${uri.host}${port}${transport === undefined ? '' : `;transport=${transport}`}`
 }

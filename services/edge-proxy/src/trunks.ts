@@ -1,6 +1,8 @@
 /** The trunks of the configuration, each with its link (edge.md E3, E4, E5). */
 import { type Environment, resolveSecret } from '@tandem/config/secrets.ts'
+import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import type { Edge, Timer, Trunks } from './edge.ts'
+import { createTrunkLeases } from './trunk-leases.ts'
 import { TrunkLink } from './trunk-link.ts'
 
 /** Told again now and then, for those who came late, ms. */
@@ -11,14 +13,27 @@ export interface TrunksOwner extends Trunks {
   configured(): void
   retell(): void
   registered(trunk: string): boolean
+  /** Where carriers know us by a registration: address and port of the other end. */
+  registeredAt(trunk: string): { readonly address: string; readonly port: number } | undefined
+  /** A connection is gone. */
+  flowFailed(flow: string): void
   close(): Promise<void>
 }
 
-type Parts = Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config' | 'transactions' | 'wires'> & { env: Environment }
+type Parts = Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config' | 'transactions' | 'wires'> & {
+  readonly env: Environment
+  readonly registrationChanged: () => void
+  /** For tests, ms. */
+  readonly leaseMs?: number | undefined
+}
 
 export function createTrunks(parts: Parts): TrunksOwner {
   const links = new Map<string, TrunkLink>()
   const closing = new Set<Promise<void>>()
+  const leases = createTrunkLeases({ ...parts, changed: (trunk) => links.get(trunk)?.follow() })
+  const stopHearing = parts.bus.hear(TrunkChanged, (state) => {
+    if (state.prober && state.edge !== parts.node) links.get(state.trunk)?.hear(state)
+  })
   let timer: Timer | undefined
 
   const secretOf = (name: string): { user: string; password: string } | undefined => {
@@ -60,6 +75,10 @@ export function createTrunks(parts: Parts): TrunksOwner {
     credentials: secretOf,
     health: (trunk) => links.get(trunk)?.health ?? 'down',
     registered: (trunk) => links.get(trunk)?.registered ?? false,
+    registeredAt(trunk) {
+      const wire = links.get(trunk)?.registeredOn
+      return wire && { address: wire.remoteAddress, port: wire.remotePort }
+    },
     callStarted: (trunk) => links.get(trunk)?.callStarted(),
     callEnded: (trunk) => links.get(trunk)?.callEnded(),
     configured() {
@@ -67,19 +86,25 @@ export function createTrunks(parts: Parts): TrunksOwner {
       for (const [name, link] of [...links]) {
         if (JSON.stringify(trunks[name]) !== JSON.stringify(link.trunk)) end(name, link)
       }
+      leases.want(Object.keys(trunks))
       for (const trunk of Object.values(trunks)) {
         if (links.has(trunk.name)) continue
-        const link = new TrunkLink(trunk, { ...parts, password: registerPassword(trunk.name) })
+        const link = new TrunkLink(trunk, { ...parts, leases, password: registerPassword(trunk.name) })
         links.set(trunk.name, link)
         link.start()
       }
       timer ??= parts.clock.setTimer(RETELL_MS, tick)
     },
     retell,
+    flowFailed(flow) {
+      for (const link of links.values()) link.flowFailed(flow)
+    },
     async close() {
       if (timer) parts.clock.clearTimer(timer)
+      await stopHearing()
+      const released = leases.close()
       for (const [name, link] of [...links]) end(name, link)
-      await Promise.allSettled([...closing])
+      await Promise.allSettled([released, ...closing])
     },
   }
 }

@@ -38,6 +38,7 @@ export interface TestEdgeOptions {
   readonly env?: Record<string, string>
   readonly times?: TransactionLayerParts['times']
   readonly node?: string
+  readonly trunkLeaseMs?: number
 }
 
 /** Passwords of the users in `testConfiguration`. */
@@ -57,6 +58,7 @@ export async function startEdgeForTest(options: TestEdgeOptions = {}): Promise<T
     revision: 1,
     createCalls: options.createCalls ?? noCalls,
     ...(options.times ? { times: options.times } : {}),
+    ...(options.trunkLeaseMs === undefined ? {} : { trunkLeaseMs: options.trunkLeaseMs }),
   })
   let revision = 1
   return {

@@ -9,20 +9,22 @@ import {
   TrunkJudged,
   type TrunkState,
 } from '@tandem/contracts/registration.ts'
+import { trunkView } from '../domain/trunk-view.ts'
 
 const dayMs = 86_400_000
 
 export interface StateIndex {
-  readonly trunks: Map<string, TrunkState>
   /** Of trunks that are judged by quality. */
   readonly quality: Map<string, JudgedTrunk>
+  /** What all edges together say of a trunk. */
+  trunk(name: string): TrunkState | undefined
   readonly bindings: Map<string, Binding>
   close(): Promise<void>
 }
 
 export function startStateIndex(bus: Bus): StateIndex {
-  const trunks = new Map<string, TrunkState>()
   const quality = new Map<string, JudgedTrunk>()
+  const trunks = new Map<string, Map<string, TrunkState>>()
   const bindings = new Map<string, Binding>()
   const sweep = setInterval(() => {
     const now = new Date().toISOString()
@@ -31,8 +33,12 @@ export function startStateIndex(bus: Bus): StateIndex {
   // the two facts come from one stream through two readers: the later `at` wins
   const removedAt = new Map<string, string>()
   const stops: Stop[] = [
-    bus.replay(TrunkChanged, { sinceMs: dayMs }, (t) => trunks.set(t.trunk, t)),
     bus.replay(TrunkJudged, { sinceMs: dayMs }, ({ trunk, at: _, ...judged }) => quality.set(trunk, judged)),
+    bus.replay(TrunkChanged, { sinceMs: dayMs }, (t) => {
+      const edges = trunks.get(t.trunk) ?? new Map<string, TrunkState>()
+      edges.set(t.edge, t)
+      trunks.set(t.trunk, edges)
+    }),
     bus.replay(RegistrationBound, { sinceMs: dayMs }, (b) => {
       if ((removedAt.get(b.bindingId) ?? '') < b.at && b.expiresAt > new Date().toISOString())
         bindings.set(b.bindingId, b)
@@ -45,8 +51,8 @@ export function startStateIndex(bus: Bus): StateIndex {
     }),
   ]
   return {
-    trunks,
     quality,
+    trunk: (name) => trunkView(trunks.get(name)?.values() ?? [], Date.now()),
     bindings,
     close: async () => {
       clearInterval(sweep)

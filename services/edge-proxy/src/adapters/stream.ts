@@ -19,6 +19,9 @@ const IDLE_MS = 600_000
 const LINGER_MS = 2_000
 
 const PONG = Buffer.from('\r\n')
+const PING = Buffer.from('\r\n\r\n')
+/** RFC 5626 4.4.1: no pong by then is a dead flow, ms. */
+const PONG_MS = 10_000
 
 let opened = 0
 
@@ -53,6 +56,8 @@ export class StreamWire implements Wire {
   #lastMs: number
   #begunMs: number | undefined
   #keepMs = 0
+  /** Waits for a pong, or anything else that shows life. */
+  #pinged: (() => void) | undefined
 
   constructor(parts: StreamParts) {
     this.#parts = parts
@@ -94,9 +99,29 @@ export class StreamWire implements Wire {
     this.#keepMs = Math.max(this.#keepMs, ms)
   }
 
+  ping(expected: boolean): Promise<{ readonly mapped?: string } | undefined> {
+    if (!this.#alive) return Promise.resolve(undefined)
+    this.#socket.write(PING)
+    if (!expected) return Promise.resolve({})
+    const { clock } = this.#parts
+    return new Promise((done) => {
+      const late = clock.setTimer(PONG_MS, () => {
+        this.#pinged = undefined
+        this.close('no answer to a keep-alive')
+        done(undefined)
+      })
+      this.#pinged = () => {
+        this.#pinged = undefined
+        clock.clearTimer(late)
+        done(this.#alive ? {} : undefined)
+      }
+    })
+  }
+
   close(why: string): void {
     if (!this.#alive) return
     this.#alive = false
+    this.#pinged?.()
     // a last answer still goes out, if the peer takes it
     this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy())
     if (this.#socket.writableLength > MAX_UNSENT) this.#socket.destroy()
@@ -119,6 +144,7 @@ export class StreamWire implements Wire {
     let whole = false
     const ok = this.#framer.push(chunk, (outcome, bytes) => {
       whole = true
+      this.#pinged?.()
       this.#hand(outcome, bytes)
     })
     if (!ok) this.close('no SIP')

@@ -1,15 +1,20 @@
 /** A UDP listener: one socket, a wire for each remote address. */
+import { randomBytes } from 'node:crypto'
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Listener } from '@tandem/config/defaults.ts'
 import { parseDatagram } from '@tandem/sip/message/parse.ts'
 import { responsePort } from '@tandem/sip/transaction/response-port.ts'
+import { bindingAnswer, bindingRequest, looksLikeStun, readStun, type StunMessage } from '../domain/stun.ts'
 import type { Wire } from '../edge.ts'
 import { advertised, bindProblem, type Inward, type OpenListener } from './received.ts'
 
 /** Wires kept for reuse; one is a few hundred bytes, a forgotten one is made anew. */
 const MAX_WIRES = 65_536
 const RECEIVE_BUFFER = 4 * 1024 * 1024
+/** RFC 5389 7.2.1: retransmitted at these times, failed at the last, ms (RTO 500 ms, Rc 7, Rm 16). */
+const STUN_MS = [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500, 39_500]
+const MAX_PINGS = 4_096
 
 export interface UdpListener extends OpenListener {
   wireTo(address: string, port: number): Wire
@@ -26,13 +31,14 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
   const bound = socket.address()
   const { host, port } = advertised(listener.advertise, listener.address, bound.port)
   const wires = new Map<string, UdpWire>()
+  const pings: Pings = new Map()
 
   const wireTo = (remoteAddress: string, remotePort: number): UdpWire => {
     const key = `${remoteAddress} ${remotePort}`
     const known = wires.get(key)
     if (known) return known
     if (wires.size >= MAX_WIRES) for (const oldest of wires.keys()) if (wires.delete(oldest)) break
-    const wire = new UdpWire(socket, inward, listener.name, remoteAddress, remotePort, host, port)
+    const wire = new UdpWire(socket, inward, listener.name, remoteAddress, remotePort, host, port, pings)
     wires.set(key, wire)
     return wire
   }
@@ -46,8 +52,23 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
       remotePort,
       flow: flowOf(listener.name, address, remotePort),
     })
+  // RFC 5626 8: a limited STUN server on the very port
+  const stun = (bytes: Buffer, { address, port: remotePort }: RemoteInfo): void => {
+    const message = readStun(bytes)
+    if (!message) return
+    if (message.kind !== 'request') {
+      pings.get(message.id)?.(message, `${address} ${remotePort}`)
+      return
+    }
+    try {
+      socket.send(bindingAnswer(message, address, remotePort), remotePort, address, () => {})
+    } catch {
+      // the socket is closing
+    }
+  }
   socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
     if (ignored(bytes, from)) return
+    if (looksLikeStun(bytes)) return stun(bytes, from)
     const outcome = parseDatagram(bytes)
     // `more` and `close` are of streams; a keep-alive by datagram needs no answer (RFC 5626 4.4 has STUN for UDP)
     if (outcome.kind === 'more' || outcome.kind === 'close' || outcome.kind === 'keep-alive') return
@@ -97,6 +118,9 @@ function bind(socket: Socket, listener: Listener): Promise<void> {
   })
 }
 
+/** STUN requests of ours by transaction id; told what came, and from where. */
+type Pings = Map<string, (answer: StunMessage, from: string) => void>
+
 class UdpWire implements Wire {
   readonly reliable = false
   readonly transport = 'UDP'
@@ -112,6 +136,7 @@ class UdpWire implements Wire {
   large?: () => Wire | undefined
   readonly #socket: Socket
   readonly #inward: Inward
+  readonly #pings: Pings
 
   constructor(
     socket: Socket,
@@ -121,7 +146,9 @@ class UdpWire implements Wire {
     remotePort: number,
     localAddress: string,
     localPort: number,
+    pings: Pings,
   ) {
+    this.#pings = pings
     this.#socket = socket
     this.#inward = inward
     this.listener = listener
@@ -143,6 +170,35 @@ class UdpWire implements Wire {
     } catch (error) {
       // closed socket, port 0 in a Contact: the peer cannot be reached this way
       queueMicrotask(() => this.#inward.failed(this, (error as Error).message))
+    }
+  }
+
+  ping(expected: boolean): Promise<{ readonly mapped?: string | undefined } | undefined> {
+    // RFC 5626 8: not without a word of the other side that it knows STUN; our answers are small, so is the table
+    if (!expected || this.#pings.size >= MAX_PINGS) return Promise.resolve({})
+    const id = randomBytes(12).toString('hex')
+    const bytes = bindingRequest(id)
+    return new Promise((done) => {
+      const timers = STUN_MS.map((ms, i) =>
+        setTimeout(() => (i === STUN_MS.length - 1 ? finish(undefined) : this.#sendRaw(bytes)), ms).unref(),
+      )
+      const finish = (answer: { mapped?: string | undefined } | undefined) => {
+        for (const timer of timers) clearTimeout(timer)
+        this.#pings.delete(id)
+        done(answer)
+      }
+      this.#pings.set(id, (answer, from) => {
+        if (from !== `${this.remoteAddress} ${this.remotePort}`) return
+        finish(answer.kind === 'success' ? { mapped: answer.mapped } : undefined)
+      })
+    })
+  }
+
+  #sendRaw(bytes: Uint8Array): void {
+    try {
+      this.#socket.send(bytes, this.remotePort, this.remoteAddress, () => {})
+    } catch {
+      // the socket is closing: the ping goes without an answer
     }
   }
 

@@ -138,8 +138,15 @@ function byNumber(candidates: TrunkSource[], facts: SourceFacts): TrunkSource[] 
   return found
 }
 
-/** `twins`: listeners of other transports on the same address, by the listener that the trunk names. */
-export function trunkSources(trunks: Iterable<Trunk>, twins: (listener: string) => readonly string[]): TrunkSource[] {
+/**
+ * `twins`: listeners of other transports on the same address, by the listener that the trunk names. `registeredAt`: where
+ * a carrier without `from` calls us from is where it took our registration (RFC 5626 7: over that very flow).
+ */
+export function trunkSources(
+  trunks: Iterable<Trunk>,
+  twins: (listener: string) => readonly string[],
+  registeredAt: (trunk: string) => { readonly address: string; readonly port: number } | undefined = () => undefined,
+): TrunkSource[] {
   const sources: TrunkSource[] = []
   for (const trunk of trunks) {
     const from = trunk.from.map((written) => {
@@ -147,6 +154,12 @@ export function trunkSources(trunks: Iterable<Trunk>, twins: (listener: string) 
       const network = peer.prefix === null ? peer.address : `${peer.address}/${peer.prefix}`
       return { network, port: peer.port, bits: readNetwork(network)?.bits ?? 0 }
     })
+    // where a certificate proves the carrier, an address would only narrow it down
+    const registered = trunk.tls?.clientCertificate ? undefined : registeredAt(trunk.name)
+    if (registered) {
+      const { address, port } = registered
+      from.push({ network: address, port, bits: readNetwork(address)?.bits ?? 0 })
+    }
     const uris = [...trunk.to, ...(trunk.register ? [trunk.register.registrar] : [])].map(parseUri)
     const hosts = new Set([...trunk.hosts, ...uris.flatMap((u) => (u ? [u.host] : []))])
     const accounts = new Set([trunk.register?.user, trunk.credentials?.user].filter((a) => a !== undefined))

@@ -1,5 +1,6 @@
 import type { Bus } from '@tandem/bus/bus.ts'
 import { EdgeStatus } from '@tandem/contracts/edge.ts'
+import { trunkKey } from '@tandem/contracts/registration.ts'
 import { ExplainRoute } from '@tandem/contracts/routing.ts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
@@ -24,9 +25,31 @@ export function directoryRoutes(
       emergency: t.emergency ?? false,
       limits: t.limits,
       ...(t.quality === null ? {} : { quality: states.quality.get(name) ?? { demoted: false, calls: 0 } }),
-      state: states.trunks.get(name) ?? { trunk: name, health: 'unknown' },
+      state: states.trunk(name) ?? { trunk: name, health: 'unknown' },
     })),
   }))
+  app.post(
+    '/api/v1/trunks/:name/drain',
+    {
+      config: { need: 'operate' },
+      schema: {
+        summary: 'Take a trunk out of service, or back: no new calls while another trunk can carry them',
+        params: Type.Object({ name: Type.String({ maxLength: 64 }) }),
+        body: Type.Object({ draining: Type.Boolean() }),
+      },
+    },
+    async (request) => {
+      const { name } = request.params as { name: string }
+      const { draining } = request.body as { draining: boolean }
+      if (!Object.hasOwn(configuration().trunks, name))
+        throw new Problem(404, 'No such trunk', `there is no trunk ${name}`)
+      const bucket = await bus.bucket('trunk')
+      const by = (request.caller?.name ?? 'unknown').slice(0, 128)
+      if (draining) await bucket.put(trunkKey('drain', name), JSON.stringify({ by, at: new Date().toISOString() }))
+      else await bucket.remove(trunkKey('drain', name))
+      return { trunk: name, draining, calls: states.trunk(name)?.calls ?? 0 }
+    },
+  )
   app.get('/api/v1/numbers', { schema: { summary: 'DIDs and whose they are' } }, async () => ({
     numbers: [
       ...Object.entries(configuration().users).flatMap(([user, u]) =>
