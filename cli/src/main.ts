@@ -4,6 +4,7 @@ import { addBenchCommands } from './bench/command.ts'
 import { addBillingCommands } from './commands/billing.ts'
 import { addCallCommands } from './commands/calls.ts'
 import { addConfigurationCommands } from './commands/configuration.ts'
+import { addImportCommands } from './commands/import.ts'
 import { addPeopleCommands } from './commands/people.ts'
 import { addRateCommand } from './commands/rate.ts'
 import { addRoutingCommands } from './commands/routing.ts'
@@ -19,6 +20,7 @@ const program = new Command('tandem')
 
 addRunCommands(program)
 addConfigurationCommands(program)
+addImportCommands(program)
 addRoutingCommands(program)
 addCallCommands(program)
 addBillingCommands(program)

@@ -4,8 +4,8 @@
 export const LIMITS = {
   /** characters of an ordinary text */
   text: 512,
-  /** characters of a regular expression or its replacement */
-  pattern: 512,
+  /** characters of a regular expression or its replacement; Teams takes 1024 and 256 */
+  pattern: 1024,
   /** entries of an ordinary list */
   list: 10_000,
   /** entries of a section of named things */
@@ -28,7 +28,7 @@ export interface Shape {
 
 export const SHAPES = {
   name: {
-    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$',
+    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$',
     title: 'name (letters, digits, dot, dash, underscore)',
     example: 'hq',
   },
