@@ -38,6 +38,38 @@ test('bench calls prints a JSON object a line; every call is answered and has it
   assert.match(said, /no peer: not asked for/)
 })
 
+test('bench register registers everybody with digest and prints what it took', { skip }, async () => {
+  const args = [
+    tandem,
+    'bench',
+    'register',
+    '--rate',
+    '50',
+    '--registrations',
+    '50',
+    '--runs',
+    '1',
+    '--no-peer',
+    '--json',
+  ]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  let said = ''
+  child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  const code = await new Promise((done) => child.once('close', done))
+  assert.equal(code, 0, said)
+  const figures = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { name: string; value: number })
+  const value = (name: string) => figures.find((f) => f.name === `register: ${name}, at 50/s`)?.value
+  assert.equal(value('refused or unanswered'), 0)
+  assert.ok((value('CPU of all processes per registration') ?? 0) > 0)
+  assert.ok((value('REGISTER to 200 p99') ?? 0) > 0)
+  assert.match(said, /50 of 50 registered/)
+})
+
 test('the CPU time of a process tree grows by what its processes burn', { skip }, async () => {
   const burn =
     "const end = process.cpuUsage().user + 300000; while (process.cpuUsage().user < end); console.log('done'); process.stdin.on('end', () => process.exit()).resume()"

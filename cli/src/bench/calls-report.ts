@@ -61,7 +61,7 @@ export function callsFigures(figures: CallsFigures, plan: Pick<CallsPlan, 'rate'
   ]
 }
 
-function figure(name: string, unit: string, digits: number, value: number | null, peer: number | null): Figure {
+export function figure(name: string, unit: string, digits: number, value: number | null, peer: number | null): Figure {
   const round = (n: number | null, to: number) => (n === null || !Number.isFinite(n) ? null : Number(n.toFixed(to)))
   const ratio = value !== null && peer !== null && peer > 0 ? value / peer : null
   return { name, value: round(value, digits), unit, peer: round(peer, digits), ratio: round(ratio, 2) }
@@ -101,7 +101,7 @@ export function describeCalls(
     '',
     table(columns, shown),
     '',
-    `Tandem by process, µs a call: ${byPart(tandem)}`,
+    `Tandem by process, µs a call: ${byPart(tandem.rounds)}`,
     `Tandem by process while nobody calls, % of a core: ${parts([...tandem.idle], 1)}`,
     ...(peer
       ? [
@@ -113,10 +113,11 @@ export function describeCalls(
   ].join('\n')
 }
 
-function byPart(of: SystemFigures): string {
-  const names = [...(of.rounds[0]?.cpuByPartUs.keys() ?? [])]
+/** Medians of the rounds, the largest first. */
+export function byPart(rounds: readonly { readonly cpuByPartUs: ReadonlyMap<string, number> }[]): string {
+  const names = [...(rounds[0]?.cpuByPartUs.keys() ?? [])]
   return parts(
-    names.map((name) => [name, median(of.rounds.map((r) => r.cpuByPartUs.get(name) ?? 0))]),
+    names.map((name) => [name, median(rounds.map((r) => r.cpuByPartUs.get(name) ?? 0))]),
     0,
   )
 }
@@ -133,7 +134,7 @@ function climbed(of: SystemFigures): string {
   return `${of.name} step by step (ends when twice a call failed, a CDR is missing or more than 0.1 % is sent again): ${steps.join('; ')}`
 }
 
-function machine(): string {
+export function machine(): string {
   const [first] = cpus()
   const gib = (totalmem() / 2 ** 30).toFixed(0)
   const load = loadavg()[0]?.toFixed(1)

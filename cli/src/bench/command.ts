@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { Failure } from '../failure.ts'
+import type { Figure } from './calls-report.ts'
 
 /** `tandem bench …`: each measurement is a subcommand in a file of its own beside this one. */
 export function addBenchCommands(program: Command): void {
@@ -15,6 +16,16 @@ export function addBenchCommands(program: Command): void {
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', '\nExample:\n  $ tandem bench calls --rate 200 --calls 1000 --runs 3')
     .action(benchCalls)
+  bench
+    .command('register')
+    .description('registrations with digest at a Tandem of its own, in turns with Kamailio where it is installed')
+    .option('--rate <registrations/s>', 'registrations a second', whole, 200)
+    .option('--registrations <number>', 'registrations in a round', whole, 2000)
+    .option('--runs <number>', 'rounds of each system', whole, 3)
+    .option('--no-peer', 'leave Kamailio out')
+    .option('--json', 'print one JSON object a line')
+    .addHelpText('after', '\nExample:\n  $ tandem bench register --rate 200 --registrations 2000 --runs 3')
+    .action(benchRegister)
 }
 
 interface CallsOptions {
@@ -27,22 +38,41 @@ interface CallsOptions {
 }
 
 async function benchCalls({ ramp = false, json = false, ...options }: CallsOptions): Promise<void> {
-  const [{ measureCalls }, { callsFigures, describeCalls }, { listen }] = await Promise.all([
+  const [{ measureCalls }, { callsFigures, describeCalls }] = await Promise.all([
     import('./calls.ts'),
     import('./calls-report.ts'),
-    import('../up/run-up.ts'),
   ])
+  await stoppable(async (signal, say) => {
+    const plan = { ...options, ramp, signal, say }
+    const figures = await measureCalls(plan)
+    show(json, callsFigures(figures, plan), () => describeCalls(figures, plan), figures)
+  })
+}
+
+interface RegisterOptions {
+  rate: number
+  registrations: number
+  runs: number
+  peer: boolean
+  json?: boolean
+}
+
+async function benchRegister({ json = false, ...options }: RegisterOptions): Promise<void> {
+  const { describeRegistrations, measureRegistrations } = await import('./register.ts')
+  await stoppable(async (signal, say) => {
+    const plan = { ...options, signal, say }
+    const told = await measureRegistrations(plan)
+    show(json, told.figures, () => describeRegistrations(told, plan), told)
+  })
+}
+
+/** Progress goes to stderr; Ctrl-C ends what runs. */
+async function stoppable(measure: (signal: AbortSignal, say: (line: string) => void) => Promise<void>): Promise<void> {
+  const { listen } = await import('../up/run-up.ts')
   const stopping = new AbortController()
   const signals = listen(stopping, () => console.error('stopping …'))
   try {
-    const plan = { ...options, ramp, signal: stopping.signal, say: (line: string) => console.error(line) }
-    const figures = await measureCalls(plan)
-    if (json) for (const figure of callsFigures(figures, plan)) console.log(JSON.stringify(figure))
-    else console.log(`\n${describeCalls(figures, plan)}`)
-    if (json && figures.noPeer !== null) console.error(`no peer: ${figures.noPeer}`)
-    if (figures.wrong.length > 0) {
-      throw new Failure('not every call went well', 'The lines above say what each round did.', figures.wrong)
-    }
+    await measure(stopping.signal, (line) => console.error(line))
   } catch (error) {
     if (!stopping.signal.aborted) throw error
     console.error('stopped')
@@ -50,6 +80,19 @@ async function benchCalls({ ramp = false, json = false, ...options }: CallsOptio
   } finally {
     signals.close()
   }
+}
+
+/** Prints the figures; what went wrong is a failure. */
+function show(
+  json: boolean,
+  figures: readonly Figure[],
+  describe: () => string,
+  { noPeer, wrong }: { noPeer: string | null; wrong: string[] },
+): void {
+  if (json) for (const figure of figures) console.log(JSON.stringify(figure))
+  else console.log(`\n${describe()}`)
+  if (json && noPeer !== null) console.error(`no peer: ${noPeer}`)
+  if (wrong.length > 0) throw new Failure('not everything went well', 'The lines above say what each round did.', wrong)
 }
 
 function whole(text: string): number {

@@ -9,7 +9,8 @@ import { benchPrefixes } from './numbers.ts'
 import type { System } from './system.ts'
 import { freeUdpPort } from './tandem-system.ts'
 
-const configuration = fileURLToPath(new URL('../../../tests/bench/kamailio/trunk.cfg', import.meta.url))
+const configurationOf = (name: 'trunk' | 'registrar') =>
+  fileURLToPath(new URL(`../../../tests/bench/kamailio/${name}.cfg`, import.meta.url))
 /** Two find the SQLite database locked by each other, and lose records. */
 const WORKERS = 1
 
@@ -30,6 +31,7 @@ export function findKamailio(): FoundKamailio {
   if (!module || !schema) {
     return { kind: 'missing', why: "Kamailio's SQLite module is not installed (Debian: kamailio-sqlite-modules)" }
   }
+  const configuration = configurationOf('trunk')
   if (!existsSync(configuration)) return { kind: 'missing', why: `${configuration} is not there` }
   return { kind: 'found', program, schema }
 }
@@ -39,11 +41,40 @@ export async function startKamailio(installed: Installed, folder: string, carrie
   mkdirSync(home, { recursive: true })
   const file = join(home, 'kamailio.sqlite')
   const database = await makeDatabase(file, installed.schema, carrierPort)
+  const { target, pid, stop } = await run(installed.program, 'trunk', home, `DBURL="sqlite:///${file}"`)
+  const count = database.prepare('SELECT count(*) AS calls FROM acc_cdrs')
+  return {
+    name: `Kamailio ${version(installed.program)}`,
+    target,
+    roots: () => [{ name: 'kamailio', pid }],
+    recorded: async () => Number(count.get()?.calls),
+    stop: async () => {
+      await stop()
+      database.close()
+    },
+  }
+}
+
+/** A registrar that keeps bindings in memory; `password` is everybody's. It records no calls. */
+export async function startRegistrar(installed: Installed, folder: string, password: string): Promise<System> {
+  const home = join(folder, 'kamailio')
+  mkdirSync(home, { recursive: true })
+  const { target, pid, stop } = await run(installed.program, 'registrar', home, `SECRET="${password}"`)
+  return {
+    name: `Kamailio ${version(installed.program)}`,
+    target,
+    roots: () => [{ name: 'kamailio', pid }],
+    recorded: async () => 0,
+    stop,
+  }
+}
+
+async function run(program: string, name: 'trunk' | 'registrar', home: string, define: string) {
   const target = `127.0.0.1:${await freeUdpPort()}`
   const child = spawn(
-    installed.program,
+    program,
     [
-      ...['-f', configuration, '-l', `udp:${target}`, '-n', String(WORKERS), '-A', `DBURL="sqlite:///${file}"`],
+      ...['-f', configurationOf(name), '-l', `udp:${target}`, '-n', String(WORKERS), '-A', define],
       ...['-DD', '-E', '-x', 'fm', '-m', '512', '-M', '16', '-Y', home, '-P', join(home, 'pid')],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
@@ -62,18 +93,7 @@ export async function startKamailio(installed: Installed, folder: string, carrie
       said.trim().split('\n').slice(-10),
     )
   }
-  const pid = child.pid as number
-  const count = database.prepare('SELECT count(*) AS calls FROM acc_cdrs')
-  return {
-    name: `Kamailio ${version(installed.program)}`,
-    target,
-    roots: () => [{ name: 'kamailio', pid }],
-    recorded: async () => Number(count.get()?.calls),
-    stop: async () => {
-      await end(child)
-      database.close()
-    },
-  }
+  return { target, pid: child.pid as number, stop: () => end(child) }
 }
 
 async function makeDatabase(file: string, schema: string, carrierPort: number): Promise<DatabaseSync> {

@@ -13,13 +13,15 @@ import { writeMessage } from '@tandem/sip/message/write.ts'
 import { CallCarrier } from './call-carrier.ts'
 import { type Caller, CallLoad, type LoadResult, type LoadSettings } from './call-load.ts'
 import { benchNumber } from './numbers.ts'
+import { RegisterLoad, type RegisterResult, type RegisterSettings } from './register-load.ts'
 
 /** Asked by the parent; the answer carries the same `id`. */
 export type LoadOrder =
   | { kind: 'open'; users: string[] }
   | { kind: 'register'; target: string; domain: string; password: string }
   | ({ kind: 'run' } & LoadSettings)
-export type LoadAnswer = { carrierPort: number } | { registered: number } | LoadResult
+  | ({ kind: 'registrations' } & RegisterSettings)
+export type LoadAnswer = { carrierPort: number } | { registered: number } | LoadResult | RegisterResult
 
 const SOCKET_BUFFER = 1 << 20
 const REGISTER_WITHIN_MS = 10_000
@@ -112,6 +114,12 @@ async function run(settings: LoadSettings): Promise<LoadResult> {
   return await load.run()
 }
 
+async function runRegistrations(settings: RegisterSettings): Promise<RegisterResult> {
+  const load = new RegisterLoad(settings, callers)
+  hear = (response) => load.receive(response)
+  return await load.run()
+}
+
 async function obey(order: LoadOrder): Promise<LoadAnswer> {
   switch (order.kind) {
     case 'open':
@@ -120,6 +128,8 @@ async function obey(order: LoadOrder): Promise<LoadAnswer> {
       return await registerAll(order.target, order.domain, order.password)
     case 'run':
       return await run(order)
+    case 'registrations':
+      return await runRegistrations(order)
   }
 }
 

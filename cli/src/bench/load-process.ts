@@ -3,12 +3,14 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { LoadResult, LoadSettings } from './call-load.ts'
 import type { LoadAnswer, LoadOrder } from './load-driver.ts'
+import type { RegisterResult, RegisterSettings } from './register-load.ts'
 
 export interface LoadProcess {
   /** where the carrier answers */
   carrierPort: number
   register(target: string, domain: string, password: string): Promise<void>
   run(settings: LoadSettings): Promise<LoadResult>
+  runRegistrations(settings: RegisterSettings): Promise<RegisterResult>
   stop(): Promise<void>
 }
 
@@ -25,6 +27,7 @@ export async function startLoad(users: readonly string[]): Promise<LoadProcess> 
       await ask({ kind: 'register', target, domain, password })
     },
     run: async (settings) => (await ask({ kind: 'run', ...settings })) as LoadResult,
+    runRegistrations: async (settings) => (await ask({ kind: 'registrations', ...settings })) as RegisterResult,
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       const gone = new Promise<void>((done) => child.once('exit', () => done()))

@@ -19,12 +19,18 @@ export const Binding = Type.Object({
 })
 export type Binding = Static<typeof Binding>
 
+const phones = {
+  toldBy: ['edge-proxy'],
+  heardBy: ['presence', 'console', 'location'],
+  // after a power cut all phones come back in the same minute
+  gatherMs: 20,
+} as const
+
 export const RegistrationBound = fact({
   subject: 'registration.v1.bound',
   key: 'bindingId',
   body: Binding,
-  toldBy: ['edge-proxy'],
-  heardBy: ['presence', 'console', 'location'],
+  ...phones,
 })
 
 export const RegistrationRemoved = fact({
@@ -36,8 +42,7 @@ export const RegistrationRemoved = fact({
       why: Type.Union([Type.Literal('unregistered'), Type.Literal('expired'), Type.Literal('flow-failed')]),
     }),
   ]),
-  toldBy: ['edge-proxy'],
-  heardBy: ['presence', 'console', 'location'],
+  ...phones,
 })
 
 export const TrunkState = Type.Object({
