@@ -81,4 +81,6 @@ export const buckets: readonly BucketPlan[] = [
   { name: 'config', history: 1, maxBytes: 512 * MiB, writtenBy: ['console'] },
   // `lease.<trunk>`: the edge that probes it; `drain.<trunk>`: an operator takes it out of service
   { name: 'trunk', history: 1, maxBytes: 16 * MiB, writtenBy: ['edge-proxy', 'console'] },
+  // who holds how many places of which trunk or link; and a beat of every edge
+  { name: 'admission', history: 1, maxBytes: 64 * MiB, writtenBy: ['edge-proxy'] },
 ]

@@ -11,17 +11,20 @@ import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { callId, from, fromTag, maxForwards, toTag } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import { createAdmission } from './admission.ts'
 import type { B2bCall } from './domain/b2b-call.ts'
+import { trunkNeeds } from './domain/call-admission.ts'
 import { type Description, descriptionOf, SDP_TYPE } from './domain/call-body.ts'
 import { legKey } from './domain/call-leg.ts'
 import type { CallParts, RecordBox } from './domain/call-parts.ts'
 import { routeQuestion } from './domain/call-question.ts'
 import { createTeller } from './domain/call-tell.ts'
-import { type EmergencyDialled, emergencyDialled } from './domain/emergency-number.ts'
+import { type EmergencyDialled, emergencyDialled, soundsUrgent } from './domain/emergency-number.ts'
 import { asksPrivacy } from './domain/leg-headers.ts'
 import type { CallPlan } from './domain/leg-launcher.ts'
 import type { MediaEngine } from './domain/media-engine.ts'
-import { trunkLimits } from './domain/trunk-limits.ts'
+import { warning } from './domain/warning.ts'
+import { peakKbps } from './domain/wire-rate.ts'
 import type { Calls, Edge, Peer, Wire } from './edge.ts'
 import { createEmergencyDoor } from './on-emergency.ts'
 import { createRefer } from './on-refer.ts'
@@ -56,7 +59,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     edge,
     media: given.media,
     outbox: given.outbox,
-    limits: trunkLimits(),
+    limits: createAdmission(edge),
     tell: createTeller(edge, given.outbox),
     tracer: trace.getTracer('tandem-edge'),
     random: randomTokens(),
@@ -99,6 +102,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     },
     async close() {
       for (const call of [...calls.values()]) call.hangUp('the edge stops')
+      await parts.limits.close()
       // first the media: the last counts of those calls go into their records
       await given.media.close()
       await given.outbox.close()
@@ -134,14 +138,14 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     const user = peer.kind === 'user' ? peer.user : undefined
     const site = peer.kind === 'trunk' ? undefined : peer.site
     const urgent = peer.kind === 'trunk' ? undefined : emergencyDialled(config, dialled, request.uri, { user, site })
-    const refusal = refuses(request, peer, urgent)
+    const refusal = refuses(request, peer, dialled, urgent)
     if (refusal) return void transaction.reply(refusal.status, { headers: refusal.headers ?? [] })
     const offer = offered(request, urgent !== undefined)
     if (offer.kind === 'other') return void transaction.reply(415, { headers: [['Accept', SDP_TYPE]] })
-    if (offer.kind === 'invalid') return void transaction.reply(488, { headers: [warning(config, offer.reason)] })
+    if (offer.kind === 'invalid')
+      return void transaction.reply(488, { headers: [warning(config.domain, offer.reason)] })
     const timer = sessionTimer(request, config, urgent !== undefined)
     if (timer.kind === 'too-small') return void transaction.reply(422, { headers: timer.fields })
-    if (!admitted(peer)) return void transaction.reply(BUSY.status, { headers: BUSY.headers })
     const arrival = { transaction, wire, peer, request, dialled, offer, timer }
     // RFC 3891; a call for help is one whatever else it wants
     if (urgent === undefined && comesInto(arrival)) return
@@ -155,25 +159,43 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     })
   }
 
-  const refuses = (request: SipRequest, peer: Peer, urgent: EmergencyDialled | undefined): Refusal | undefined => {
+  const refuses = (
+    request: SipRequest,
+    peer: Peer,
+    dialled: string,
+    urgent: EmergencyDialled | undefined,
+  ): Refusal | undefined => {
     // RFC 3261 16.3 step 3; a call for help is not stopped by it (location.md L1)
     if (maxForwards(request) === 0 && urgent === undefined) return { status: 483 }
     // edge.md E10: what comes back as we sent it out has gone in a circle (RFC 3261 16.3 step 4)
     if (parts.dialogs.has(legKey(callId(request), fromTag(request) ?? ''))) return { status: 482 }
     if (peer.kind === 'unknown' && urgent === undefined) return { status: 403 }
-    if (urgent !== undefined) return undefined
+    // a PBX behind a trunk calls for help too: the router says whether it may, no limit does
+    if (urgent !== undefined || (peer.kind === 'trunk' && soundsUrgent(edge.config(), dialled))) return undefined
     if (draining || calls.size >= edge.config().edge.calls) return BUSY
     return undefined
   }
 
-  const admitted = (peer: Peer): boolean => {
-    if (peer.kind !== 'trunk') return true
-    const limits = edge.config().trunks[peer.trunk]?.limits ?? { calls: null, callsPerSecond: null }
-    return parts.limits.admit(peer.trunk, limits, false, edge.clock.now()) === 'admitted'
+  /** A call that comes in on a trunk takes a place of it; undefined: none is left, and the caller knows. */
+  const admitted = async (incoming: Incoming, state: { gone: boolean }): Promise<boolean> => {
+    const { peer, leg, offer, dialled } = incoming
+    if (peer.kind !== 'trunk' || soundsUrgent(edge.config(), dialled)) return true
+    const kbps = peakKbps(offer.kind === 'sdp' ? offer.sdp : undefined)
+    const admission = await parts.limits.admit(trunkNeeds(peer.trunk, undefined, kbps), false)
+    if (admission.kind === 'refused') {
+      const { why } = admission
+      context.with(incoming.context, () => edge.log.info({ call: incoming.id, why }, 'no place for the call'))
+      if (!state.gone) refuse(incoming, 503, [...BUSY.headers, warning(edge.config().domain, why)], why)
+      return false
+    }
+    if (state.gone) admission.held.release()
+    else leg.held = admission.held
+    return !state.gone
   }
 
   const ask = async (incoming: Incoming): Promise<void> => {
     const state = untilDecided(incoming)
+    if (incoming.peer.kind === 'trunk' && !(await admitted(incoming, state))) return
     const asked = await edge.bus.ask(
       ResolveRoute,
       routeQuestion({ ...incoming, wallMs: incoming.leg.startedWall }, siteOf, edge.revision()),
@@ -191,14 +213,14 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
       )
       return refuse(incoming, 503, [
         ['Retry-After', RETRY_AFTER],
-        warning(edge.config(), 'Nobody decides where calls go'),
+        warning(edge.config().domain, 'Nobody decides where calls go'),
       ])
     }
     identify(incoming, decision)
     if (decision.kind === 'reject') {
       const { status, reason } = decision
       context.with(incoming.context, () => edge.log.info({ call: incoming.id, status, reason }, 'call rejected'))
-      return refuse(incoming, decision.status, [warning(edge.config(), decision.reason)], decision.reason)
+      return refuse(incoming, decision.status, [warning(edge.config().domain, decision.reason)], decision.reason)
     }
     if (decision.emergency) {
       const seen = emergencyDialled(edge.config(), decision.dialled, '', decision.caller)
@@ -245,12 +267,6 @@ function shownCaller(incoming: Incoming, plan: RoutePlan) {
     display,
     withheld: asksPrivacy(incoming.request),
   }
-}
-
-/** RFC 3261 20.43: code 399, our name, a sentence for a person. */
-function warning(config: Configuration, text: string): [string, string] {
-  const clean = text.replace(/[^\x20-\x7e]/g, ' ').replace(/["\\]/g, "'")
-  return ['Warning', `399 ${config.domain} "${clean}"`]
 }
 
 /** Random tokens of 128 bits, drawn a hundred at a time. */

@@ -141,7 +141,6 @@ function house(
   const config = { edge: { sessionTimerS: 1800, media: { inactivityMs: options.inactivityMs ?? 0 } } }
   const parts = {
     edge,
-    limits: { release() {} },
     dialogs: new Map(),
     random: () => `random${++n}`,
     config: () => config,

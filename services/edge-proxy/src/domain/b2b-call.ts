@@ -14,6 +14,7 @@ import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { TrunkPath } from '../edge.ts'
+import { type Admission, phoneNeeds, sharedAmong, trunkNeeds } from './call-admission.ts'
 import { descriptionOf } from './call-body.ts'
 import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
@@ -22,6 +23,7 @@ import type { CallParts, LegOwner } from './call-parts.ts'
 import { CallSession } from './call-session.ts'
 import type { CallerSide } from './caller-side.ts'
 import { EarlyStage } from './early-stage.ts'
+import type { Held, Need } from './ledger.ts'
 import { forgetLeg } from './leg-end.ts'
 import { passReason, passResponse } from './leg-headers.ts'
 import { type CallSeed, type LegEvents, LegLauncher, type OutLeg } from './leg-launcher.ts'
@@ -34,6 +36,8 @@ import {
   type WalkInput,
   type WalkTimer,
 } from './plan-walk.ts'
+import { warning } from './warning.ts'
+import { agreedKbps, peakKbps } from './wire-rate.ts'
 
 interface Run {
   readonly what: Attempt
@@ -54,6 +58,8 @@ export class B2bCall implements LegOwner, LegEvents {
   #state: 'walking' | 'up' | 'over' = 'walking'
   #session: CallSession | undefined
   #lastFailure: SipResponse | undefined
+  /** Which trunk or link had no place left. */
+  #full: string | undefined
   /** The leg whose 2xx is being looked at. */
   #answering: OutLeg | undefined
   /** Has answered; the media engine is asked what the caller is told. */
@@ -228,14 +234,21 @@ export class B2bCall implements LegOwner, LegEvents {
   }
 
   #launchUser(attempt: number, run: Run, user: string, number: number): void {
-    for (const binding of this.#parts.edge.bindings.of(user)) {
+    const phones = this.#parts.edge.bindings.of(user).flatMap((binding) => {
       const wire = binding.wire()
-      if (wire === undefined) continue
-      const out = this.#launcher?.toContact({ attempt, index: run.legs.length, role: run.role, number }, binding, wire)
-      if (out) run.legs.push(out)
-    }
-    this.#launched(attempt, run.legs.length, 480)
-    this.#sendAll(run)
+      return wire === undefined ? [] : [{ binding, wire }]
+    })
+    const sites = phones.map(({ binding }) => binding.site ?? this.#parts.config().users[user]?.site)
+    this.#admitted(attempt, phoneNeeds(this.caller.leg.identity.site, sites, this.#kbps), (admitted) => {
+      const held = sharedAmong(admitted, phones.length)
+      for (const { binding, wire } of phones) {
+        const place = { attempt, index: run.legs.length, role: run.role, number, held }
+        const out = this.#launcher?.toContact(place, binding, wire)
+        if (out) run.legs.push(out)
+      }
+      this.#launched(attempt, run.legs.length, 480)
+      this.#sendAll(run)
+    })
   }
 
   #launchTrunk(
@@ -248,18 +261,40 @@ export class B2bCall implements LegOwner, LegEvents {
     if (this.#walk.kind !== 'walking') return void this.#launched(attempt, 0)
     const path = paths[effect.path]
     if (path === undefined) return void this.#launched(attempt, 0, 503)
-    const { limits, edge } = this.#parts
-    const limit = this.#parts.config().trunks[what.trunk]?.limits ?? { calls: null, callsPerSecond: null }
-    const admission = limits.admit(what.trunk, limit, this.facts.emergency, edge.clock.now())
-    if (admission !== 'admitted') {
-      edge.log.info({ call: this.id, trunk: what.trunk, why: admission }, 'trunk limit reached')
-      return void this.#launched(attempt, 0, 503)
+    this.#admitted(attempt, trunkNeeds(what.trunk, this.caller.leg.identity.site, this.#kbps), (held) => {
+      this.#parts.edge.trunks.callStarted(what.trunk)
+      const place = { attempt, index: 0, role: run.role, number: effect.number, held }
+      const out = this.#launcher?.toTrunk(place, what, path)
+      if (out) run.legs.push(out)
+      this.#launched(attempt, run.legs.length, 503, paths.length - effect.path - 1)
+      this.#sendAll(run)
+    })
+  }
+
+  /** What the offer could take at most; the answer says what it takes. */
+  get #kbps(): number {
+    return peakKbps(this.#seed.offer?.sdp)
+  }
+
+  /** The attempt goes on with its places, at once or when another edge has given some back; or it has failed. */
+  #admitted(attempt: number, needs: readonly Need[], go: (held: Held) => void): void {
+    const decided = (admission: Admission): void => {
+      if (admission.kind === 'refused') {
+        this.#full = admission.why
+        this.#parts.edge.log.info({ call: this.id, why: admission.why }, 'no place for the call')
+        return void this.#launched(attempt, 0, 503)
+      }
+      // the caller has gone, or somebody answered, while it waited
+      if (this.#walk.kind === 'walking') return void go(admission.held)
+      admission.held.release()
+      this.#launched(attempt, 0)
     }
-    edge.trunks.callStarted(what.trunk)
-    const out = this.#launcher?.toTrunk({ attempt, index: 0, role: run.role, number: effect.number }, what, path)
-    if (out) run.legs.push(out)
-    this.#launched(attempt, run.legs.length, 503, paths.length - effect.path - 1)
-    this.#sendAll(run)
+    const admission = this.#parts.limits.admit(needs, this.facts.emergency)
+    if (!(admission instanceof Promise)) return void decided(admission)
+    admission.then(decided).catch((error: unknown) => {
+      this.#parts.edge.log.error({ call: this.id, err: error }, 'an INVITE could not be made')
+      this.#launched(attempt, 0, 503)
+    })
   }
 
   #sendAll(run: Run): void {
@@ -410,6 +445,7 @@ export class B2bCall implements LegOwner, LegEvents {
     const codec = negotiatedCodec(answer)
     if (codec === undefined) return
     for (const each of [leg, this.caller.leg]) {
+      each.held?.adjust(agreedKbps(answer))
       each.codec = codec.name
       each.media.tune(codec.clock)
     }
@@ -474,6 +510,10 @@ export class B2bCall implements LegOwner, LegEvents {
   #lose(status: number): void {
     const headers = this.#lastFailure === undefined ? [] : passReason(this.#lastFailure)
     const shown = statusForCaller(status)
+    if (shown === 503 && this.#full !== undefined) {
+      this.caller.refuse(shown, [...headers, warning(this.#parts.config().domain, this.#full)])
+      return void this.#over({ by: 'tandem', status: shown, reason: this.#full })
+    }
     this.caller.refuse(shown, headers)
     this.#over({ by: 'callee', status: shown })
   }

@@ -14,6 +14,7 @@ import type { ServerTransaction } from '@tandem/sip/transaction/server-transacti
 import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { Wire } from '../edge.ts'
 import type { CallFacts } from './call-facts.ts'
+import type { Held } from './ledger.ts'
 import type { MediaLeg, MediaPeer } from './media-engine.ts'
 import type { ReliableProvisionals } from './reliable-provisionals.ts'
 
@@ -33,6 +34,8 @@ export interface LegParts {
   readonly contact: string
   readonly startedMs: number
   readonly startedWall: number
+  /** Its places on the trunk and on links between sites. */
+  readonly held?: Held | undefined
 }
 
 export interface LegIdentity {
@@ -100,6 +103,7 @@ export class CallLeg {
   sessionTimer: WheelTimer | undefined
   expiryTimer: WheelTimer | undefined
   codec: string | undefined
+  held: Held | undefined
 
   readonly startedMs: number
   readonly startedWall: number
@@ -125,6 +129,7 @@ export class CallLeg {
     this.contact = parts.contact
     this.startedMs = parts.startedMs
     this.startedWall = parts.startedWall
+    this.held = parts.held
   }
 
   /** Of our in-dialog requests to it and of its record: whose side hung up. */

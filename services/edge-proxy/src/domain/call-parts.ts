@@ -5,11 +5,11 @@ import type { LegRecord } from '@tandem/contracts/call.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Edge } from '../edge.ts'
+import type { TrunkLimits } from './call-admission.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallSession } from './call-session.ts'
 import type { CallTeller } from './call-tell.ts'
 import type { MediaEngine } from './media-engine.ts'
-import type { TrunkLimits } from './trunk-limits.ts'
 
 /** Final records on their way to billing; never awaited by a call. */
 export interface RecordBox {

@@ -40,6 +40,7 @@ import { forgetLeg } from './leg-end.ts'
 import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
 import { withDialogWire } from './leg-wire.ts'
 import { answerChallenge } from './out-invite.ts'
+import { agreedKbps } from './wire-rate.ts'
 
 type Fields = readonly (readonly [string, string])[]
 type Accepted = UasVerdict & { readonly kind: 'accept' }
@@ -659,6 +660,7 @@ export class CallSession implements LegOwner {
     const codec = negotiatedCodec(answer)
     if (codec === undefined) return
     for (const leg of this.legs) {
+      leg.held?.adjust(agreedKbps(answer))
       leg.codec = codec.name
       leg.media.tune(codec.clock)
     }

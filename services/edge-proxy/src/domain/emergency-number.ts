@@ -32,6 +32,17 @@ export function emergencyDialled(
   return match(config, digits) ?? match(config, withoutPrefix(config, digits, caller))
 }
 
+/** The same behind the outside-line prefix of any dial plan: of a caller on a trunk no site is known. */
+export function soundsUrgent(config: Numbers, dialled: string): boolean {
+  if (emergencyDialled(config, dialled, '', {}) !== undefined) return true
+  return Object.values(config.dialPlans).some(
+    ({ externalPrefix: prefix }) =>
+      prefix !== '' &&
+      dialled.startsWith(prefix) &&
+      emergencyDialled(config, dialled.slice(prefix.length), '', {}) !== undefined,
+  )
+}
+
 function match(config: Numbers, digits: string | undefined): EmergencyDialled | undefined {
   if (digits === undefined) return undefined
   const bare = digits.startsWith('+') ? digits.slice(1) : digits

@@ -10,6 +10,7 @@ import { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import type { CallerSide } from './caller-side.ts'
 import type { EmergencyRun } from './emergency-run.ts'
+import type { Held } from './ledger.ts'
 import { forgetLeg } from './leg-end.ts'
 import { ALLOW, SUPPORTED } from './leg-headers.ts'
 import { identityOf, type ShownCaller, userPart } from './leg-identity.ts'
@@ -79,6 +80,7 @@ export interface Place {
   readonly role: Branch['role']
   /** 1 for the first INVITE of its branch. */
   readonly number: number
+  readonly held: Held
 }
 
 interface Target {
@@ -164,6 +166,7 @@ export class LegLauncher {
       sipCallId: random(),
       localTag: random(),
       attempt: place.number,
+      held: place.held,
       contact: contactOf(wire, legId),
       startedMs: edge.clock.now(),
       startedWall: edge.clock.wall(),
