@@ -5,6 +5,7 @@ import { addBillingCommands } from './commands/billing.ts'
 import { addCallCommands } from './commands/calls.ts'
 import { addConfigurationCommands } from './commands/configuration.ts'
 import { addImportCommands } from './commands/import.ts'
+import { addNumberCommands } from './commands/numbers.ts'
 import { addPeopleCommands } from './commands/people.ts'
 import { addRateCommand } from './commands/rate.ts'
 import { addRoutingCommands } from './commands/routing.ts'
@@ -24,6 +25,7 @@ addImportCommands(program)
 addRoutingCommands(program)
 addCallCommands(program)
 addBillingCommands(program)
+addNumberCommands(program)
 addPeopleCommands(program)
 addRateCommand(program)
 addBenchCommands(program)

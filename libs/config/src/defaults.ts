@@ -98,6 +98,8 @@ export interface NumberEntry {
   /** user or E.164 */
   failover: string | null
   policy: string | null
+  /** for people */
+  note: string | null
 }
 
 export interface RouteWindow {
@@ -530,6 +532,7 @@ function numberEntry(n: Written<'numbers'>[number]): NumberEntry {
     reserved: n.reserved ?? false,
     failover: n.failover ?? null,
     policy: n.policy ?? null,
+    note: n.note ?? null,
   }
 }
 

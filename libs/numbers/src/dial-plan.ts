@@ -60,9 +60,18 @@ function walk(pass: Pass, rules: readonly CompiledRule[], digits: string, trace:
   return undefined
 }
 
+/**
+ * "+44 (0)20 …" has the trunk prefix of the country in it, for those who call from within; ITU-T E.123 7.2 advises against
+ * it, and letter heads are full of it.
+ */
+export function withoutTrunkPrefix(text: string): string {
+  return text.replace(/^(\s*(?:\+|00|011)[ \-.\d]*)\(0\)/, '$1')
+}
+
 /** Visual separators go (RFC 3966 5.1.1), where the text is a dial string and not a name. */
 export function readDialled(text: string): string {
-  return /[ \-.()]/.test(text) && /^\+?[0-9*# \-.()]*$/.test(text) ? text.replace(/[ \-.()]/g, '') : text
+  if (!/[ \-.()]/.test(text) || !/^\+?[0-9*# \-.()]*$/.test(text)) return text
+  return withoutTrunkPrefix(text).replace(/[ \-.()]/g, '')
 }
 
 /**

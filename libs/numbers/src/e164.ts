@@ -5,6 +5,8 @@ import {
   parsePhoneNumberFromString,
 } from 'libphonenumber-js/max'
 
+import { withoutTrunkPrefix } from './dial-plan.ts'
+
 /** A "+", a country code and a number: 3 to 15 digits (ITU-T E.164 6), no separators. */
 export function isE164(text: string): boolean {
   if (text.length < 4 || text.length > 16 || text.charCodeAt(0) !== 43 || text.charCodeAt(1) === 48) return false
@@ -27,7 +29,7 @@ export function isPlausible(e164: string): boolean {
  */
 export function toE164(text: string, options: { readonly country: string }): string | undefined {
   const written = text.split(';', 1)[0] as string
-  const number = written.replace(/[ \-.()/]/g, '')
+  const number = withoutTrunkPrefix(written).replace(/[ \-.()/]/g, '')
   if (number.charCodeAt(0) === 43) return isE164(number) ? number : undefined
   if (!/^\d{5,24}$/.test(number)) return undefined
   if (options.country === 'US' || options.country === 'CA') {
@@ -39,6 +41,8 @@ export function toE164(text: string, options: { readonly country: string }): str
   if (national?.isPossible()) return national.number
   // 00 is the international prefix of most of the world (ITU-T E.123), and carriers send it everywhere.
   if (number.startsWith('00')) return plausible(`+${number.slice(2)}`)
+  // North America's, from a carrier that sends the same to everybody.
+  if (number.startsWith('011')) return plausible(`+${number.slice(3)}`) ?? plausible(`+${number}`)
   return plausible(`+${number}`)
 }
 

@@ -10,6 +10,7 @@ import { billingRoutes } from './adapters/routes/billing.ts'
 import { callRoutes } from './adapters/routes/calls.ts'
 import { configRoutes } from './adapters/routes/config.ts'
 import { directoryRoutes } from './adapters/routes/directory.ts'
+import { numberRoutes } from './adapters/routes/numbers.ts'
 import { peopleRoutes } from './adapters/routes/people.ts'
 import { startStateIndex } from './adapters/state-index.ts'
 import type { TokenEntry } from './domain/access.ts'
@@ -48,6 +49,7 @@ export async function startConsole(settings: ConsoleSettings): Promise<Console> 
   })
   callRoutes(app, { bus, index, events: callEvents })
   configRoutes(app, { bus, store })
+  numberRoutes(app, { store })
   directoryRoutes(app, { bus, store, states })
   peopleRoutes(app, { bus, store, events: presenceEvents })
   billingRoutes(app, { bus })

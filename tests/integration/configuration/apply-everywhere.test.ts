@@ -192,6 +192,39 @@ test('history says who, when and why, page by page', async () => {
   assert.match((await history('/3')).source[0].text, /ten-digit-103/)
 })
 
+test('a number is told with who had it when, from the revisions', async () => {
+  const get = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${served.port}/api/v1/numbers${path}`)
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+  const first = marked(112).replace('did: "+14255551002"', 'did: "+14255551077"')
+  assert.equal((await apply(first, 'bob moves')).status, 200)
+  const { body } = await get('/4255551077')
+  assert.deepEqual([body.number, body.state, body.user], ['+14255551077', 'assigned', 'bob'])
+  assert.deepEqual(
+    (body.changes as Record<string, unknown>[]).map(({ revision, user, why }) => [revision, user, why]),
+    [[13, 'bob', 'bob moves']],
+  )
+  const before = (await get('/%2B14255551002')).body.changes as Record<string, unknown>[]
+  assert.deepEqual(
+    before.map(({ revision, state, user }) => [revision, state, user]),
+    [
+      [13, 'none', undefined],
+      [1, 'assigned', 'bob'],
+    ],
+  )
+  const list = (await get('?state=assigned&limit=1')).body as {
+    numbers: { number: string }[]
+    next: string
+    total: number
+  }
+  assert.deepEqual([list.numbers[0]?.number, list.next, list.total], ['+14255551001', '1', 2])
+  const next = (await get(`?state=assigned&limit=1&cursor=${list.next}`)).body as typeof list
+  assert.equal(next.numbers[0]?.number, '+14255551077')
+  assert.equal((await get('/+442079460000')).status, 404)
+  assert.equal((await get('/12')).status, 400)
+})
+
 test('of two changes at once one is made and the other is told so', async () => {
   const both = await Promise.all([apply(marked(121)), apply(marked(122))])
   assert.deepEqual(both.map(({ status }) => status).sort(), [200, 409])

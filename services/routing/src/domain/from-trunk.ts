@@ -20,7 +20,7 @@ export function routeFromTrunk(
 ): RouteDecision {
   const caller = readCaller(question, trunk)
   const written = calledOn(trunk, question, dialled, c)
-  const number = numberOf(written, trunk, table, c)
+  const number = inContext(written, question, trunk, table, c) ?? numberOf(written, trunk, table, c)
   const arriving: Arrival = { question, trunk, caller, dialled: brief(written), number }
   const user = number === undefined ? undefined : table.dids.get(number)
   if (question.onBehalfOf !== undefined) return passOn(arriving, table.users.get(question.onBehalfOf), table, c)
@@ -62,7 +62,33 @@ function calledOn(trunk: RoutedTrunk, question: RouteQuestion, dialled: string, 
 function userOf(uri: string | undefined): string | undefined {
   const user = /^(?:sips?:([^@;?]+)[^@]*@|tel:([^;]+))/i.exec(uri ?? '')
   const text = user?.[1] ?? user?.[2]
-  return text === undefined ? undefined : readDialled(text)
+  return text === undefined ? undefined : readDialled(unescaped(text))
+}
+
+/** RFC 3261 19.1.4: an escaped character is the same as the character. */
+function unescaped(text: string): string {
+  return text.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+}
+
+/**
+ * RFC 3966 5.1.5: a phone-context of leading digits says where a local number is unique; it is not meant to be put in
+ * front. Where that gives a number of ours it is meant all the same.
+ */
+function inContext(
+  written: string,
+  question: RouteQuestion,
+  trunk: RoutedTrunk,
+  table: RoutingTable,
+  c: Circumstances,
+): string | undefined {
+  const from = { 'request-uri': question.dialled, to: question.toUri, 'p-called-party-id': question.calledPartyId }
+  const text = from[trunk.did] ?? question.dialled
+  const context = /;phone-context=(\+[\d\-.()]{1,24})(?:[;@]|$)/i.exec(unescaped(text))?.[1]?.replace(/[^+\d]/g, '')
+  if (context === undefined || written.startsWith('+')) return undefined
+  const number = `${context}${written}`
+  if (!table.dids.has(number) && table.inventory.find(number) === undefined) return undefined
+  c.note?.('normalisation', `phone-context ${context}`, 'matched', `${brief(written)} is ${number}`)
+  return number
 }
 
 /**

@@ -50,16 +50,6 @@ export function directoryRoutes(
       return { trunk: name, draining, calls: states.trunk(name)?.calls ?? 0 }
     },
   )
-  app.get('/api/v1/numbers', { schema: { summary: 'DIDs and whose they are' } }, async () => ({
-    numbers: [
-      ...Object.entries(configuration().users).flatMap(([user, u]) =>
-        u.did === undefined ? [] : [{ number: u.did, kind: 'did', user }],
-      ),
-      ...Object.entries(configuration().emergency?.elins ?? {}).flatMap(([site, numbers]) =>
-        numbers.map((number) => ({ number, kind: 'elin', site })),
-      ),
-    ],
-  }))
   app.get('/api/v1/users', { schema: { summary: 'Users and where they are registered' } }, async () => ({
     users: Object.entries(configuration().users).map(([name, u]) => ({
       name,
