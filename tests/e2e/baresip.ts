@@ -38,6 +38,8 @@ export interface BaresipParts {
   readonly mediaAddress?: string
   /** PEM file: who may have signed the edge's certificate. */
   readonly caFile?: string
+  /** SRTP with keys in SDP: offered as RTP/AVP with a=crypto, or demanded as RTP/SAVP. Default: none. */
+  readonly srtp?: 'srtp' | 'srtp-mand'
   /** SIP URIs that it watches for presence. */
   readonly watches?: readonly string[]
   /** s, default 60. */
@@ -109,7 +111,7 @@ export async function startBaresip(parts: BaresipParts): Promise<Baresip> {
 
 function configuration(parts: BaresipParts, folder: string, control: number): string {
   const { address = '127.0.0.1', mediaAddress = '127.0.0.1', caFile } = parts
-  const modules = ['g711', 'aufile', 'aubridge', 'sndfile', 'rtcpsummary']
+  const modules = ['g711', 'aufile', 'aubridge', 'sndfile', 'rtcpsummary', ...(parts.srtp ? ['srtp'] : [])]
   const applications = ['account', 'contact', 'menu', 'presence', 'ctrl_tcp']
   return [
     'poll_method epoll',
@@ -135,7 +137,7 @@ function configuration(parts: BaresipParts, folder: string, control: number): st
   ].join('\n')
 }
 
-function account({ user, password, domain, server, transport, registerEvery = 60 }: BaresipParts): string {
+function account({ user, password, domain, server, transport, srtp, registerEvery = 60 }: BaresipParts): string {
   return [
     `<sip:${user}@${domain};transport=${transport}>`,
     `auth_user=${user}`,
@@ -143,6 +145,7 @@ function account({ user, password, domain, server, transport, registerEvery = 60
     `outbound="sip:${server};transport=${transport}"`,
     'answermode=manual',
     'audio_codecs=pcmu',
+    ...(srtp === undefined ? [] : [`mediaenc=${srtp}`]),
     `regint=${registerEvery}`,
   ].join(';')
 }

@@ -11,7 +11,7 @@ import { type Itsp, type ReceivedInvite, startItsp } from '@tandem/testing/itsp.
 import { type Phone, startPhone } from '@tandem/testing/phone.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
 import { startWebhook, type Webhook } from '@tandem/testing/webhook.ts'
-import { startBaresip } from './baresip.ts'
+import { type BaresipParts, startBaresip } from './baresip.ts'
 import { type Document, eventually, type Platform, type Ports, plainDocument, startPlatform } from './platform.ts'
 
 /** The office: what stands here is inside site hq. */
@@ -207,9 +207,14 @@ export async function insideBaresip(platform: Platform, user: string, watches: r
 }
 
 /** A user's baresip at home: over TLS, behind a NAT (Contact and SDP say 127.0.0.2, its packets come from elsewhere). */
-export async function outsideBaresip(platform: Platform, user: string, watches: readonly string[] = []) {
+export async function outsideBaresip(
+  platform: Platform,
+  user: string,
+  more: Pick<BaresipParts, 'watches' | 'srtp'> = {},
+) {
   return await startBaresip({
-    ...{ user, domain: 'acme.example', watches, transport: 'tls', address: ELSEWHERE, mediaAddress: ELSEWHERE },
+    ...more,
+    ...{ user, domain: 'acme.example', transport: 'tls', address: ELSEWHERE, mediaAddress: ELSEWHERE },
     server: `127.0.0.1:${platform.ports.tls}`,
     password: platform.secrets[`${user.toUpperCase()}_PASSWORD`] ?? '',
     caFile: join(platform.data, 'secrets', 'certs', 'edge.pem'),

@@ -231,7 +231,7 @@ export async function startPlatform(
     data,
     ports,
     api: `http://127.0.0.1:${ports.api}`,
-    secrets,
+    secrets: { ...secrets, ...environment },
     tandem,
     tandemJson: async (...args) => {
       const { code, stdout, stderr } = await tandem(...args, '--json')

@@ -21,7 +21,7 @@ before(async () => {
   here = await startEnterprise(forBaresip)
   alice = await here.insidePhone('alice')
   carol = await here.insidePhone('carol', { heard: heardByCarol })
-  if (!noBaresip) watcher = await outsideBaresip(here.platform, 'bob', [ALICE])
+  if (!noBaresip) watcher = await outsideBaresip(here.platform, 'bob', { watches: [ALICE] })
 })
 after(async () => {
   await watcher?.stop()

@@ -28,6 +28,16 @@ export interface Listener {
   clients: { ca: string; certificate: 'required' | 'optional' } | null
   /** host or host:port for Via and Contact when it differs from address and port */
   advertise: string | null
+  srtp: Srtp
+}
+
+export type Srtp = 'off' | 'optional' | 'required'
+
+export interface CodecPolicy {
+  /** encoding names; null: all */
+  allow: readonly string[] | null
+  strip: readonly string[]
+  order: readonly string[]
 }
 
 export interface Media {
@@ -57,6 +67,7 @@ export interface Site {
   location: string | null
   bandwidthKbps: number | null
   emergencyCallback: string | null
+  mediaBypass: boolean
 }
 
 export interface DialRule {
@@ -190,7 +201,10 @@ export interface Trunk {
   weight: number
   when: readonly RouteWindow[]
   transfer: TransferMode
-  media: { srtp: 'off' | 'optional' | 'required' }
+  /** null: that of the listener */
+  srtp: Srtp | null
+  codecs: CodecPolicy | null
+  mediaBypass: boolean
 }
 
 export interface User {
@@ -211,6 +225,8 @@ export interface User {
   mayShow: readonly string[]
   emergencyCallback: string | null
   password: SecretReference
+  /** null: that of the listener */
+  srtp: Srtp | null
 }
 
 export interface Wire {
@@ -307,6 +323,8 @@ function edge(e: Written<'edge'>): Edge {
     certificates: l.certificates ?? [],
     clients: l.clients ? { ca: l.clients.ca, certificate: l.clients.certificate ?? 'required' } : null,
     advertise: l.advertise ?? null,
+    // over a readable way a key in the description protects nothing (RFC 4568 8)
+    srtp: l.srtp ?? (parseListenUrl(l.url).transport === 'tls' ? 'optional' : ('off' as Srtp)),
   }))
   const ports = parsePortRange(e.media.ports ?? '20000-29999')
   return {
@@ -317,7 +335,7 @@ function edge(e: Written<'edge'>): Edge {
       firstPort: ports.first,
       lastPort: ports.last,
       control: e.media.control ?? [],
-      inactivityMs: ms(e.media.inactivity, 300_000),
+      inactivityMs: ms(e.media.inactivity, 60_000),
     },
     registration: { minimumS: seconds(e.registration?.minimum, 60), maximumS: seconds(e.registration?.maximum, 3600) },
     sessionTimerS: seconds(e.sessionTimer, 1800),
@@ -429,7 +447,11 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
     weight: t.weight ?? 0,
     when: windows(t.when),
     transfer: t.transfer ?? 'reject',
-    media: { srtp: t.media?.srtp ?? 'off' },
+    srtp: t.srtp ?? null,
+    codecs: t.codecs
+      ? { allow: t.codecs.allow ?? null, strip: t.codecs.strip ?? [], order: t.codecs.order ?? [] }
+      : null,
+    mediaBypass: t.mediaBypass ?? false,
   }
 }
 
@@ -456,6 +478,7 @@ function user(name: string, u: Each<Written<'users'>>): User {
     mayShow: u.mayShow ?? [],
     emergencyCallback: u.emergencyCallback ?? null,
     password: u.password,
+    srtp: u.srtp ?? null,
   }
 }
 
@@ -553,6 +576,7 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
       location: s.location ?? null,
       bandwidthKbps: kbps(s.bandwidth),
       emergencyCallback: s.emergencyCallback ?? null,
+      mediaBypass: s.mediaBypass ?? false,
     })),
     dialPlans: each(d.dialPlans, (name, p) => ({
       name,

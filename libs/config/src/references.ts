@@ -3,6 +3,7 @@ import { addressProblems } from './address-check.ts'
 import { emergencyProblems } from './emergency-check.ts'
 import { type Findings, startFindings } from './findings.ts'
 import { inventoryProblems } from './inventory-check.ts'
+import { mediaProblems } from './media-check.ts'
 import { numberProblems } from './number-check.ts'
 import { patternProblems } from './pattern-check.ts'
 import { qualityProblems } from './quality-check.ts'
@@ -30,6 +31,7 @@ export function referenceProblems(
   patternProblems(document, found, options)
   emergencyProblems(document, found)
   qualityProblems(document, found)
+  mediaProblems(document, found)
   tlsProblems(document, found)
   return found
 }

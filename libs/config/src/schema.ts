@@ -68,6 +68,28 @@ const Bandwidth = (description: string) => shaped(SHAPES.bandwidth, description)
 const E164 = (description: string) => shaped(SHAPES.e164, description)
 const Network = shaped(SHAPES.network, 'IPv4 or IPv6 network in CIDR form, or one address')
 
+const Srtp = (whose: string) =>
+  Type.Optional(oneOf(['off', 'optional', 'required'], `SDES-SRTP (RFC 4568, RFC 8643) ${whose}`))
+const Bypass = (where: string) =>
+  Type.Optional(Type.Boolean({ description: `audio goes straight between peers ${where}, not through the edge` }))
+const CodecNames = (description: string) =>
+  Type.Optional(
+    list(text('encoding name', { maxLength: 32, examples: ['PCMU'] }), description, {
+      maxItems: 32,
+      uniqueItems: true,
+    }),
+  )
+const Codecs = Type.Optional(
+  object(
+    {
+      allow: CodecNames('codecs that may be offered, no others; DTMF and comfort noise always may'),
+      strip: CodecNames('codecs that are never offered'),
+      order: CodecNames('offered first, in this order'),
+    },
+    'codecs in offers to and from this trunk',
+  ),
+)
+
 const Listener = object(
   {
     url: shaped(SHAPES.listenUrl, 'transport, address and port to listen on'),
@@ -106,6 +128,7 @@ const Listener = object(
       ),
     ),
     advertise: Type.Optional(text('host or host:port written into Via and Contact when it differs from the address')),
+    srtp: Srtp('of phones and trunks on it; optional over TLS, else off, when left out'),
   },
   'one SIP listener',
 )
@@ -153,6 +176,7 @@ const Site = object(
     location: Type.Optional(Name('location')),
     bandwidth: Type.Optional(Bandwidth('bandwidth of the link to the site')),
     emergencyCallback: Type.Optional(E164('number by which emergency services call back users without a DID')),
+    mediaBypass: Bypass('of this site, and to trunks with mediaBypass on the same listener'),
   },
   'a site',
 )
@@ -479,9 +503,9 @@ const Trunk = object(
       Type.Boolean({ description: 'P-Asserted-Identity is sent to and believed from this carrier (RFC 3325)' }),
     ),
     transfer: Transfer('this carrier'),
-    media: Type.Optional(
-      object({ srtp: Type.Optional(oneOf(['off', 'optional', 'required'], 'SDES-SRTP')) }, 'media on this trunk'),
-    ),
+    srtp: Srtp('on this trunk; that of the listener when left out'),
+    codecs: Codecs,
+    mediaBypass: Bypass('of sites with mediaBypass on the same listener and this trunk'),
   },
   'a SIP trunk',
 )
@@ -513,6 +537,7 @@ const User = object(
     mayShow: Type.Optional(list(Pattern, 'other numbers that the phone may show by its From', { maxItems: 100 })),
     emergencyCallback: Type.Optional(E164('number by which emergency services call back; the DID when left out')),
     password: Secret,
+    srtp: Srtp('of the phones; that of the listener when left out'),
   },
   'a user',
 )

@@ -93,3 +93,19 @@ test('a dial plan of 400 rules is looked at in a moment', () => {
   )
   assert.ok(process.cpuUsage(before).user < 5_000_000)
 })
+
+test('keys of SRTP on a readable way are a warning, codecs that nobody knows too, none left is an error', () => {
+  const of = (more: string) =>
+    said('    emergency: true\n    cost: itsp-a-minutes', `    emergency: true\n    ${more}\n    cost: itsp-a-minutes`)
+  assert.deepEqual(of('srtp: required'), [
+    ['required', 'the keys of SRTP cross carrier in the clear', 'Use a listener with tls://, or a protected network.'],
+  ])
+  assert.deepEqual(of('codecs: { allow: [PCMA, PCNU] }')[0]?.slice(1), [
+    'PCNU is no codec that is known here',
+    'Did you mean PCMU?',
+  ])
+  assert.deepEqual(of('codecs: { allow: [PCMA, telephone-event], strip: [pcma] }')[0]?.slice(1), [
+    'no voice codec is left',
+    'Allow one that is not stripped, as PCMA.',
+  ])
+})

@@ -23,6 +23,8 @@ import { type EmergencyDialled, emergencyDialled, soundsUrgent } from './domain/
 import { asksPrivacy } from './domain/leg-headers.ts'
 import type { CallPlan } from './domain/leg-launcher.ts'
 import type { MediaEngine } from './domain/media-engine.ts'
+import { mediaPolicy } from './domain/media-policy.ts'
+import { takesOffer } from './domain/srtp/takes-offer.ts'
 import { warning } from './domain/warning.ts'
 import { peakKbps } from './domain/wire-rate.ts'
 import type { Calls, Edge, Peer, Wire } from './edge.ts'
@@ -227,6 +229,9 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
       const dialled = seen ?? { number: decision.dialled, test: decision.emergencyTest === true }
       return await askUrgently(incoming, dialled, decision)
     }
+    // looked at only now: the router may know a call for help that the edge does not
+    const misfit = misfitOf(edge.config(), incoming)
+    if (misfit !== undefined) return refuse(incoming, 488, [warning(edge.config().domain, misfit)], misfit)
     start(incoming, {
       branches: decision.branches,
       shown: shownCaller(incoming, decision),
@@ -248,6 +253,16 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
 function offered(request: SipRequest, urgent: boolean): Description {
   const found = descriptionOf(request)
   return urgent && found.kind !== 'sdp' ? { kind: 'none' } : found
+}
+
+/** An offer that nothing could come of, whoever is called. */
+function misfitOf(config: Configuration, { offer, leg, wire }: Incoming): string | undefined {
+  if (offer.kind !== 'sdp') return undefined
+  const { keying } = mediaPolicy(config, leg.party, wire.listener, leg.peer)
+  if (takesOffer({ keying, emergency: false }, offer.sdp)) return undefined
+  if (keying === 'required') return 'SRTP is required here (RFC 4568)'
+  if (keying === 'dtls') return 'DTLS-SRTP is required here'
+  return keying === 'off' ? 'SRTP is not spoken here' : 'No usable key for SRTP (RFC 4568)'
 }
 
 function sessionTimer(request: SipRequest, config: Configuration, urgent: boolean): UasVerdict {

@@ -3,6 +3,7 @@
  * user's name. The phone is offered the codecs that every carrier has; what it takes is what the callee is offered, so
  * that neither side needs a re-INVITE when the two are joined.
  */
+
 import { ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import type { Configuration } from '@tandem/config/schema.ts'
 import { ResolveRoute, type RoutePlan } from '@tandem/contracts/routing.ts'
@@ -21,6 +22,7 @@ import { forgetLeg } from './domain/leg-end.ts'
 import { ALLOW, SUPPORTED } from './domain/leg-headers.ts'
 import { identityOf } from './domain/leg-identity.ts'
 import { contactOf, withDialogWire } from './domain/leg-wire.ts'
+import { mediaPolicy, PLAIN_MEDIA } from './domain/media-policy.ts'
 import { OutInvite } from './domain/out-invite.ts'
 import type { LiveBinding, Wire } from './edge.ts'
 
@@ -153,14 +155,18 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
   const newLeg = (r: Ring, binding: LiveBinding, wire: Wire): CallLeg => {
     const legId = random()
     const host = binding.contact.uri.host.replace(/^\[|\]$/g, '')
+    const party = { kind: 'user', user: r.user } as const
+    const peer = { address: wire.remoteAddress, behindNat: host !== wire.remoteAddress }
+    // it is told our address before it is known whom it will talk to
+    const policy = { ...mediaPolicy(edge.config(), party, wire.listener, peer), bypass: undefined }
     const leg = new CallLeg({
       legId,
       role: 'caller',
-      party: { kind: 'user', user: r.user },
+      party,
       direction: 'out',
       wire,
-      peer: { address: wire.remoteAddress, behindNat: host !== wire.remoteAddress },
-      media: parts.media.openLeg({ legId, emergency: false, keying: 'off' }),
+      peer,
+      media: parts.media.openLeg({ legId, emergency: false, ...policy }),
       sipCallId: random(),
       localTag: random(),
       attempt: 1,
@@ -210,7 +216,7 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
   const offerTo = (leg: CallLeg, invite: OutInvite): void => {
     const offer = parseSdp(OFFER)
     if (offer.kind !== 'sdp') return
-    const nobody = parts.media.openLeg({ legId: `${leg.legId}-offer`, emergency: false, keying: 'off' })
+    const nobody = parts.media.openLeg({ legId: `${leg.legId}-offer`, emergency: false, ...PLAIN_MEDIA })
     nobody.offer(offer.sdp, { address: '192.0.2.1', behindNat: false }, leg.media, (text, why = 503) => {
       nobody.close()
       leg.said = text

@@ -1,6 +1,7 @@
 /**
  * A call at the door: its caller's leg is made and named before anybody is asked, and ends here when no call comes of it.
  */
+
 import { type Context, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
 import type { Asked } from '@tandem/bus/outcome.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
@@ -21,6 +22,7 @@ import { forgetLeg } from './domain/leg-end.ts'
 import { allowsUpdate, asksPrivacy, passInvite, passReason } from './domain/leg-headers.ts'
 import type { CallPlan } from './domain/leg-launcher.ts'
 import { contactOf } from './domain/leg-wire.ts'
+import { mediaPolicy } from './domain/media-policy.ts'
 import { networkTable } from './domain/networks.ts'
 import { ReliableProvisionals, takesReliable } from './domain/reliable-provisionals.ts'
 import type { Peer, Wire } from './edge.ts'
@@ -80,14 +82,16 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
       ROOT_CONTEXT,
     )
     const context = trace.setSpan(ROOT_CONTEXT, span)
+    const party = partyOf(peer, wire)
+    const far = { address: wire.remoteAddress, behindNat: peer.kind !== 'trunk' && natted(request, wire) }
     const leg = new CallLeg({
       legId,
       role: seed.joins?.role ?? 'caller',
-      party: partyOf(peer, wire),
+      party,
       direction: 'in',
       wire,
-      peer: { address: wire.remoteAddress, behindNat: peer.kind !== 'trunk' && natted(request, wire) },
-      media: parts.media.openLeg({ legId, emergency, keying: 'off' }),
+      peer: far,
+      media: parts.media.openLeg({ legId, emergency, ...mediaPolicy(edge.config(), party, wire.listener, far) }),
       sipCallId: callId(request),
       localTag: transaction.toTag,
       attempt: 1,

@@ -10,3 +10,12 @@ test('a captured message shows no place, whatever prefix its document uses, and 
     assert.match(text, /--b--$/)
   }
 })
+
+test('a captured message shows no key of SRTP (RFC 4568), in whatever letters', () => {
+  const text = blank(
+    'INVITE sip:a@x SIP/2.0\r\n\r\nm=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0|2^31\r\na=crypto:2 X INLINE:c2VjcmV0 WSH=64\na=crypto:c2VjcmV0\r\na=sendrecv\r\n',
+  )
+  assert.doesNotMatch(text, /c2VjcmV0/)
+  assert.match(text, /a=crypto:1 AES_CM_128_HMAC_SHA1_80 \[left out\]\r\n/)
+  assert.match(text, /a=sendrecv\r\n$/)
+})

@@ -17,7 +17,7 @@ mediaSuite(
   'the embedded relay',
   async () => {
     const engine = embedded()
-    return { engine, close: () => engine.close() }
+    return { engine, ownKeys: true, close: () => engine.close() }
   },
   undefined,
 )
@@ -29,6 +29,7 @@ mediaSuite(
     const engine = openRtpengine({ control: [daemon.control], now, log, reserve: embedded() })
     return {
       engine,
+      ownKeys: false,
       async close() {
         await engine.close()
         await daemon.close()

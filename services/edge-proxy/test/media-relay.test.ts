@@ -6,6 +6,7 @@ import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import { type MediaRelay, openMediaRelay } from '../src/adapters/media-relay.ts'
 import { RtpReceived } from '../src/adapters/rtp-stream.ts'
 import type { MediaLeg } from '../src/domain/media-engine.ts'
+import { PLAIN_MEDIA } from '../src/domain/media-policy.ts'
 import { somePorts } from './call-edge.ts'
 
 const sockets: Socket[] = []
@@ -74,8 +75,8 @@ function call(
   b: number,
   peerA = plain,
 ): { legA: MediaLeg; legB: MediaLeg; toA: number; toB: number } {
-  const legA = engine.openLeg({ legId: 'a', emergency: false, keying: 'off' })
-  const legB = engine.openLeg({ legId: 'b', emergency: false, keying: 'off' })
+  const legA = engine.openLeg({ legId: 'a', emergency: false, ...PLAIN_MEDIA })
+  const legB = engine.openLeg({ legId: 'b', emergency: false, ...PLAIN_MEDIA })
   const ports: number[] = []
   const take = (text: string | undefined) => ports.push(Number(/m=audio (\d+)/.exec(text ?? '')?.[1]))
   legA.offer(sdp(a), peerA, legB, take)
@@ -179,7 +180,7 @@ describe('the embedded relay', () => {
     const engine = relay()
     const [alice, bob, carol] = [await endpoint(), await endpoint(), await endpoint()]
     const { legA, toB } = call(engine, alice.port, bob.port)
-    const legC = engine.openLeg({ legId: 'c', emergency: false, keying: 'off' })
+    const legC = engine.openLeg({ legId: 'c', emergency: false, ...PLAIN_MEDIA })
     legC.offer(sdp(carol.port), plain, legA, () => {})
     legA.connect(legC)
     bob.socket.send(rtp(1), toB, '127.0.0.1')
@@ -205,8 +206,8 @@ describe('the embedded relay', () => {
   test('when all ports are in use a call is told so, but an emergency call has a reserve', () => {
     const engine = relay(4)
     const offer = (emergency: boolean): string | undefined => {
-      const from = engine.openLeg({ legId: 'x', emergency, keying: 'off' })
-      const to = engine.openLeg({ legId: 'y', emergency, keying: 'off' })
+      const from = engine.openLeg({ legId: 'x', emergency, ...PLAIN_MEDIA })
+      const to = engine.openLeg({ legId: 'y', emergency, ...PLAIN_MEDIA })
       let text: string | undefined
       from.offer(sdp(4000), plain, to, (t) => {
         text = t

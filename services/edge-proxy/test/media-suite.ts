@@ -1,12 +1,20 @@
 /** What every media engine does: the embedded relay and rtpengine run the same tests (media-engines.test.ts). */
+
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import type { Keying, MediaEngine, MediaLeg, MediaPeer, NoDescription } from '../src/domain/media-engine.ts'
+import { PLAIN_MEDIA } from '../src/domain/media-policy.ts'
+import { usable } from '../src/domain/srtp/sdes.ts'
+import { SUITES, type Suite } from '../src/domain/srtp/session-keys.ts'
+import { SrtpContext } from '../src/domain/srtp/srtp-context.ts'
 import { description, type Endpoint, endpoint, rtp, telephoneEvent, until } from './rtp-endpoint.ts'
 
 export interface EngineUnderTest {
   readonly engine: MediaEngine
+  /** Never gives the key of one side to the other (rtpengine does where both may have the same). */
+  readonly ownKeys: boolean
   close(): Promise<void>
 }
 
@@ -31,7 +39,7 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
     }
     let legs = 0
     const leg = (keying: Keying = 'off', emergency = false) =>
-      under.engine.openLeg({ legId: `${name}-${++legs}`, emergency, keying })
+      under.engine.openLeg({ legId: `${name}-${++legs}`, emergency, ...PLAIN_MEDIA, keying })
 
     /** alice offers, bob answers. */
     const call = async (more: { alicePeer?: MediaPeer; aliceSays?: Sdp } = {}) => {
@@ -208,6 +216,123 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
       await until(() => alice.heard.length === 1, 'alice hears bob')
     })
 
+    test('a leg that requires SRTP is offered RTP/SAVP, and what goes there is secret (RFC 4568)', async () => {
+      const [alice, bob] = [await someone(), await someone()]
+      const [a, b] = [leg(), leg('required')]
+      const offer = await offered(a, description(alice.port), b)
+      assert.match(offer, /^m=audio \d+ RTP\/SAVP 0 8 101$/m)
+      const keys = new Keys(offer)
+      const answer = await answered(b, description(bob.port, { protocol: 'RTP/SAVP', more: [keys.line] }), a)
+      b.connect(a)
+      assert.match(answer, /^m=audio \d+ RTP\/AVP 0 8 101$/m)
+      assert.doesNotMatch(answer, /crypto/)
+      alice.send(rtp(1), portOf(answer))
+      await until(() => bob.heard.length === 1, 'bob gets a packet')
+      const secret = bob.heard[0] as Buffer
+      assert.notDeepEqual(secret.subarray(0, 172), rtp(1))
+      assert.deepEqual(keys.theirs.unprotectRtp(secret), rtp(1))
+      bob.send(keys.ours.protectRtp(rtp(7, 0, 9)) as Buffer, portOf(offer))
+      await until(() => alice.heard.length === 1, 'alice hears bob')
+      assert.deepEqual(alice.heard[0], rtp(7, 0, 9))
+      const [ofB] = await Promise.all([settled(b), settled(a)])
+      assert.deepEqual([ofB?.received.bytes, ofB?.sent.packets], [210, 1], 'ten bytes of tag crossed the wire, too')
+    })
+
+    test('a caller with SRTP is answered in RTP/SAVP under its tag, and talks to one without', async () => {
+      const [alice, bob] = [await someone(), await someone()]
+      const [a, b] = [leg('optional'), leg()]
+      const keys = new Keys(undefined, 3)
+      const says = description(alice.port, {
+        protocol: 'RTP/SAVP',
+        more: ['a=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA', keys.line],
+      })
+      const offer = await offered(a, says, b)
+      assert.match(offer, /^m=audio \d+ RTP\/AVP 0 8 101$/m)
+      assert.doesNotMatch(offer, /crypto/)
+      const answer = await answered(b, description(bob.port), a)
+      b.connect(a)
+      assert.match(answer, /^m=audio \d+ RTP\/SAVP /m)
+      keys.heard(answer)
+      alice.send(keys.ours.protectRtp(rtp(1)) as Buffer, portOf(answer))
+      await until(() => bob.heard.length === 1, 'bob hears alice')
+      assert.deepEqual(bob.heard[0], rtp(1))
+      bob.send(rtp(2, 0, 9), portOf(offer))
+      await until(() => alice.heard.length === 1, 'alice gets a packet')
+      assert.deepEqual(keys.theirs.unprotectRtp(alice.heard[0] as Buffer), rtp(2, 0, 9))
+      alice.sendRtcp(keys.ours.protectRtcp(RTCP) as Buffer, portOf(answer) + 1)
+      await until(() => bob.heardRtcp.length === 1, 'bob gets RTCP')
+      // the same description again changes nothing, and the packets go on
+      assert.equal(await offered(a, says, b), offer)
+      assert.equal(await answered(b, description(bob.port), a), answer)
+      alice.send(keys.ours.protectRtp(rtp(2)) as Buffer, portOf(answer))
+      await until(() => bob.heard.length === 2, 'bob hears alice after the refresh')
+    })
+
+    test('where SRTP is optional it is offered as an opportunity (RFC 8643), taken or not', async () => {
+      for (const takes of [true, false]) {
+        const [alice, bob] = [await someone(), await someone()]
+        const [a, b] = [leg(), leg('optional')]
+        const offer = await offered(a, description(alice.port), b)
+        assert.match(offer, /^m=audio \d+ RTP\/AVP 0 8 101$/m)
+        const keys = new Keys(offer)
+        const answer = await answered(b, description(bob.port, takes ? { more: [keys.line] } : {}), a)
+        b.connect(a)
+        alice.send(rtp(1), portOf(answer))
+        await until(() => bob.heard.length === 1, 'bob gets a packet')
+        const got = bob.heard[0] as Buffer
+        assert.deepEqual(takes ? keys.theirs.unprotectRtp(got) : got, rtp(1))
+      }
+    })
+
+    test('SRTP on both sides is carried', async () => {
+      const [alice, bob] = [await someone(), await someone()]
+      const [a, b] = [leg('required'), leg('required')]
+      const keysA = new Keys(undefined, 1)
+      const offer = await offered(a, description(alice.port, { protocol: 'RTP/SAVP', more: [keysA.line] }), b)
+      assert.equal(offer.includes(keysA.text), !under.ownKeys)
+      const keysB = new Keys(offer)
+      const answer = await answered(b, description(bob.port, { protocol: 'RTP/SAVP', more: [keysB.line] }), a)
+      b.connect(a)
+      assert.equal(answer.includes(keysB.text), !under.ownKeys)
+      keysA.heard(answer)
+      alice.send(keysA.ours.protectRtp(rtp(1)) as Buffer, portOf(answer))
+      await until(() => bob.heard.length === 1, 'bob gets a packet')
+      assert.deepEqual(keysB.theirs.unprotectRtp(bob.heard[0] as Buffer), rtp(1))
+      bob.send(keysB.ours.protectRtp(rtp(2, 0, 9)) as Buffer, portOf(offer))
+      await until(() => alice.heard.length === 1, 'alice gets a packet')
+      assert.deepEqual(keysA.theirs.unprotectRtp(alice.heard[0] as Buffer), rtp(2, 0, 9))
+    })
+
+    test('what is not authentic is not passed on, even from the right port', async () => {
+      const [alice, bob] = [await someone(), await someone()]
+      const [a, b] = [leg('required'), leg()]
+      const keys = new Keys(undefined, 1)
+      await offered(a, description(alice.port, { protocol: 'RTP/SAVP', more: [keys.line] }), b)
+      const answer = await answered(b, description(bob.port), a)
+      b.connect(a)
+      keys.heard(answer)
+      alice.send(rtp(1), portOf(answer))
+      const changed = keys.ours.protectRtp(rtp(2)) as Buffer
+      changed[40] = (changed[40] as number) ^ 1
+      alice.send(changed, portOf(answer))
+      alice.send(keys.ours.protectRtp(rtp(3)) as Buffer, portOf(answer))
+      await until(() => bob.heard.length > 0, 'bob hears alice')
+      assert.deepEqual(bob.heard, [rtp(3)])
+    })
+
+    test('an offer that a leg may not take is refused with 488, but never that of a call for help', async () => {
+      const secure = description(40_000, { protocol: 'RTP/SAVP', more: [new Keys(undefined, 1).line] })
+      const plainOne = description(40_000)
+      const refused = (keying: Keying, sdp: Sdp) =>
+        assert.rejects(offered(leg(keying), sdp, leg()), /no description: 488/)
+      await refused('off', secure)
+      await refused('required', plainOne)
+      await refused('optional', description(40_000, { protocol: 'RTP/SAVP' }))
+      await refused('off', description(40_000, { protocol: 'UDP/TLS/RTP/SAVPF' }))
+      assert.ok(await offered(leg('off', true), secure, leg('off', true)))
+      assert.ok(await offered(leg('required', true), plainOne, leg('off', true)))
+    })
+
     test('says when a peer was heard last, and never that it is silent while it talks', async () => {
       const { alice, bob, a, b, toAlice, toBob } = await call()
       assert.equal(a.lastHeard(), undefined)
@@ -225,6 +350,45 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
       b.close()
     })
   })
+}
+
+/** SRTP of a far end: its own key, and ours as the description says. */
+class Keys {
+  readonly ours: SrtpContext
+  readonly text: string
+  readonly #tag: number
+  #theirs: SrtpContext | undefined
+
+  /** Answers `offer`, or makes an offer under `tag`. */
+  constructor(offer: string | undefined, tag = 1) {
+    const found = offer === undefined ? undefined : lineOf(offer)
+    this.#tag = found?.tag ?? tag
+    if (found) this.#theirs = new SrtpContext(AES80, found.key)
+    const key = randomBytes(30)
+    this.text = key.toString('base64')
+    this.ours = new SrtpContext(AES80, key)
+  }
+
+  get line(): string {
+    return `a=crypto:${this.#tag} ${AES80.name} inline:${this.text}`
+  }
+
+  get theirs(): SrtpContext {
+    return this.#theirs as SrtpContext
+  }
+
+  heard(answer: string): void {
+    const found = lineOf(answer)
+    assert.equal(found?.tag, this.#tag)
+    this.#theirs = new SrtpContext(AES80, found?.key as Uint8Array)
+  }
+}
+
+const AES80 = SUITES[0] as Suite
+
+function lineOf(text: string) {
+  const values = text.split('\r\n').filter((each) => each.startsWith('a=crypto:'))
+  return usable(values.map((each) => each.slice('a=crypto:'.length))).find(({ suite }) => suite === AES80)
 }
 
 function offered(from: MediaLeg, sdp: Sdp, to: MediaLeg, peer: MediaPeer = plain): Promise<string> {

@@ -6,6 +6,7 @@ import { type Rtpengine, startRtpengine, whyNoRtpengine } from '@tandem/testing/
 import { openMediaRelay } from '../src/adapters/media-relay.ts'
 import { openRtpengine } from '../src/adapters/rtpengine.ts'
 import type { MediaEngine, MediaLeg, MediaPeer } from '../src/domain/media-engine.ts'
+import { PLAIN_MEDIA } from '../src/domain/media-policy.ts'
 import { type CallEdge, plan, somePorts, startCallEdge, toTrunk } from './call-edge.ts'
 import { description, until } from './rtp-endpoint.ts'
 
@@ -23,7 +24,7 @@ function engineOf(control: readonly string[]): MediaEngine {
 
 let legs = 0
 const leg = (engine: MediaEngine, emergency = false) =>
-  engine.openLeg({ legId: `leg-${++legs}`, emergency, keying: 'off' })
+  engine.openLeg({ legId: `leg-${++legs}`, emergency, ...PLAIN_MEDIA })
 const offered = (from: MediaLeg, port: number, to: MediaLeg) =>
   new Promise<string | undefined>((done) => from.offer(description(port), plain, to, done))
 const answered = (from: MediaLeg, port: number, to: MediaLeg) =>
@@ -108,7 +109,7 @@ describe('a leg to a browser', skip, () => {
 
   test('is offered DTLS-SRTP with ICE and rtcp-mux, when a phone calls it', async () => {
     const a = leg(engine)
-    const b = engine.openLeg({ legId: 'browser-1', emergency: false, keying: 'dtls' })
+    const b = engine.openLeg({ legId: 'browser-1', emergency: false, ...PLAIN_MEDIA, keying: 'dtls' })
     const offer = (await offered(a, 40_000, b)) ?? ''
     assert.match(offer, /^m=audio \d+ UDP\/TLS\/RTP\/SAVPF /m)
     for (const each of [/^a=fingerprint:sha-256 /m, /^a=setup:/m, /^a=rtcp-mux$/m, /^a=ice-pwd:/m, /^a=candidate:/m])
@@ -117,7 +118,7 @@ describe('a leg to a browser', skip, () => {
   })
 
   test('is answered in DTLS-SRTP when it calls, and the trunk sees plain RTP and nothing of the browser', async () => {
-    const a = engine.openLeg({ legId: 'browser-2', emergency: false, keying: 'dtls' })
+    const a = engine.openLeg({ legId: 'browser-2', emergency: false, ...PLAIN_MEDIA, keying: 'dtls' })
     const b = leg(engine)
     const offer = await new Promise<string | undefined>((done) => a.offer(browser(40_000), plain, b, done))
     assert.match(offer ?? '', /^m=audio \d+ RTP\/AVP /m)

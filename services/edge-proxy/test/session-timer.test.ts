@@ -53,6 +53,7 @@ const silentMedia: MediaLeg = {
   offer: (sdp, _peer, _to, done) => done(sdp.lines.join('\r\n')),
   answer: (sdp, _peer, _to, done) => done(sdp.lines.join('\r\n')),
   settle: (done) => done(undefined),
+  direct: false,
   connect() {},
   tune() {},
   counts: () => undefined,

@@ -9,22 +9,20 @@
  * Bytes are those of the wire: payload plus 28 (IPv4 and UDP header) or 48 (IPv6) a packet, RTCP not among them.
  */
 
-import { randomInt } from 'node:crypto'
-import type { RemoteInfo } from 'node:dgram'
-import { isIP, isIPv6 } from 'node:net'
+import { randomBytes, randomInt } from 'node:crypto'
+import { isIPv6 } from 'node:net'
 import type { LegMedia } from '@tandem/contracts/call.ts'
-import { isNowhere } from '@tandem/sdp/offer-answer.ts'
 import type { Media, Sdp } from '@tandem/sdp/parse.ts'
 import { type LegOrigin, newLegOrigin, type RelayMedia, rewriteForRelay } from '@tandem/sdp/rewrite.ts'
-import type { Described, MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
-import { openPortPool, type PairUser, type PortPair, type PortPool } from './rtp-ports.ts'
-import { HEADERS_IPV4, HEADERS_IPV6, RtpReceived } from './rtp-stream.ts'
+import type { Described, LegSettings, MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
+import { StreamKeying } from '../domain/srtp/stream-keying.ts'
+import { type HeardKeys, heardKeys, takesOffer } from '../domain/srtp/takes-offer.ts'
+import { RelayStream, type StreamHost } from './relay-stream.ts'
+import { openPortPool } from './rtp-ports.ts'
+import { HEADERS_IPV4, HEADERS_IPV6 } from './rtp-stream.ts'
 
 /** Streams of one leg that are carried; further ones are refused with port 0. */
 const MAX_STREAMS = 4
-/** A NAT may give a new port when the old one has been silent for so long, ms. */
-const RELATCH_MS = 1000
-
 export interface MediaRelaySettings {
   /** Bound, and written into descriptions. */
   readonly address: string
@@ -38,6 +36,8 @@ export interface MediaRelaySettings {
 export interface MediaRelay extends MediaEngine {
   /** Packets from somebody who is not the negotiated peer. */
   readonly strangers: number
+  /** SRTP packets that are not authentic, or were there already. */
+  readonly forged: number
 }
 
 export function openMediaRelay(settings: MediaRelaySettings): MediaRelay {
@@ -48,53 +48,73 @@ export function openMediaRelay(settings: MediaRelaySettings): MediaRelay {
     now: settings.now,
     headers: isIPv6(settings.address) ? HEADERS_IPV6 : HEADERS_IPV4,
     strangers: 0,
+    forged: 0,
   }
   return {
-    openLeg: ({ emergency }) => new RelayLeg(shared, emergency),
+    openLeg: (settings) => new RelayLeg(shared, settings),
     usage: () => ({ used: ports.used, free: ports.free }),
     get strangers() {
       return shared.strangers
+    },
+    get forged() {
+      return shared.forged
     },
     close: () => ports.close(),
   }
 }
 
-interface Shared {
-  readonly ports: PortPool
+interface Shared extends StreamHost {
   readonly address: string
-  readonly now: () => number
-  readonly headers: number
-  strangers: number
 }
 
 class RelayLeg implements MediaLeg {
+  readonly direct = false
   readonly #shared: Shared
-  readonly #emergency: boolean
+  readonly #settings: LegSettings
   readonly #streams: RelayStream[] = []
   #origin: LegOrigin
   #other: RelayLeg | undefined
   #closed = false
 
-  constructor(shared: Shared, emergency: boolean) {
+  constructor(shared: Shared, settings: LegSettings) {
     this.#shared = shared
-    this.#emergency = emergency
+    this.#settings = settings
     // RFC 8866 5.2: a numeric session id, unlike any other of this address; 53 bits are as many as all readers take
     this.#origin = newLegOrigin(String(randomInt(2 ** 47)), shared.address)
   }
 
   offer(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void {
-    this.#relay(sdp, peer, to, done)
+    if (!(to instanceof RelayLeg)) return void done(undefined, 503)
+    // the router may find out that it is a call for help when the caller's leg is open already
+    const emergency = this.#settings.emergency || to.#settings.emergency
+    const { keying } = this.#settings
+    // DTLS-SRTP and ICE are rtpengine's
+    if (keying === 'dtls' || !takesOffer({ keying, emergency }, sdp)) return void done(undefined, 488)
+    for (const [media, stream, heard] of this.#heard(sdp)) {
+      stream.keying.heardOffer(heard)
+      stream.expect(media, peer)
+    }
+    done(to.#describe(sdp, 'offer'), 503)
   }
 
   answer(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void {
-    this.#relay(sdp, peer, to, done)
+    for (const [media, stream, heard] of this.#heard(sdp)) {
+      if (!stream.keying.heardAnswer(heard)) return void done(undefined, 488)
+      stream.expect(media, peer)
+    }
+    done(to instanceof RelayLeg ? to.#describe(sdp, 'answer') : undefined)
   }
 
-  #relay(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void {
+  /** The streams of a description with what it says of their keys; refused ones are silent. */
+  #heard(sdp: Sdp): (readonly [Media, RelayStream, HeardKeys])[] {
+    const found: (readonly [Media, RelayStream, HeardKeys])[] = []
     for (let i = 0; i < sdp.media.length && i < MAX_STREAMS; i++) {
-      this.#slot(i).expect(sdp.media[i] as Media, peer)
+      const media = sdp.media[i] as Media
+      const stream = this.#slot(i)
+      if (media.port !== 0) found.push([media, stream, heardKeys(sdp, media)])
+      else stream.expect(media, NOBODY)
     }
-    done(to instanceof RelayLeg ? to.#describe(sdp) : undefined)
+    return found
   }
 
   connect(other: MediaLeg): void {
@@ -153,13 +173,16 @@ class RelayLeg implements MediaLeg {
   }
 
   /** A description for this leg's peer: what `sdp` says, at our addresses. */
-  #describe(sdp: Sdp): string | undefined {
+  #describe(sdp: Sdp, kind: 'offer' | 'answer'): string | undefined {
     const media: RelayMedia[] = []
     for (let i = 0; i < sdp.media.length; i++) {
-      const wanted = carried(sdp.media[i] as Media) && i < MAX_STREAMS
+      const section = sdp.media[i] as Media
+      const wanted = carried(section) && i < MAX_STREAMS
       const stream = wanted ? this.#stream(i) : undefined
       if (wanted && stream === undefined && i === 0) return undefined
-      media.push(stream?.pair ? { port: stream.pair.port, rtcpPort: stream.pair.port + 1 } : { port: 0, rtcpPort: 0 })
+      const keys = stream?.keying[kind](section.protocol) ?? { protocol: section.protocol, crypto: [] }
+      const port = stream?.pair?.port
+      media.push(port === undefined ? { port: 0, rtcpPort: 0, ...keys } : { port, rtcpPort: port + 1, ...keys })
     }
     const { text, origin } = rewriteForRelay(sdp, { address: this.#shared.address, media, origin: this.#origin })
     this.#origin = origin
@@ -168,13 +191,15 @@ class RelayLeg implements MediaLeg {
 
   #stream(index: number): RelayStream | undefined {
     const stream = this.#slot(index)
-    if (stream.pair === undefined && !this.#closed) stream.pair = this.#shared.ports.take(stream, this.#emergency)
+    if (stream.pair === undefined && !this.#closed)
+      stream.pair = this.#shared.ports.take(stream, this.#settings.emergency)
     return stream.pair === undefined ? undefined : stream
   }
 
   #slot(index: number): RelayStream {
     while (this.#streams.length <= index) {
-      const stream = new RelayStream(this.#shared)
+      const { keying, emergency } = this.#settings
+      const stream = new RelayStream(this.#shared, new StreamKeying(keying, emergency, randomBytes))
       this.#streams.push(stream)
       stream.join(this.#other === undefined ? undefined : this.#other.#streams[this.#streams.length - 1])
     }
@@ -195,123 +220,10 @@ class RelayLeg implements MediaLeg {
   }
 }
 
+/** Of a refused stream nothing is heard. */
+const NOBODY: MediaPeer = { address: '', behindNat: false }
+
 /** What a relay of datagrams can carry. */
 function carried(media: Media): boolean {
   return media.port !== 0 && !media.protocol.startsWith('TCP')
-}
-
-class RelayStream implements PairUser {
-  readonly received = new RtpReceived()
-  pair: PortPair | undefined
-  sentPackets = 0
-  sentBytes = 0
-  rtcpReceived = 0
-  rtcpSent = 0
-  heardMs = 0
-  readonly #shared: Shared
-  #to: RelayStream | undefined
-  /** Where packets go; port 0: nowhere. */
-  #address = ''
-  #port = 0
-  #rtcpAddress = ''
-  #rtcpPort = 0
-  /** Where packets may come from. */
-  #fromAddress = ''
-  #fromPort = 0
-  #fromRtcpPort = 0
-  /** The port is learnt from what comes. */
-  #learns = false
-  /** The port in the peer's last description. */
-  #declared = 0
-
-  constructor(shared: Shared) {
-    this.#shared = shared
-  }
-
-  /** Both directions, so that a stream that was opened later finds its counterpart. */
-  join(other: RelayStream | undefined): void {
-    if (other === undefined) return
-    this.#to = other
-    other.#to = this
-  }
-
-  part(): void {
-    this.#to = undefined
-  }
-
-  expect(media: Media, peer: MediaPeer): void {
-    const address = media.connection?.address ?? ''
-    // a host name in c= would need a look-up a packet: such a peer is heard at its signalling address
-    const literal = isIP(address) !== 0
-    const silent = media.port === 0 || isNowhere(media.connection)
-    const learns = peer.behindNat || !literal
-    const fromAddress = learns ? peer.address : address
-    const same = learns && this.#learns && fromAddress === this.#fromAddress && this.#declared === media.port
-    this.#declared = media.port
-    if (same && !silent && this.#port !== 0) return
-    this.#learns = learns
-    this.#fromAddress = fromAddress
-    this.#fromPort = learns ? 0 : media.port
-    this.#fromRtcpPort = learns ? 0 : media.rtcpPort
-    this.#address = fromAddress
-    this.#port = silent ? 0 : media.port
-    this.#rtcpAddress = learns || media.rtcpAddress === undefined ? fromAddress : media.rtcpAddress
-    // RTP at 65535 leaves no port for RTCP; a socket throws at 65536
-    this.#rtcpPort = silent || media.rtcpPort > 65_535 ? 0 : media.rtcpPort
-  }
-
-  rtp(packet: Buffer, from: RemoteInfo): void {
-    if (from.port !== this.#fromPort || from.address !== this.#fromAddress) {
-      if (!this.#learn(from)) {
-        this.#shared.strangers++
-        return
-      }
-    }
-    const now = this.#shared.now()
-    this.heardMs = now
-    this.received.count(packet, this.#shared.headers, now)
-    this.#to?.sendRtp(packet)
-  }
-
-  rtcp(packet: Buffer, from: RemoteInfo): void {
-    if (from.address !== this.#fromAddress || (!this.#learns && from.port !== this.#fromRtcpPort)) {
-      this.#shared.strangers++
-      return
-    }
-    if (this.#learns && from.port !== this.#fromRtcpPort) {
-      this.#fromRtcpPort = from.port
-      if (this.#rtcpPort !== 0) this.#rtcpPort = from.port
-    }
-    this.rtcpReceived++
-    this.#to?.sendRtcp(packet)
-  }
-
-  sendRtp(packet: Buffer): void {
-    if (this.#port === 0 || this.pair === undefined) return
-    this.sentPackets++
-    this.sentBytes += packet.length + this.#shared.headers
-    this.pair.rtp.send(packet, 0, packet.length, this.#port, this.#address)
-  }
-
-  sendRtcp(packet: Buffer): void {
-    if (this.#rtcpPort === 0 || this.pair === undefined) return
-    this.rtcpSent++
-    this.pair.rtcp.send(packet, 0, packet.length, this.#rtcpPort, this.#rtcpAddress)
-  }
-
-  close(): void {
-    if (this.pair) this.#shared.ports.give(this.pair)
-    this.pair = undefined
-    this.#to = undefined
-    this.#port = 0
-    this.#rtcpPort = 0
-  }
-
-  #learn(from: RemoteInfo): boolean {
-    if (!this.#learns || from.address !== this.#fromAddress) return false
-    if (this.#fromPort !== 0 && this.#shared.now() - this.heardMs < RELATCH_MS) return false
-    this.#fromPort = from.port
-    if (this.#port !== 0) this.#port = from.port
-    return true
-  }
 }

@@ -7,6 +7,8 @@ import type { NgAnswer } from './ng-control.ts'
 
 /** IPv4 and UDP headers, bytes (IPv6: 48): our facts count the wire. */
 const HEADERS = { IPv4: 28, IPv6: 48 }
+/** rtpengine counts what it has made clear; the tag of the usual suites crossed the wire, too. Bytes. */
+const TAG = 10
 
 interface Flow {
   packets: number
@@ -61,19 +63,21 @@ export function since(counts: LegMedia | undefined, base: LegMedia | undefined):
 function flowFrom(tag: Record<string, unknown>): Flow {
   const flow: Flow = { packets: 0, bytes: 0, rtcp: 0 }
   for (const media of list(tag.medias)) {
-    for (const stream of list(record(media)?.streams)) addStream(record(stream) ?? {}, flow)
+    const { streams, protocol } = record(media) ?? {}
+    const tag = typeof protocol === 'string' && protocol.includes('SAVP') ? TAG : 0
+    for (const stream of list(streams)) addStream(record(stream) ?? {}, flow, tag)
   }
   return flow
 }
 
-function addStream(stream: Record<string, unknown>, flow: Flow): void {
+function addStream(stream: Record<string, unknown>, flow: Flow, tag: number): void {
   const stats = record(stream.stats)
   const packets = count(stats?.packets)
-  const headers = stream.family === 'IPv6' ? HEADERS.IPv6 : HEADERS.IPv4
+  const more = tag + (stream.family === 'IPv6' ? HEADERS.IPv6 : HEADERS.IPv4)
   // a stream of RTP and RTCP on one port (rtcp-mux) is counted as RTP
   if (list(stream.flags).includes('RTP')) {
     flow.packets += packets
-    flow.bytes += count(stats?.bytes) + packets * headers
+    flow.bytes += count(stats?.bytes) + packets * more
   } else flow.rtcp += packets
 }
 

@@ -13,6 +13,7 @@ import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import { asRelayed } from '@tandem/sdp/relayed.ts'
 import { type LegOrigin, newLegOrigin } from '@tandem/sdp/rewrite.ts'
 import type { Described, LegSettings, MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
+import { takesOffer } from '../domain/srtp/takes-offer.ts'
 import { type NgControl, openNgControl } from './ng-control.ts'
 import { added, since } from './rtpengine-counts.ts'
 import { NgSession, type Side } from './rtpengine-session.ts'
@@ -55,6 +56,7 @@ export function openRtpengine(settings: RtpengineSettings): MediaEngine {
 }
 
 class RtpengineLeg implements MediaLeg {
+  readonly direct = false
   readonly #house: House
   readonly #settings: LegSettings
   #sessions: Session[] = []
@@ -79,11 +81,14 @@ class RtpengineLeg implements MediaLeg {
     if (!(to instanceof RtpengineLeg) || this.#closed || to.#closed) return void done(undefined, 503)
     if (this.#reserve !== undefined || to.#reserve !== undefined)
       return void this.#reserved().offer(sdp, peer, to.#reserved(), done)
+    // the router may find out that it is a call for help when the caller's leg is open already
+    const emergency = this.#settings.emergency || to.#settings.emergency
+    if (!takesOffer({ ...this.#settings, emergency }, sdp)) return void done(undefined, 488)
     const session = this.#sessionWith(to)
     session.offer(session.side(this) as Side<RtpengineLeg>, sdp, peer, (text) => {
       const described = text === undefined ? undefined : to.#describe(text, sdp)
       if (described !== undefined) return void done(described)
-      if (!this.#settings.emergency) return void done(undefined, 503)
+      if (!emergency) return void done(undefined, 503)
       this.#reserved().offer(sdp, peer, to.#reserved(), done)
     })
   }
@@ -201,7 +206,7 @@ class RtpengineLeg implements MediaLeg {
       const { legId, keying } = leg.#settings
       return { leg, tag: legId, keying, told: false, counts: undefined, base: undefined }
     }
-    const { emergency } = this.#settings
+    const emergency = this.#settings.emergency || to.#settings.emergency
     const callId = randomBytes(12).toString('base64url')
     const session: Session = new NgSession(this.#house.control, callId, emergency, [side(this), side(to)])
     this.#sessions.push(session)

@@ -266,7 +266,7 @@ export class B2bCall implements LegOwner, LegEvents {
       const place = { attempt, index: 0, role: run.role, number: effect.number, held }
       const out = this.#launcher?.toTrunk(place, what, path)
       if (out) run.legs.push(out)
-      this.#launched(attempt, run.legs.length, 503, paths.length - effect.path - 1)
+      this.#launched(attempt, run.legs.length, this.#launcher?.why ?? 503, paths.length - effect.path - 1)
       this.#sendAll(run)
     })
   }

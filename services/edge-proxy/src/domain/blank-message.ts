@@ -19,7 +19,7 @@ export function callIdOf(message: Buffer): string | undefined {
 export function blank(text: string): string {
   return text
     .replace(/^((?:Proxy-)?Authorization[ \t]*:[ \t]*\w+)[^\r\n]*(?:\r\n[ \t][^\r\n]*)*/gim, '$1 [left out]')
-    .replace(/^(a=crypto:\d+ \S+ inline:)[^\r\n]*/gm, '$1[left out]')
+    .replace(/^(a=crypto:(?:\d+ +[\w-]+ +)?)[^\r\n]*/gim, '$1[left out]')
     .replace(/<([\w.-]+:)?presence\b(?=[\s>])[\s\S]*?(?:<\/\1?presence>|$)/g, leaveOutPlace)
 }
 

@@ -15,7 +15,8 @@ import { forgetLeg } from './leg-end.ts'
 import { ALLOW, SUPPORTED } from './leg-headers.ts'
 import { identityOf, type ShownCaller, userPart } from './leg-identity.ts'
 import { contactOf } from './leg-wire.ts'
-import type { MediaPeer } from './media-engine.ts'
+import type { MediaPeer, NoDescription } from './media-engine.ts'
+import { mediaPolicy } from './media-policy.ts'
 import { type InviteContent, OutInvite } from './out-invite.ts'
 
 export interface CallPlan {
@@ -96,6 +97,8 @@ export class LegLauncher {
   readonly #seed: CallSeed
   readonly #parts: CallParts
   readonly #owner: LegOwner & LegEvents
+  /** Why there was no leg the last time. */
+  why: NoDescription = 503
 
   constructor(seed: CallSeed, owner: LegOwner & LegEvents) {
     this.#seed = seed
@@ -162,7 +165,11 @@ export class LegLauncher {
       direction: 'out',
       wire,
       peer,
-      media: media.openLeg({ legId, emergency: this.#seed.facts.emergency, keying: 'off' }),
+      media: media.openLeg({
+        legId,
+        emergency: this.#seed.facts.emergency,
+        ...mediaPolicy(this.#parts.config(), party, wire.listener, peer),
+      }),
       sipCallId: random(),
       localTag: random(),
       attempt: place.number,
@@ -217,7 +224,7 @@ export class LegLauncher {
       }),
     }
     if (!this.#describe(out)) {
-      forgetLeg(this.#parts, leg, 503)
+      forgetLeg(this.#parts, leg, this.why)
       return undefined
     }
     this.#parts.tell.started(this.#seed.facts, leg)
@@ -250,6 +257,7 @@ export class LegLauncher {
     let there = true
     caller.leg.media.offer(offer.sdp, caller.leg.peer, leg.media, (text, why = 503) => {
       there = text !== undefined
+      this.why = why
       if (!there) this.#parts.edge.log.warn({ call: facts.callId, leg: leg.legId, status: why }, 'no media for a leg')
       leg.said = text
       if (there) out.invite.carry(this.#content(text))

@@ -5,6 +5,7 @@
  */
 import type { LegMedia } from '@tandem/contracts/call.ts'
 import type { Sdp } from '@tandem/sdp/parse.ts'
+import type { MediaPolicy } from './media-policy.ts'
 
 /**
  * How the peer of a leg keys its media.
@@ -26,12 +27,11 @@ export interface MediaPeer {
   readonly behindNat: boolean
 }
 
-export interface LegSettings {
+export interface LegSettings extends MediaPolicy {
   /** Unique on this edge. */
   readonly legId: string
   /** May use a reserve, and whatever engine is left. */
   readonly emergency: boolean
-  readonly keying: Keying
 }
 
 /** Why there is no description: no port or no engine is left (503), or the peer's cannot be carried (488). */
@@ -56,6 +56,8 @@ export interface MediaLeg {
   offer(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void
   /** The same for the answer of this leg's peer to the last offer of `to`; an early one, too (183). */
   answer(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void
+  /** Its audio goes past the edge: there is nothing to count or to hear. */
+  readonly direct: boolean
   /** From now on audio flows between the two. A leg talks to one other leg at a time. */
   connect(other: MediaLeg): void
   /** The codec's clock rate in Hz, for the jitter. */
