@@ -14,10 +14,22 @@ export type Route = {
   usages: string[]
   trunks: string[]
   priority?: number
+  weight?: number
+  select?: 'order' | 'cost'
+  when?: Window[]
 }
+/** Hours in `timeZone`; an end before the beginning is on the next day. */
+export type Window = { days?: string[]; from?: string; to?: string }
+/** Prices of a further minute by prefix; `bandwidth` costs nothing more for one more call. */
+export type Deck = { kind: 'bandwidth' } | { kind: 'per-minute'; rows: [prefix: string, perMinute: string][] }
+/** When the call is made and what is known of the trunks then. */
+export type Moment = { at: number; down: string[]; poor: string[] }
 export type Trunk = {
   emergency: boolean
   priority?: number
+  weight?: number
+  when?: Window[]
+  cost?: string
   usages?: string[]
   translate: { outbound: { called?: Translation[]; calling?: Translation[] } }
 }
@@ -33,6 +45,8 @@ export type User = {
   callerId?: string
 }
 export type Enterprise = {
+  timeZone: string
+  decks: Record<string, Deck>
   dialPlan?: string
   sites: Record<string, { dialPlan?: string }>
   dialPlans: Record<string, Plan>
@@ -56,14 +70,15 @@ export type Expected =
   | { reject: number }
   | { emergency: boolean; normalised?: string; usage?: string; branches: string[] }
 
-export function expectCall(e: Enterprise, caller: Caller, dialledText: string): Expected {
+/** Every answer that is right: where weights share calls out, any order of those that share is. */
+export function expectCall(e: Enterprise, caller: Caller, dialledText: string, moment: Moment): Expected[] {
   const dialled = withoutSeparators(dialledText.split(';')[0] ?? '')
   const user = 'user' in caller ? e.users[caller.user] : undefined
   const plan = user && 'site' in caller ? planOf(e, user, caller.site) : undefined
   const meant = emergencyNumber(e, caller, plan, dialled)
-  if (meant !== undefined) return emergencyCall(e, caller, meant)
-  if ('trunk' in caller) return fromTrunk(e, caller, dialled)
-  return fromUser(e, caller, dialled, plan)
+  if (meant !== undefined) return [emergencyCall(e, caller, meant, moment)]
+  if ('trunk' in caller) return fromTrunk(e, caller, dialled, moment)
+  return fromUser(e, caller, dialled, plan, moment)
 }
 
 function withoutSeparators(text: string): string {
@@ -129,10 +144,12 @@ function emergencyNumber(e: Enterprise, caller: Caller, plan: Plan | undefined, 
   )
 }
 
-function emergencyCall(e: Enterprise, caller: Caller, meant: string): Expected {
+/** Neither priority nor weight, hours, cost, quality or drain order a call for help: only a trunk that is down comes later. */
+function emergencyCall(e: Enterprise, caller: Caller, meant: string, { down }: Moment): Expected {
   const names = Object.keys(e.trunks)
   const able = names.filter((n) => e.trunks[n]?.emergency)
-  const ladder = [...e.emergency.trunks, ...able.filter((n) => !e.emergency.trunks.includes(n))]
+  const named = [...e.emergency.trunks, ...able.filter((n) => !e.emergency.trunks.includes(n))]
+  const ladder = [...named.filter((n) => !down.includes(n)), ...named.filter((n) => down.includes(n))]
   const user = 'user' in caller ? e.users[caller.user] : undefined
   const back =
     'trunk' in caller ? caller.number : (user?.did ?? e.emergency.elins[caller.site]?.[0] ?? user?.callerId ?? '')
@@ -159,54 +176,146 @@ function fromUser(
   caller: { user: string; site: string },
   dialled: string,
   plan: Plan | undefined,
-): Expected {
+  moment: Moment,
+): Expected[] {
   const user = e.users[caller.user] as User
   const shows = user.callerId ?? user.did
-  if (dialled === '') return { reject: 484 }
-  if (e.users[dialled] !== undefined) return ring(e, dialled, undefined, shows)
+  if (dialled === '') return [{ reject: 484 }]
+  if (e.users[dialled] !== undefined) return ring(e, dialled, undefined, shows, moment)
   const number = normalise(plan, dialled)
   const byDid = Object.keys(e.users).find((n) => e.users[n]?.did === number)
-  if (byDid !== undefined) return ring(e, byDid, number, shows)
+  if (byDid !== undefined) return ring(e, byDid, number, shows, moment)
   const withExtension = Object.keys(e.users).filter((n) => e.users[n]?.extension === dialled)
   const near = withExtension.find((n) => e.users[n]?.site === caller.site)
-  if (near !== undefined) return ring(e, near, number, shows)
-  if (withExtension.length === 1) return ring(e, withExtension[0] as string, number, shows)
-  if (!isNumber(number)) return { reject: /[^0-9*#+]/.test(dialled) ? 404 : 484 }
-  return toNetwork(e, number, e.policies[user.policy]?.usages ?? [], shows)
+  if (near !== undefined) return ring(e, near, number, shows, moment)
+  if (withExtension.length === 1) return ring(e, withExtension[0] as string, number, shows, moment)
+  if (!isNumber(number)) return [{ reject: /[^0-9*#+]/.test(dialled) ? 404 : 484 }]
+  return toNetwork(e, number, e.policies[user.policy]?.usages ?? [], shows, moment)
 }
 
 /** The user's phones, and at the same time the mobile by the policy's usages for simultaneous ring. */
-function ring(e: Enterprise, name: string, number: string | undefined, shows: string | undefined): Expected {
+function ring(
+  e: Enterprise,
+  name: string,
+  number: string | undefined,
+  shows: string | undefined,
+  moment: Moment,
+): Expected[] {
   const user = e.users[name] as User
-  const branches = [`callee: ${name}`]
-  if (user.simultaneousRing && user.mobile !== undefined && user.mobile !== shows) {
-    const places = candidates(e, user.mobile, e.policies[user.policy]?.ring ?? [])
-    if (places.length > 0) branches.push(`mobile: ${say(e, places, user.mobile, shows)}`)
-  }
   const normalised = user.did ?? (number !== undefined && isNumber(number) ? number : undefined)
-  return { emergency: false, ...(normalised === undefined ? {} : { normalised }), branches }
+  const rings = (...mobile: string[]): Expected => ({
+    emergency: false,
+    ...(normalised === undefined ? {} : { normalised }),
+    branches: [`callee: ${name}`, ...mobile],
+  })
+  const { mobile } = user
+  if (!user.simultaneousRing || mobile === undefined || mobile === shows) return [rings()]
+  return candidates(e, mobile, e.policies[user.policy]?.ring ?? [], moment).map((places) =>
+    places.length > 0 ? rings(`mobile: ${say(e, places, mobile, shows)}`) : rings(),
+  )
 }
 
 type Place = { trunk: string; usage: string }
 
-/** Usages in order; in each the routes that hold it, by priority and then as listed; in each its trunks; each trunk once. */
-function candidates(e: Enterprise, number: string, usages: readonly string[]): Place[] {
-  const places: Place[] = []
+/**
+ * Usages in order; in each the open routes that hold it, by priority; in each its open trunks, by priority, and by price
+ * where the route asks for it; each trunk once. Then those of bad quality after the good ones, and those down at the end.
+ */
+function candidates(e: Enterprise, number: string, usages: readonly string[], moment: Moment): Place[][] {
+  let plans: Place[][] = [[]]
   for (const usage of usages) {
-    const routes = e.routes.filter((r) => r.usages.includes(usage) && takes(r, number))
-    for (let priority = 0; priority <= 9; priority++) {
-      for (const route of routes.filter((r) => (r.priority ?? 0) === priority)) {
-        for (let rank = 0; rank <= 9; rank++) {
-          for (const trunk of route.trunks) {
-            if ((e.trunks[trunk]?.priority ?? 0) === rank && !places.some((p) => p.trunk === trunk))
-              places.push({ trunk, usage })
-          }
-        }
-      }
-    }
+    const routes = e.routes.filter((r) => r.usages.includes(usage) && takes(r, number) && open(e, r.when, moment.at))
+    plans = different(
+      inTurn(routes, (r) => r.priority ?? 0).flatMap((order) =>
+        order.reduce((now, route) => addRoute(e, now, route, usage, number, moment), plans),
+      ),
+    )
   }
-  return places
+  const { down, poor } = moment
+  return plans.map((places) => {
+    const bad = (p: Place) => poor.includes(p.trunk) && !down.includes(p.trunk)
+    const good = places.filter((p) => !down.includes(p.trunk) && !bad(p))
+    return [...good, ...places.filter(bad), ...places.filter((p) => down.includes(p.trunk))]
+  })
 }
+
+function addRoute(
+  e: Enterprise,
+  plans: Place[][],
+  route: Route,
+  usage: string,
+  number: string,
+  moment: Moment,
+): Place[][] {
+  const trunks = route.trunks
+    .filter((name) => open(e, e.trunks[name]?.when, moment.at))
+    .map((name) => ({
+      name,
+      weight: e.trunks[name]?.weight ?? 0,
+      price: route.select === 'cost' ? price(e, name, number) : 0,
+    }))
+  const rank = ({ name, price }: (typeof trunks)[number]) =>
+    (e.trunks[name]?.priority ?? 0) * 1e6 + Math.min(price, 9e5)
+  const orders = inTurn(trunks, rank)
+  return different(
+    plans.flatMap((places) =>
+      orders.map((order) => [
+        ...places,
+        ...order
+          .filter(({ name }) => !places.some((p) => p.trunk === name))
+          .map(({ name }) => ({ trunk: name, usage })),
+      ]),
+    ),
+  )
+}
+
+/** Every right order: the lower rank first; among equals those with a weight in any order, then the others as listed. */
+function inTurn<T extends { weight?: number }>(list: readonly T[], rank: (one: T) => number): T[][] {
+  let orders: T[][] = [[]]
+  for (const value of [...new Set(list.map(rank))].sort((a, b) => a - b)) {
+    const equal = list.filter((one) => rank(one) === value)
+    const others = equal.filter((one) => !one.weight)
+    const shared = permutations(equal.filter((one) => one.weight))
+    orders = orders.flatMap((order) => shared.map((some) => [...order, ...some, ...others]))
+  }
+  return orders
+}
+
+function permutations<T>(list: readonly T[]): T[][] {
+  if (list.length < 2) return [[...list]]
+  return list.flatMap((one, i) => permutations(list.filter((_, j) => j !== i)).map((rest) => [one, ...rest]))
+}
+
+function different(plans: Place[][]): Place[][] {
+  return [...new Map(plans.map((plan) => [JSON.stringify(plan), plan])).values()]
+}
+
+/** Of a further minute by the longest prefix that has one; a trunk without a price is the dearest. */
+function price(e: Enterprise, trunk: string, number: string): number {
+  const deck = e.decks[e.trunks[trunk]?.cost ?? '']
+  if (deck === undefined) return Number.POSITIVE_INFINITY
+  if (deck.kind === 'bandwidth') return 0
+  const rows = deck.rows.filter(([prefix]) => number.startsWith(`+${prefix}`))
+  const longest = rows.sort((a, b) => b[0].length - a[0].length)[0]
+  return longest === undefined ? Number.POSITIVE_INFINITY : Number(longest[1])
+}
+
+const week = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
+
+function open(e: Enterprise, windows: readonly Window[] | undefined, at: number): boolean {
+  if (windows === undefined) return true
+  // 2026-03-10 10:00:00
+  const [date, time] = new Date(at).toLocaleString('sv-SE', { timeZone: e.timeZone }).split(' ') as [string, string]
+  const clock = time.slice(0, 5)
+  const weekday = new Date(`${date}T00:00:00Z`).getUTCDay()
+  return windows.some(({ days = week, from = '00:00', to = '24:00' }) => {
+    const today = days.includes(week[weekday] as string)
+    const yesterday = days.includes(week[(weekday + 6) % 7] as string)
+    if (from < to) return today && from <= clock && clock < to
+    return (today && from <= clock) || (yesterday && clock < to)
+  })
+}
+
 const takes = (route: Route, number: string): boolean =>
   new RegExp(route.match).test(number) && !(route.except ?? []).some((x) => new RegExp(x).test(number))
 
@@ -218,34 +327,41 @@ function toNetwork(
   number: string,
   usages: readonly string[],
   shows: string | undefined,
+  moment: Moment,
   not?: string,
-): Expected {
-  const all = candidates(e, number, usages)
-  if (all.length === 0) return { reject: e.routes.some((r) => takes(r, number)) ? 403 : 404 }
-  const places = all.filter(({ trunk }) => trunk !== not)
-  const [first] = places
-  if (first === undefined) return { reject: 403 }
-  return {
-    emergency: false,
-    normalised: number,
-    usage: first.usage,
-    branches: [`callee: ${say(e, places, number, shows)}`],
-  }
+): Expected[] {
+  return candidates(e, number, usages, moment).map((all) => {
+    if (all.length === 0) return { reject: e.routes.some((r) => takes(r, number)) ? 403 : 404 }
+    const places = all.filter(({ trunk }) => trunk !== not)
+    const [first] = places
+    if (first === undefined) return { reject: 403 }
+    return {
+      emergency: false,
+      normalised: number,
+      usage: first.usage,
+      branches: [`callee: ${say(e, places, number, shows)}`],
+    }
+  })
 }
 
 /** The user who has the number; else through, by the usages of the trunk, but not back into it. */
-function fromTrunk(e: Enterprise, caller: { trunk: string; number: string }, dialled: string): Expected {
+function fromTrunk(
+  e: Enterprise,
+  caller: { trunk: string; number: string },
+  dialled: string,
+  moment: Moment,
+): Expected[] {
   const dids = Object.values(e.users).flatMap((u) => (u.did === undefined ? [] : [u.did]))
   const forms = [dialled, `+${dialled}`, `+1${dialled}`]
   const american = /^1?([2-9]\d\d[2-9]\d{6})$/.exec(dialled)
   const number = isNumber(dialled)
     ? dialled
     : (forms.find((f) => dids.includes(f)) ?? (american ? `+1${american[1]}` : undefined))
-  if (number === undefined) return { reject: 404 }
+  if (number === undefined) return [{ reject: 404 }]
   const user = Object.keys(e.users).find((n) => e.users[n]?.did === number)
-  if (user !== undefined) return ring(e, user, number, caller.number)
-  const through = toNetwork(e, number, e.trunks[caller.trunk]?.usages ?? [], caller.number, caller.trunk)
+  if (user !== undefined) return ring(e, user, number, caller.number, moment)
+  const through = toNetwork(e, number, e.trunks[caller.trunk]?.usages ?? [], caller.number, moment, caller.trunk)
   const ours = [...dids, ...Object.values(e.emergency.elins).flat()]
   const neighbour = ours.some((one) => one.slice(0, -3) === number.slice(0, -3))
-  return 'reject' in through && neighbour ? { reject: 404 } : through
+  return through.map((one) => ('reject' in one && neighbour ? { reject: 404 } : one))
 }
