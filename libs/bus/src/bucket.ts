@@ -1,6 +1,7 @@
-/** A KV bucket: small, consistent, watched. */
+/** A KV bucket: consistent, watched. A value may be larger than a message (large-value.ts). */
 import { Kvm } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
+import { join, PART_PREFIX, type PartStore, partsOf, split } from './large-value.ts'
 
 export interface Entry {
   readonly key: string
@@ -15,6 +16,8 @@ export interface Bucket {
   /** Writes only if the key is still at this revision (0: does not exist); undefined when it is not. */
   update(key: string, value: Uint8Array | string, revision: number): Promise<number | undefined>
   remove(key: string): Promise<void>
+  /** Takes away the parts of large values that none of these keys names any more. */
+  sweep(keep: readonly string[]): Promise<void>
   keys(filter?: string): Promise<string[]>
   /** Calls back with the present value (undefined when there is none) and then with every change; survives reconnects. */
   watch(key: string, changed: (entry: Entry | undefined) => void): () => Promise<void>
@@ -32,10 +35,25 @@ export async function openBucket(
 ): Promise<Bucket> {
   // checkAPI would ask for more permissions than a reader has
   const kv = await new Kvm(nc).open(name, { allow_direct: false })
-  const entry = (
+  const entry = async (
     e: { key: string; value: Uint8Array; revision: number; operation: string } | null,
-  ): Entry | undefined =>
-    e && e.operation === 'PUT' ? { key: e.key, value: e.value, revision: e.revision } : undefined
+  ): Promise<Entry | undefined> =>
+    e && e.operation === 'PUT' ? { key: e.key, value: await join(parts, e.value), revision: e.revision } : undefined
+  const create = async (key: string, value: Uint8Array): Promise<number | undefined> => {
+    try {
+      return await kv.create(key, value)
+    } catch (error) {
+      if (String(error).includes('wrong last sequence')) return undefined
+      throw error
+    }
+  }
+  const parts: PartStore = {
+    get: async (key) => {
+      const found = await kv.get(key)
+      return found?.operation === 'PUT' ? found.value : undefined
+    },
+    create: async (key, value) => void (await create(key, value)),
+  }
   const follow = (
     filter: string,
     begin: () => Promise<void>,
@@ -49,7 +67,7 @@ export async function openBucket(
           iterator = await kv.watch({ key: filter })
           if (stopped) break
           await begin()
-          for await (const e of iterator) changed(e.key, entry(e))
+          for await (const e of iterator) if (!e.key.startsWith(PART_PREFIX)) changed(e.key, await entry(e))
         } catch (error) {
           if (!stopped && !nc.isClosed()) trouble('watch restarts', `${name}.${filter}: ${String(error)}`)
         }
@@ -63,15 +81,28 @@ export async function openBucket(
     })
   }
   return {
-    get: async (key) => entry(await kv.get(key)),
-    put: async (key, value) => await kv.put(key, value),
+    get: async (key) => await entry(await kv.get(key)),
+    put: async (key, value) => await kv.put(key, await split(parts, value)),
     update: async (key, value, revision) => {
+      const bytes = await split(parts, value)
+      if (revision === 0) return await create(key, bytes)
       try {
-        return revision === 0 ? await kv.create(key, value) : await kv.update(key, value, revision)
+        return await kv.update(key, bytes, revision)
       } catch (error) {
         if (String(error).includes('wrong last sequence')) return undefined
         throw error
       }
+    },
+    sweep: async (keep) => {
+      const needed = new Set<string>()
+      for (const key of keep) {
+        const value = await parts.get(key)
+        const named = value && partsOf(value)
+        if (named) needed.add(named.digest)
+      }
+      const there: string[] = []
+      for await (const key of await kv.keys(`${PART_PREFIX}>`)) there.push(key)
+      for (const key of there) if (!needed.has(key.split('.')[1] as string)) await kv.purge(key)
     },
     remove: async (key) => await kv.purge(key),
     keys: async (filter) => {

@@ -243,6 +243,8 @@ export const RehearseConfiguration = request({
   subject: 'routing.v1.rehearse',
   question: Type.Object({
     revision: Type.String({ maxLength: 4_000_000 }),
+    /** Key in bucket `config` where it stands, when it is too large for a message; `revision` is empty then. */
+    candidate: Type.Optional(Id),
     calls: Type.Optional(Type.Array(SampledCall, { maxItems: 1000 })),
   }),
   answer: Type.Object({

@@ -1,4 +1,5 @@
 import type { Bus, Stop } from '@tandem/bus/bus.ts'
+import { CONFIG_BUCKET } from '@tandem/config/revision.ts'
 import type { Answer, Question } from '@tandem/contracts/contract.ts'
 import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
@@ -72,8 +73,9 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     }),
   )
   stops.push(
-    bus.answer(RehearseConfiguration, ({ revision, calls = [] }) => {
-      const read = readTable(revision)
+    bus.answer(RehearseConfiguration, async ({ revision, candidate, calls = [] }) => {
+      const entry = candidate === undefined ? undefined : await (await bus.bucket(CONFIG_BUCKET)).get(candidate)
+      const read = readTable(entry?.value ?? revision)
       if (read.kind === 'bad') return { outcomes: [{ index: 0, passed: false, detail: read.why.slice(0, 1024) }] }
       const before = tables.current()
       return {

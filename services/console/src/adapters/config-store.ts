@@ -35,6 +35,8 @@ export interface ConfigStore {
 
 /** A proposal that is older was left behind by a console that died: longer than `prepare` may take, ms. */
 const staleMs = 15_000
+/** Revisions with large rate decks or inventories are kept for this many changes; small ones for ever. */
+const largeRevisions = 20
 const keyOf = (revision: number) => `revision.${revision}`
 
 export async function openConfigStore(bus: Bus, onChange: (revision: number) => void): Promise<ConfigStore> {
@@ -59,7 +61,8 @@ export async function openConfigStore(bus: Bus, onChange: (revision: number) => 
     if (e && e.revision > kvRevision) take(e.value, e.revision)
   })
   const get = async (revision: number): Promise<Revision | undefined> => {
-    const entry = await bucket.get(keyOf(revision))
+    // what was too large to be kept for ever is gone
+    const entry = await bucket.get(keyOf(revision)).catch(() => undefined)
     const parsed = entry && parseRevision(entry.value)
     return parsed?.kind === 'revision' ? parsed.revision : undefined
   }
@@ -75,6 +78,8 @@ export async function openConfigStore(bus: Bus, onChange: (revision: number) => 
     if (written === undefined) return false
     take(bytes, written)
     await bucket.put(keyOf(revision.revision), bytes)
+    const last = Array.from({ length: largeRevisions }, (_, i) => keyOf(revision.revision - i))
+    await bucket.sweep([CONFIG_KEY, CONFIG_PROPOSED_KEY, ...last])
     return true
   }
   return {

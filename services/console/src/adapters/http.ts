@@ -45,7 +45,8 @@ export type Http = FastifyInstance
 export async function buildHttp(settings: HttpSettings): Promise<Http> {
   const app = fastify({
     loggerInstance: settings.log.child({ part: 'http' }, { level: 'warn' }) as never,
-    bodyLimit: 8 * 1024 * 1024,
+    // a configuration with the prices and numbers of a carrier
+    bodyLimit: 128 * 1024 * 1024,
     forceCloseConnections: true,
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 256 },

@@ -1,17 +1,20 @@
 /** What a configuration would change, in the file and in meaning: nothing is changed by it. */
+import { randomUUID } from 'node:crypto'
 import type { Bus } from '@tandem/bus/bus.ts'
 import { checkConfiguration } from '@tandem/config/check.ts'
-import type { Configuration } from '@tandem/config/defaults.ts'
-import { placeOf } from '@tandem/config/place.ts'
-import { deckFiles, type Revision, type SourceFile, writeRevision } from '@tandem/config/revision.ts'
+import { CONFIG_BUCKET, deckFiles, type Revision, type SourceFile, writeRevision } from '@tandem/config/revision.ts'
 import type { Answer, Question } from '@tandem/contracts/contract.ts'
 import { RehearseConfiguration } from '@tandem/contracts/routing.ts'
 import { callerOf } from '../domain/call-sample.ts'
 import { configurationDiff } from '../domain/configuration-diff.ts'
-import { decksToRehearse } from '../domain/rehearsal.ts'
 import type { ConfigStore } from './config-store.ts'
 import { Problem } from './problem.ts'
 import { type RecentCalls, recentCalls, sampledDays } from './recent-calls.ts'
+
+type Rehearsal = Question<typeof RehearseConfiguration>
+type Rehearsed = Answer<typeof RehearseConfiguration>
+/** Beside the calls of the last days, bytes. */
+const inMessage = 3_000_000
 
 export interface Proposal {
   source: SourceFile[]
@@ -43,7 +46,6 @@ export async function planConfiguration(bus: Bus, store: ConfigStore, body: Prop
   const missing = deckFiles(checked.configuration).filter((f) => body.decks?.[f] === undefined)
   if (missing.length > 0)
     throw new Problem(422, 'Rate deck missing', `send the text of ${missing.join(', ')} in "decks"`, { missing })
-  const { decks, left } = decksToRehearse(checked.configuration, body.decks ?? {})
   const running = store.current()
   const candidate: Revision = {
     revision: (running?.revision.revision ?? 0) + 1,
@@ -51,16 +53,13 @@ export async function planConfiguration(bus: Bus, store: ConfigStore, body: Prop
     at: new Date().toISOString(),
     why: 'plan',
     source: body.source,
-    decks,
+    decks: body.decks ?? {},
   }
   const recent = running === undefined ? { calls: [] } : await recentCalls(bus, Date.now())
-  const answer = await rehearse(bus, {
-    revision: Buffer.from(writeRevision(candidate)).toString('utf8'),
-    calls: [...recent.calls],
-  })
+  const answer = await rehearse(bus, candidate, [...recent.calls])
   return {
     changes: configurationDiff(running?.configuration, checked.configuration),
-    warnings: [...checked.warnings, ...left.map((file) => tooLarge(checked.configuration, file, body.source))],
+    warnings: [...checked.warnings],
     tests: answer.outcomes,
     recent: moved(recent, answer),
   }
@@ -76,21 +75,22 @@ function moved(recent: RecentCalls, { moved: found = [] }: Answer<typeof Rehears
   return { days: sampledDays, compared: recent.calls.length, moved: rows, ...more }
 }
 
-function tooLarge({ rateDecks }: Configuration, file: string, source: Proposal['source']) {
-  const [name = file] = Object.entries(rateDecks).find(([, d]) => d.kind === 'per-minute' && d.file === file) ?? []
-  return {
-    ...placeOf(source, ['rateDecks', name, 'file']),
-    path: `rateDecks.${name}.file`,
-    message: `${file} is too large to be sent to the rehearsal`,
-    instead: 'The test cases ran without its prices; apply uses them.',
+/** What does not fit into a message stands in the bucket as long as it is looked at. */
+async function rehearse(bus: Bus, candidate: Revision, calls: NonNullable<Rehearsal['calls']>): Promise<Rehearsed> {
+  const bytes = writeRevision(candidate)
+  if (bytes.length <= inMessage) return await ask(bus, { revision: Buffer.from(bytes).toString('utf8'), calls })
+  const bucket = await bus.bucket(CONFIG_BUCKET)
+  const key = `candidate-${randomUUID()}`
+  try {
+    await bucket.put(key, bytes)
+    return await ask(bus, { revision: '', candidate: key, calls })
+  } finally {
+    await bucket.remove(key)
   }
 }
 
 /** The router is asked a few times: at the very first start it may still be on its way. */
-async function rehearse(
-  bus: Bus,
-  question: Question<typeof RehearseConfiguration>,
-): Promise<Answer<typeof RehearseConfiguration>> {
+async function ask(bus: Bus, question: Rehearsal): Promise<Rehearsed> {
   for (let tries = 0; ; tries++) {
     const asked = await bus.ask(RehearseConfiguration, question)
     if (asked.kind === 'answer') return asked.answer

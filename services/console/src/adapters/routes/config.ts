@@ -8,10 +8,10 @@ import { Problem } from '../problem.ts'
 const Why = Type.String({ maxLength: 2048, description: 'goes into the history' })
 const ProposalSchema = Type.Object({
   source: Type.Array(
-    Type.Object({ path: Type.String({ maxLength: 1024 }), text: Type.String({ maxLength: 4_000_000 }) }),
+    Type.Object({ path: Type.String({ maxLength: 1024 }), text: Type.String({ maxLength: 32_000_000 }) }),
     { minItems: 1, maxItems: 1000 },
   ),
-  decks: Type.Optional(Type.Record(Type.String({ maxLength: 1024 }), Type.String({ maxLength: 8_000_000 }))),
+  decks: Type.Optional(Type.Record(Type.String({ maxLength: 1024 }), Type.String({ maxLength: 64_000_000 }))),
   why: Type.Optional(Why),
   dryRun: Type.Optional(Type.Boolean()),
 })

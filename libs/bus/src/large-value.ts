@@ -1,0 +1,68 @@
+/**
+ * Values that are larger than a message: packed, cut, and written under keys of their own before the key that names them.
+ * Whoever reads that key sees the old value or the new one, whole. The parts are named by what they hold: the same value
+ * under two keys is there once.
+ */
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+
+const pack = promisify(gzip)
+const unpack = promisify(gunzip)
+
+/** Below the 1 MB that a nats-server takes unless it is told otherwise. */
+export const PART_BYTES = 768 * 1024
+const MOST_BYTES = 256 * 1024 * 1024
+const MOST_PARTS = 512
+const MARK = '{"tandemParts":1,'
+export const PART_PREFIX = 'part.'
+
+interface Parts {
+  readonly digest: string
+  readonly parts: number
+}
+
+export interface PartStore {
+  get(key: string): Promise<Uint8Array | undefined>
+  /** Only when it is not there yet. */
+  create(key: string, value: Uint8Array): Promise<void>
+}
+
+const partKey = (digest: string, part: number): string => `${PART_PREFIX}${digest}.${part}`
+
+/** What stands under the key: the value, or the names of its parts, which are written first. Throws RangeError beyond 256 MiB. */
+export async function split(store: PartStore, value: Uint8Array | string): Promise<Uint8Array> {
+  const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value
+  if (bytes.length <= PART_BYTES) return bytes
+  if (bytes.length > MOST_BYTES) throw new RangeError(`a value of ${bytes.length} bytes is larger than ${MOST_BYTES}`)
+  const packed = await pack(bytes, { level: 3 })
+  const digest = createHash('sha256').update(packed).digest('hex').slice(0, 40)
+  const parts = Math.ceil(packed.length / PART_BYTES)
+  for (let i = 0; i < parts; i++)
+    await store.create(partKey(digest, i), packed.subarray(i * PART_BYTES, (i + 1) * PART_BYTES))
+  return new TextEncoder().encode(`${MARK}${JSON.stringify({ digest, parts }).slice(1)}`)
+}
+
+/** The value again. Throws when a part is missing or not what its name says. */
+export async function join(store: PartStore, value: Uint8Array): Promise<Uint8Array> {
+  const named = partsOf(value)
+  if (named === undefined) return value
+  const { digest, parts } = named
+  const found = await Promise.all(Array.from({ length: parts }, (_, i) => store.get(partKey(digest, i))))
+  if (found.includes(undefined)) throw new Error(`parts of ${digest} are gone`)
+  const packed = Buffer.concat(found as Uint8Array[])
+  if (createHash('sha256').update(packed).digest('hex').slice(0, 40) !== digest)
+    throw new Error(`parts of ${digest} are damaged`)
+  return await unpack(packed, { maxOutputLength: MOST_BYTES })
+}
+
+/** Undefined: the value stands there itself. */
+export function partsOf(value: Uint8Array): Parts | undefined {
+  if (value.length > 256) return undefined
+  const text = new TextDecoder().decode(value)
+  if (!text.startsWith(MARK)) return undefined
+  const { digest, parts } = JSON.parse(text) as Parts
+  if (!/^[0-9a-f]{40}$/.test(digest) || !Number.isInteger(parts) || parts < 1 || parts > MOST_PARTS)
+    throw new Error('not the names of parts')
+  return { digest, parts }
+}
