@@ -48,6 +48,7 @@ function result({ decision, places = [] }: Explanation): string[] {
   }
   const facts = [
     ['emergency', decision.emergency ? colours.red(decision.emergencyTest ? 'yes, a test call' : 'yes') : 'no'],
+    ['limits', decision.emergency && 'none: it is never refused, and counted nowhere'],
     ['number', numberOf(decision)],
     ['usage', decision.usage],
     ['for', decision.callee.user && `user ${decision.callee.user}`],
@@ -84,6 +85,7 @@ function placeLines(place: ExplainPlace, number: number): string[] {
   const why = [
     HEALTH[health](health === 'unknown' ? 'health unknown' : health),
     quality === undefined ? '' : qualityText(quality),
+    place.admission === undefined ? '' : sayAdmission(place.admission),
     route === undefined ? '' : `route ${route}`,
     usage === undefined ? '' : `usage ${usage}`,
     cost === undefined ? '' : sayCost(cost),
@@ -94,6 +96,16 @@ function placeLines(place: ExplainPlace, number: number): string[] {
     `       calling  ${place.calling || '(none)'}`,
     ...(place.headers ?? []).map(([name, value]) => `       ${colours.dim(`${name}: ${value}`)}`),
   ]
+}
+
+function sayAdmission(a: NonNullable<ExplainPlace['admission']>): string {
+  const calls = a.maxCalls === undefined ? '' : `${a.calls ?? '?'} of ${a.maxCalls} calls`
+  const more = [
+    a.maxCallsPerSecond === undefined ? '' : `${a.maxCallsPerSecond} new/s`,
+    a.maxKbps === undefined ? '' : `${a.maxKbps} kbit/s`,
+  ].filter((part) => part !== '')
+  const limits = [calls, more.length === 0 ? '' : `at most ${more.join(' and ')}`].filter((part) => part !== '')
+  return a.full ? colours.red(`full: ${limits.join(', ')}`) : limits.join(', ')
 }
 
 function sayCost({ deck, currency, perMinute }: NonNullable<ExplainPlace['cost']>): string {

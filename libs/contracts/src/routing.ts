@@ -181,6 +181,17 @@ export const ExplainPlace = Type.Object({
   ),
   /** Of trunks that are judged by quality. */
   quality: Type.Optional(JudgedTrunk),
+  /** Of trunks with limits: what they carry as far as it is told, and what they may. Emergency calls are not counted. */
+  admission: Type.Optional(
+    Type.Object({
+      calls: Type.Optional(Count),
+      maxCalls: Type.Optional(Count),
+      maxCallsPerSecond: Type.Optional(Type.Number({ minimum: 0 })),
+      maxKbps: Type.Optional(Type.Number({ minimum: 0 })),
+      /** The calls are as many as there may be: the next place is tried. */
+      full: Type.Boolean(),
+    }),
+  ),
   /** Price of a further minute by the trunk's rate deck, decimal text; none for bandwidth, or when no row fits. */
   cost: Type.Optional(Type.Object({ deck: Name, currency: Type.Optional(Foreign), perMinute: Type.Optional(Foreign) })),
   called: Type.Optional(Foreign),

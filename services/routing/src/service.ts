@@ -5,6 +5,7 @@ import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { judgeTrunks } from './adapters/judge-trunks.ts'
+import { carriedCalls } from './domain/carried-calls.ts'
 import { movedCalls } from './domain/compare-calls.ts'
 import { decideRoute } from './domain/decide-route.ts'
 import { explainRoute, isAway, type TrunkHealth } from './domain/explain.ts'
@@ -29,6 +30,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
   let down: ReadonlySet<string> = new Set()
   let heard = false
   const health = new Map<string, TrunkHealth>()
+  const carried = carriedCalls()
   const quality = judgeTrunks({ bus, log, clock })
   const stops: Stop[] = []
 
@@ -49,7 +51,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     }
     stops.push(bus.answer(ResolveRoute, decide))
     const explain = (asked: Question<typeof ExplainRoute>) =>
-      explainRoute(asked, tables.nearest(undefined), clock(), health, quality.all())
+      explainRoute(asked, tables.nearest(undefined), clock(), health, quality.all(), carried.all())
     stops.push(bus.answer(ExplainRoute, explain))
     // Ready when the server has taken the subscriptions: a question before that would find nobody.
     bus.flush().then(
@@ -62,8 +64,9 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
 
   // From the stream, so that a router that starts later knows it too. One prober per trunk: its last word counts.
   stops.push(
-    bus.replay(TrunkChanged, { sinceMs: rememberMs }, ({ trunk, health: state }) => {
+    bus.replay(TrunkChanged, { sinceMs: rememberMs }, ({ trunk, edge, calls, health: state }) => {
       health.set(trunk, state)
+      carried.set(trunk, edge, calls)
       const away = isAway(state)
       if (away === down.has(trunk)) return
       const next = new Set(down)

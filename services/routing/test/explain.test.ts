@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { carriedCalls } from '../src/domain/carried-calls.ts'
 import { compileTable } from '../src/domain/compile-table.ts'
 import { explainRoute } from '../src/domain/explain.ts'
 import { runTests } from '../src/domain/run-tests.ts'
@@ -153,4 +154,27 @@ test('R10: at another time another route', () => {
     explainRoute({ from: 'alice', dialled: '912065550100', at }, table, tuesday).places?.[0]?.route
   assert.equal(routeAt('2026-11-27T12:00:00-08:00'), 'puget-sound')
   assert.equal(routeAt('2026-11-27T03:00:00-08:00'), 'north-america')
+})
+test('R9 in R10: limits are shown with the calls that are told of; an emergency call has none', () => {
+  const table = tableWith([
+    '    cost: itsp-a-minutes',
+    '    cost: itsp-a-minutes\n    limits: { calls: 12, callsPerSecond: 2, bandwidth: 1Mbit/s }',
+  ])
+  const admission = (dialled: string, calls: Map<string, number>) => {
+    const { places = [] } = explainRoute({ from: 'alice', dialled }, table, tuesday, undefined, undefined, calls)
+    return places.find(({ trunk }) => trunk === 'itsp-a')?.admission
+  }
+  const limits = { maxCalls: 12, maxCallsPerSecond: 2, maxKbps: 1000 }
+  assert.deepEqual(admission('912065550100', new Map([['itsp-a', 11]])), { ...limits, calls: 11, full: false })
+  assert.deepEqual(admission('912065550100', new Map([['itsp-a', 12]])), { ...limits, calls: 12, full: true })
+  assert.deepEqual(admission('912065550100', new Map()), { ...limits, full: false })
+  assert.equal(admission('911', new Map([['itsp-a', 12]])), undefined)
+  const carried = carriedCalls()
+  for (const [edge, calls] of [
+    ['e1', 3],
+    ['e2', 4],
+    ['e1', 5],
+  ] as const)
+    carried.set('itsp-a', edge, calls)
+  assert.equal(carried.all().get('itsp-a'), 9, 'the last word of every edge')
 })

@@ -18,6 +18,7 @@ import { ApiProblem, keepToken, openDemonstration, type PresenceState, read, typ
 import { CallTable } from './CallTable.tsx'
 import { LadderView } from './LadderView.tsx'
 import { useCalls, usePresence } from './live.ts'
+import { WhatIf } from './WhatIf.tsx'
 
 export function App() {
   const [admitted, setAdmitted] = useState<boolean>()
@@ -35,6 +36,7 @@ function Board() {
   const { calls, connected } = useCalls(true)
   const presence = usePresence(true)
   const trunks = useTrunks()
+  const view = useView()
   const [chosen, setChosen] = useState<string>()
   const call = calls.find((c) => c.callId === chosen)
   const live = calls.filter((c) => c.state !== 'ended').length
@@ -48,9 +50,14 @@ function Board() {
               {connected ? `${live} live` : 'reconnecting'}
             </Badge>
           </Group>
-          <Anchor href="/api/docs" size="sm">
-            HTTP API
-          </Anchor>
+          <Group gap="md">
+            <Anchor href={view === 'calls' ? '#what-if' : '#calls'} size="sm">
+              {view === 'calls' ? 'What if?' : 'Live calls'}
+            </Anchor>
+            <Anchor href="/api/docs" size="sm">
+              HTTP API
+            </Anchor>
+          </Group>
         </Group>
       </AppShell.Header>
       <AppShell.Main>
@@ -68,7 +75,8 @@ function Board() {
               <PresenceBadge key={p.user} state={p} />
             ))}
           </Group>
-          <Grid>
+          {view === 'what-if' && <WhatIf />}
+          <Grid display={view === 'calls' ? undefined : 'none'}>
             <Grid.Col span={{ base: 12, xl: 6 }}>
               <Paper withBorder radius="md">
                 <ScrollArea.Autosize mah="75vh">
@@ -84,6 +92,20 @@ function Board() {
       </AppShell.Main>
     </AppShell>
   )
+}
+
+type View = 'calls' | 'what-if'
+const viewNow = (): View => (window.location.hash === '#what-if' ? 'what-if' : 'calls')
+
+/** `#what-if` is a place of its own: it can be kept as a bookmark. */
+function useView(): View {
+  const [view, setView] = useState(viewNow)
+  useEffect(() => {
+    const look = () => setView(viewNow())
+    window.addEventListener('hashchange', look)
+    return () => window.removeEventListener('hashchange', look)
+  }, [])
+  return view
 }
 
 const healthColours: Record<string, string> = { up: 'teal', probing: 'yellow', down: 'red', drain: 'orange' }

@@ -1,5 +1,6 @@
 /** What the page reads: the same HTTP API as everybody else. */
 
+import type { ExplainPlace, ExplainStep, Explanation } from '@tandem/contracts/routing.ts'
 import type { Ladder } from '../domain/ladder.ts'
 import type { CallView } from '../domain/live-calls.ts'
 
@@ -16,7 +17,7 @@ export interface TrunkView {
   limits?: { calls?: number }
   state: { health: string; calls?: number; registered?: boolean; roundTripMs?: number; why?: string }
 }
-export type { CallView, Ladder }
+export type { CallView, ExplainPlace, ExplainStep, Explanation, Ladder }
 
 export class ApiProblem extends Error {
   readonly status: number
@@ -30,7 +31,18 @@ export class ApiProblem extends Error {
 export let openDemonstration = false
 
 export async function read<T>(path: string): Promise<T> {
-  const response = await fetch(path, { headers: { accept: 'application/json' } })
+  return await answerOf<T>(await fetch(path, { headers: { accept: 'application/json' } }))
+}
+
+/** `at`: RFC 3339. */
+export async function explain(asked: { from: string; to: string; at?: string }): Promise<Explanation> {
+  const headers = { accept: 'application/json', 'content-type': 'application/json' }
+  return await answerOf(
+    await fetch('/api/v1/routing/explain', { method: 'POST', headers, body: JSON.stringify(asked) }),
+  )
+}
+
+async function answerOf<T>(response: Response): Promise<T> {
   openDemonstration = response.headers.has('tandem-open')
   const body: unknown = await response.json().catch(() => ({}))
   if (!response.ok) throw new ApiProblem(response.status, (body as { detail?: string }).detail ?? response.statusText)

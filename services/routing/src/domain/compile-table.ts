@@ -78,6 +78,7 @@ function compileTrunks(c: Configuration, plans: ReadonlyMap<string, DialPlan>, s
       retry: [...trunk.retry],
       noResponseMs: trunk.timers.noResponseMs,
       onlyTryingMs: trunk.timers.tryingOnlyMs,
+      limits: trunk.limits,
       cost: compileCost(deck, deck?.kind === 'per-minute' ? source.decks?.[deck.file] : undefined),
     }
   }

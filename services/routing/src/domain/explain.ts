@@ -12,7 +12,7 @@ import type {
 import { toE164 } from '@tandem/numbers/e164.ts'
 import type { Note } from './circumstances.ts'
 import { decideRoute } from './decide-route.ts'
-import type { Pick } from './select-trunks.ts'
+import type { Pick as Picked } from './select-trunks.ts'
 import type { RoutingTable } from './table.ts'
 
 /** The contract's bounds. */
@@ -24,7 +24,7 @@ export type TrunkHealth = NonNullable<ExplainPlace['health']>
 /**
  * What would become of a call, with everything that was looked at on the way (routing.md R10): the very code that
  * decides calls, listened to. `now` is for questions that name no time; `health`: the last word on each trunk;
- * `quality`: of those that are judged.
+ * `quality`: of those that are judged; `calls`: that they carry.
  */
 export function explainRoute(
   asked: ExplainQuestion,
@@ -32,6 +32,7 @@ export function explainRoute(
   now: number,
   health: ReadonlyMap<string, TrunkHealth> = new Map(),
   quality: ReadonlyMap<string, JudgedTrunk> = new Map(),
+  calls: ReadonlyMap<string, number> = new Map(),
 ): Explanation {
   const steps: ExplainStep[] = []
   const note: Note = (stage, item, outcome, detail) => {
@@ -39,7 +40,7 @@ export function explainRoute(
     steps.push({ stage, item: item.slice(0, longestText), outcome, detail: detail.slice(0, longestText) })
   }
   const picks: Known['picks'] = new Map()
-  const placed = (attempt: TrunkAttempt, pick: Pick, called: string) => void picks.set(attempt, { pick, called })
+  const placed = (attempt: TrunkAttempt, pick: Picked, called: string) => void picks.set(attempt, { pick, called })
   const { source, number } = readSource(asked.from, table, note)
   const at = Date.parse(asked.at ?? '')
   const when = Number.isNaN(at) ? now : at
@@ -51,7 +52,7 @@ export function explainRoute(
   return {
     ...{ steps, decision, at: new Date(when).toISOString(), localTime: localTime(when, table.timeZone) },
     emergency: decision.kind === 'route' && decision.emergency,
-    places: decision.kind === 'route' ? placesOf(decision, table, { picks, health, quality, when }) : [],
+    places: decision.kind === 'route' ? placesOf(decision, table, { picks, health, quality, calls, when }) : [],
   }
 }
 
@@ -64,9 +65,10 @@ function localTime(at: number, timeZone: string): string {
 
 type Known = {
   /** Route and usage of an attempt, and the number before the trunk's translation. */
-  readonly picks: Map<TrunkAttempt, { readonly pick: Pick; readonly called: string }>
+  readonly picks: Map<TrunkAttempt, { readonly pick: Picked; readonly called: string }>
   readonly health: ReadonlyMap<string, TrunkHealth>
   readonly quality: ReadonlyMap<string, JudgedTrunk>
+  readonly calls: ReadonlyMap<string, number>
   readonly when: number
 }
 
@@ -82,6 +84,7 @@ function placesOf(plan: RoutePlan, table: RoutingTable, known: Known): ExplainPl
         ...(pick === undefined ? {} : { usage: pick.pick.usage }),
         health: known.health.get(attempt.trunk) ?? 'unknown',
         ...qualityOf(known.quality.get(attempt.trunk)),
+        ...(plan.emergency ? {} : admissionOf(attempt.trunk, table, known)),
         ...(cost === undefined ? {} : { cost }),
         ...{ called: attempt.called, calling: attempt.calling, headers: headersOf(attempt, plan, table) },
       }
@@ -91,6 +94,17 @@ function placesOf(plan: RoutePlan, table: RoutingTable, known: Known): ExplainPl
 
 function qualityOf(quality: JudgedTrunk | undefined): { quality?: JudgedTrunk } {
   return quality === undefined ? {} : { quality }
+}
+
+/** R9: the edges count and lend; what a router hears of it is as old as the last word on the trunk. */
+function admissionOf(name: string, table: RoutingTable, known: Known): Pick<ExplainPlace, 'admission'> {
+  const limits = table.trunks.get(name)?.limits
+  if (limits === undefined || Object.values(limits).every((limit) => limit === null)) return {}
+  const calls = known.calls.get(name)
+  const maxima = { maxCalls: limits.calls, maxCallsPerSecond: limits.callsPerSecond, maxKbps: limits.bandwidthKbps }
+  const set = Object.fromEntries(Object.entries(maxima).filter(([, limit]) => limit !== null))
+  const full = limits.calls !== null && (calls ?? 0) >= limits.calls
+  return { admission: { ...set, ...(calls === undefined ? {} : { calls }), full } }
 }
 
 function costOf(attempt: TrunkAttempt, number: string, table: RoutingTable, { when }: Known): ExplainPlace['cost'] {

@@ -32,6 +32,12 @@ export type RoutedTrunk = {
   readonly noResponseMs: number
   readonly onlyTryingMs: number
   readonly cost: VendorCost | undefined
+  /** Held to by the edges; here for `explain`. Null: none. */
+  readonly limits: {
+    readonly calls: number | null
+    readonly callsPerSecond: number | null
+    readonly bandwidthKbps: number | null
+  }
 }
 
 export type CallerIdPolicy = {
