@@ -95,10 +95,12 @@ export interface Policy {
   mayShow: readonly string[]
   otherwise: 'replace' | 'reject'
   transfer: TransferMode
+  redirect: RedirectMode
 }
 
 /** What a REFER gets: docs/adr/0060. */
 export type TransferMode = 'act' | 'forward' | 'reject'
+export type RedirectMode = 'follow' | 'pass' | 'reject'
 
 /** Numbers of ours; a single one has first = last. */
 export interface NumberEntry {
@@ -205,6 +207,7 @@ export interface Trunk {
   srtp: Srtp | null
   codecs: CodecPolicy | null
   mediaBypass: boolean
+  redirect: RedirectMode
 }
 
 export interface User {
@@ -452,6 +455,7 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
       ? { allow: t.codecs.allow ?? null, strip: t.codecs.strip ?? [], order: t.codecs.order ?? [] }
       : null,
     mediaBypass: t.mediaBypass ?? false,
+    redirect: t.redirect ?? 'reject',
   }
 }
 
@@ -593,6 +597,7 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
       mayShow: p.mayShow ?? [],
       otherwise: p.otherwise ?? 'replace',
       transfer: p.transfer ?? 'act',
+      redirect: p.redirect ?? 'follow',
     })),
     routes: (d.routes ?? []).map(route),
     trunks: each(d.trunks, (name, t) => trunk(name, t, country)),

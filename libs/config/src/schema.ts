@@ -230,6 +230,14 @@ const Transfer = (whose: string) =>
     ),
   )
 
+const Redirect = (whose: string) =>
+  Type.Optional(
+    oneOf(
+      ['follow', 'pass', 'reject'],
+      `what a 3xx of ${whose} gets: follow, the router is asked for the place that it names; pass, the caller is told; reject, it is a failure`,
+    ),
+  )
+
 const Policy = object(
   {
     usages: list(Name('PSTN usage'), 'PSTN usages, in order: the first whose route matches wins', { minItems: 0 }),
@@ -246,6 +254,7 @@ const Policy = object(
       oneOf(['replace', 'reject'], 'a phone that shows a number it may not: the own one in its place, or 403'),
     ),
     transfer: Transfer('their phones'),
+    redirect: Redirect('their phones'),
   },
   'a voice policy',
 )
@@ -506,6 +515,7 @@ const Trunk = object(
     srtp: Srtp('on this trunk; that of the listener when left out'),
     codecs: Codecs,
     mediaBypass: Bypass('of sites with mediaBypass on the same listener and this trunk'),
+    redirect: Redirect('this carrier'),
   },
   'a SIP trunk',
 )

@@ -30,6 +30,8 @@ export const RouteQuestion = Type.Object({
   maxForwards: Type.Optional(Count),
   /** Set when this is a forwarded or transferred call: whose `forward` usages authorise it. */
   onBehalfOf: Type.Optional(Name),
+  /** Set when a carrier has redirected the call: `dialled` is written as numbers are on this trunk. */
+  redirectedBy: Type.Optional(Name),
   /** The configuration revision that the asker works by: it is answered by that one, where the router still has it. */
   revision: Type.Optional(Count),
 })

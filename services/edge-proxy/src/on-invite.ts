@@ -32,12 +32,10 @@ import { createEmergencyDoor } from './on-emergency.ts'
 import { createRefer } from './on-refer.ts'
 import { createReplacesDoor } from './on-replaces.ts'
 import { createPlacer, type Placed } from './place-call.ts'
-import { createReception, decided, type Incoming, identify } from './reception.ts'
+import { createReception, decided, type Incoming, identify, ROUTE_MS } from './reception.ts'
 
 /** s; told with a 503 when nobody decides. */
 const RETRY_AFTER = '5'
-/** The router's answer is waited for this long, so that a 503 goes out within a second (E11), ms. */
-const ROUTE_MS = 800
 
 export interface CallsParts {
   readonly media: MediaEngine

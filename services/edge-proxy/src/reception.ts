@@ -6,7 +6,7 @@ import { type Context, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentel
 import type { Asked } from '@tandem/bus/outcome.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
 import type { LegRole } from '@tandem/contracts/call.ts'
-import type { RouteDecision } from '@tandem/contracts/routing.ts'
+import { ResolveRoute, type RouteDecision } from '@tandem/contracts/routing.ts'
 import type { UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { callId, fromTag, maxForwards } from '@tandem/sip/message/read.ts'
@@ -16,7 +16,7 @@ import type { Description } from './domain/call-body.ts'
 import type { CallFacts } from './domain/call-facts.ts'
 import { CallLeg } from './domain/call-leg.ts'
 import type { CallParts } from './domain/call-parts.ts'
-import { callerNumber, nameOf, natted, partyOf } from './domain/call-question.ts'
+import { callerNumber, nameOf, natted, partyOf, routeQuestion } from './domain/call-question.ts'
 import { type CallerSide, incomingCaller } from './domain/caller-side.ts'
 import { forgetLeg } from './domain/leg-end.ts'
 import { allowsUpdate, asksPrivacy, passInvite, passReason } from './domain/leg-headers.ts'
@@ -26,6 +26,9 @@ import { mediaPolicy } from './domain/media-policy.ts'
 import { networkTable } from './domain/networks.ts'
 import { ReliableProvisionals, takesReliable } from './domain/reliable-provisionals.ts'
 import type { Peer, Wire } from './edge.ts'
+
+/** The router's answer is waited for this long, so that a 503 goes out within a second (E11), ms. */
+export const ROUTE_MS = 800
 
 export interface Incoming {
   readonly transaction: ServerTransaction
@@ -200,6 +203,12 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
       // 0 has come this far only with a call for help
       maxForwards: maxForwards(request) || 70,
       passed: passInvite(request),
+      askAgain: async ({ dialled, uri }, by) => {
+        const question = routeQuestion({ ...incoming, wallMs: edge.clock.wall() }, siteOf, edge.revision())
+        const { toUri: _, calledPartyId: __, ...rest } = question
+        const asks = { ...rest, dialled: dialled.slice(0, 1024), requestUri: uri.slice(0, 2048), ...by }
+        return decided(await edge.bus.ask(ResolveRoute, asks, { timeoutMs: ROUTE_MS, context: incoming.context }))
+      },
       span: incoming.span,
       context: incoming.context,
     })

@@ -210,7 +210,9 @@ export class HandCallee {
 function reply(peer: RawPeer, request: SipRequest, status: number, tag: string | undefined, parts: Parts): SipResponse {
   const response = makeResponse(request, status, {
     ...(tag === undefined ? {} : { toTag: tag }),
-    contact: `<sip:hand@${peer.address}:${peer.port}>`,
+    ...(parts.headers?.some(([name]) => name === 'Contact')
+      ? {}
+      : { contact: `<sip:hand@${peer.address}:${peer.port}>` }),
     recordRoute: true,
     headers: parts.headers,
     ...contentOf(parts.body),

@@ -54,6 +54,25 @@ describe('failover (routing.md R4)', () => {
       assert.deepEqual(effects.at(-1), { kind: 'lose', status })
     })
   }
+  test('RFC 3261 8.1.3.4: where a redirection leads takes the place of the attempt, and its word is the last', () => {
+    const branches = [{ delayMs: 0, attempts: [trunk('c')] }]
+    const moved = play(two(), start, up(0), { kind: 'redirected', attempt: 0, leg: 0, status: 302, branches })
+    assert.deepEqual(launches(moved.effects), ['a', 'c'])
+    assert.deepEqual(play(moved.walk, up(1), ends(1, 404)).effects.at(-1), { kind: 'lose', status: 404 })
+    assert.equal(play(moved.walk, up(1), answers(1)).walk.kind, 'won')
+  })
+  test('one of several phones sends the call on: the others ring, too', () => {
+    const walk = newWalk([{ delayMs: 0, attempts: [user('bob'), trunk('b')] }], false)
+    const branches = [{ delayMs: 0, attempts: [trunk('c')] }]
+    const moved = play(walk, start, up(0, 2), { kind: 'redirected', attempt: 0, leg: 1, status: 302, branches }, up(1))
+    assert.deepEqual(launches(moved.effects), ['bob', 'c'])
+    assert.equal(play(moved.walk, answers(0, 0)).walk.kind, 'won')
+    assert.deepEqual(kinds(play(moved.walk, answers(0, 0)).last), ['win', 'clear-timers', 'clear-timers', 'cancel'])
+  })
+  test('a redirection that the caller is told of is the last word', () => {
+    const told = play(two(), start, up(0), { kind: 'final', attempt: 0, leg: 0, status: 302, told: true })
+    assert.deepEqual(told.effects.at(-1), { kind: 'lose', status: 302 })
+  })
   test('a redirection is a failed attempt', () => {
     assert.deepEqual(launches(play(two(), start, up(0), ends(0, 302)).effects), ['a', 'b'])
   })
@@ -206,6 +225,13 @@ describe('whatever comes, in whatever order', () => {
       lost: fc.boolean(),
     }),
     fc.record({ kind: fc.constant('answered' as const), attempt: index, leg }),
+    fc.record({
+      kind: fc.constant('redirected' as const),
+      attempt: index,
+      leg,
+      status: fc.constant(302),
+      branches: fc.array(branch, { minLength: 1, maxLength: 2 }),
+    }),
     fc.record({
       kind: fc.constant('timer' as const),
       timer: fc.constantFrom('no-response' as const, 'only-trying' as const, 'ring' as const),

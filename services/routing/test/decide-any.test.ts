@@ -46,6 +46,7 @@ const more = fc.record(
     maxForwards: fc.nat(2),
     privacy: fc.boolean(),
     onBehalfOf: fc.constantFrom('alice', 'bob', 'x'),
+    redirectedBy: fc.constantFrom('itsp-a', 'x'),
     from: fc.record({ number: fc.string({ maxLength: 1024 }) }),
   },
   { requiredKeys: [] },

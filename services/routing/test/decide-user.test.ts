@@ -229,6 +229,14 @@ test('R8: a call that a user passes on counts as a forwarded one', () => {
   assert.equal(refusal(decide(from.alice, '912125550100', { onBehalfOf: 'bob' })).status, 403)
   assert.equal(plan(decide(from.alice, '912065550100', { onBehalfOf: 'bob' })).usage, 'local')
 })
+test('a number that a carrier redirects to is read as that carrier writes it, and the caller must be allowed to call it', () => {
+  const french = tableWith(['    from: ["127.0.0.1:5090"]', '    from: ["127.0.0.1:5090"]\n    country: FR'])
+  const decision = plan(decide(from.alice, '0142685300', { redirectedBy: 'itsp-b' }, french))
+  assert.equal(decision.normalised, '+33142685300')
+  assert.equal(plan(decide(from.alice, '442079460000', { redirectedBy: 'itsp-b' })).normalised, '+442079460000')
+  assert.equal(refusal(decide(from.bob, '442079460000', { redirectedBy: 'itsp-b' })).status, 403)
+  assert.equal(plan(decide(from.alice, '+14255551002', { redirectedBy: 'itsp-a' })).callee.user, 'bob')
+})
 test('R8: without hops left a call ends in 483', () => {
   assert.equal(refusal(decide(from.alice, '912065550100', { maxForwards: 0 })).status, 483)
   assert.equal(decide(from.alice, '912065550100', { maxForwards: 1 }).kind, 'route')

@@ -36,6 +36,7 @@ import {
   type WalkInput,
   type WalkTimer,
 } from './plan-walk.ts'
+import { type Followed, Redirections } from './redirections.ts'
 import { warning } from './warning.ts'
 import { agreedKbps, peakKbps } from './wire-rate.ts'
 
@@ -65,6 +66,7 @@ export class B2bCall implements LegOwner, LegEvents {
   /** Has answered; the media engine is asked what the caller is told. */
   #winner: OutLeg | undefined
   readonly #early: EarlyStage
+  readonly #redirections: Redirections
 
   constructor(seed: CallSeed) {
     this.#seed = seed
@@ -80,6 +82,12 @@ export class B2bCall implements LegOwner, LegEvents {
       open: () => this.#state === 'walking',
       tune: (leg, answer) => this.#tune(leg, answer),
       failed: (reason) => this.hangUp(reason),
+    })
+    this.#redirections = new Redirections({
+      seed,
+      silence: (attempt) => this.#silence(attempt),
+      followed: (where) => this.#redirected(where),
+      failed: (out, status, response) => this.#final(out, status, response, false),
     })
     this.#walk = newWalk(seed.plan.branches, seed.plan.emergency !== undefined)
   }
@@ -175,8 +183,7 @@ export class B2bCall implements LegOwner, LegEvents {
       case 'set-timer':
         return void this.#setTimer(effect.timer, effect.attempt, effect.ms)
       case 'clear-timers':
-        for (const timer of WALK_TIMERS) this.#clearTimer(`${timer} ${effect.attempt}`)
-        return
+        return void this.#silence(effect.attempt)
       case 'set-delay':
         this.#timers.set(
           `delay ${effect.branch}`,
@@ -199,6 +206,10 @@ export class B2bCall implements LegOwner, LegEvents {
       `${timer} ${attempt}`,
       this.#wheel.after(ms, () => this.#input({ kind: 'timer', timer, attempt })),
     )
+  }
+
+  #silence(attempt: number): void {
+    for (const timer of WALK_TIMERS) this.#clearTimer(`${timer} ${attempt}`)
   }
 
   #clearTimer(key: string): void {
@@ -460,6 +471,23 @@ export class B2bCall implements LegOwner, LegEvents {
   }
 
   failed(out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void {
+    const redirects = response !== undefined && this.#state === 'walking' && this.#redirections.takes(out, response)
+    if (!redirects) this.#final(out, status, response, lost)
+  }
+
+  /** Where a 3xx leads takes the place of who said it. */
+  #redirected({ out, status, reason, plan }: Followed): void {
+    const { leg, attempt } = out
+    // whose phone sent the call on pays for where it goes
+    const role = leg.party.kind === 'user' ? 'forward' : (this.#runs[attempt]?.role ?? 'callee')
+    const branches = plan.branches.map((branch) => ({ ...branch, role }))
+    const before = this.#seed.plan
+    this.#seed = { ...this.#seed, plan: { ...before, branches: [...before.branches, ...branches] } }
+    this.#input({ kind: 'redirected', attempt, leg: out.index, status, branches })
+    this.#endLeg(out, { by: 'callee', status, reason })
+  }
+
+  #final(out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void {
     if (response) this.#lastFailure = response
     const pending = out.pending
     const end: LegEnd = pending ?? {
@@ -468,7 +496,14 @@ export class B2bCall implements LegOwner, LegEvents {
       q850: response && causeOfReason(response.headers.getAll('reason')),
       reason: response?.reason,
     }
-    this.#input({ kind: 'final', attempt: out.attempt, leg: out.index, status, lost })
+    this.#input({
+      kind: 'final',
+      attempt: out.attempt,
+      leg: out.index,
+      status,
+      lost,
+      told: this.#redirections.passed(status) !== undefined,
+    })
     this.#endLeg(out, end)
   }
 
@@ -508,8 +543,10 @@ export class B2bCall implements LegOwner, LegEvents {
   }
 
   #lose(status: number): void {
-    const headers = this.#lastFailure === undefined ? [] : passReason(this.#lastFailure)
-    const shown = statusForCaller(status)
+    const reason = this.#lastFailure === undefined ? [] : passReason(this.#lastFailure)
+    const passed = this.#redirections.passed(status)
+    const headers = passed ?? reason
+    const shown = passed ? status : statusForCaller(status)
     if (shown === 503 && this.#full !== undefined) {
       this.caller.refuse(shown, [...headers, warning(this.#parts.config().domain, this.#full)])
       return void this.#over({ by: 'tandem', status: shown, reason: this.#full })

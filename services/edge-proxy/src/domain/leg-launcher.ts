@@ -18,6 +18,7 @@ import { contactOf } from './leg-wire.ts'
 import type { MediaPeer, NoDescription } from './media-engine.ts'
 import { mediaPolicy } from './media-policy.ts'
 import { type InviteContent, OutInvite } from './out-invite.ts'
+import type { AskAgain } from './redirections.ts'
 
 export interface CallPlan {
   readonly branches: readonly Pick<Branch, 'role' | 'delayMs' | 'attempts'>[]
@@ -44,6 +45,8 @@ export interface CallSeed {
   readonly passed: readonly (readonly [string, string])[]
   readonly span: Span
   readonly context: Context
+  /** Asks the router for the place that a 3xx names; undefined: no redirection is followed. */
+  readonly askAgain?: AskAgain
   /** The caller stands in another call already and stays there: he is transferred (transfer.ts). */
   readonly transfer?: TransferSeed
 }

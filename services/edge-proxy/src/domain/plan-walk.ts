@@ -78,6 +78,16 @@ export type WalkInput =
       readonly leg: number
       readonly status: number
       readonly lost?: boolean
+      /** Nobody else is asked: the caller is told what was said. */
+      readonly told?: boolean
+    }
+  /** Whoever took the INVITE has said where else the callee is: these branches take its place (RFC 3261 8.1.3.4). */
+  | {
+      readonly kind: 'redirected'
+      readonly attempt: number
+      readonly leg: number
+      readonly status: number
+      readonly branches: readonly WalkBranch[]
     }
   | { readonly kind: 'answered'; readonly attempt: number; readonly leg: number }
   | { readonly kind: 'timer'; readonly timer: WalkTimer; readonly attempt: number }
@@ -148,6 +158,8 @@ export function step(walk: Walk, input: WalkInput): WalkStep {
       return provisional(walk, input)
     case 'final':
       return final(walk, input)
+    case 'redirected':
+      return redirected(walk, input)
     case 'answered':
       return answered(walk, input)
     case 'timer':
@@ -231,7 +243,36 @@ function final(walk: Walk, input: WalkInput & { kind: 'final' }): WalkStep {
   const legs = (now.attempts[input.attempt] as AttemptState).legs
   if (legs.some((l) => l.phase !== 'over')) return [now, NOTHING]
   const status = best(legs.map((l) => l.status))
-  return fail(now, input.attempt, { status, why: String(status), rang, lost: input.lost })
+  return fail(now, input.attempt, { status, why: String(status), rang, lost: input.lost, told: input.told })
+}
+
+function redirected(walk: Walk, input: WalkInput & { kind: 'redirected' }): WalkStep {
+  const { attempt, status, branches } = input
+  const state = walk.attempts[attempt]
+  const leg = state?.legs[input.leg]
+  if (state === undefined || leg === undefined || leg.phase === 'over') return [walk, NOTHING]
+  // what it has said is done: should another leg of the attempt fail, this one counts as nobody there
+  let now = setLeg(walk, attempt, input.leg, { phase: 'over', status: 480 })
+  if (walk.kind !== 'walking' || state.phase !== 'up') return [now, NOTHING]
+  const effects: WalkEffect[] = []
+  if ((now.attempts[attempt] as AttemptState).legs.every((l) => l.phase === 'over')) {
+    const branch = now.branches[state.branch] as BranchState
+    const next = branches[0]?.attempts[0]
+    effects.push(
+      { kind: 'clear-timers', attempt },
+      { kind: 'attempt-failed', attempt, status, why: String(status), next },
+    )
+    now = setAttempt(now, attempt, { ...state, legs: (now.attempts[attempt] as AttemptState).legs, phase: 'left' })
+    now = setBranch(now, state.branch, { ...branch, over: true })
+  }
+  const first = now.plan.length
+  const begun = branches.map((): BranchState => ({ begun: 0, over: false, statuses: [] }))
+  now = { ...now, plan: [...now.plan, ...branches], branches: [...now.branches, ...begun] }
+  branches.forEach((branch, i) => {
+    if (branch.delayMs > 0) effects.push({ kind: 'set-delay', branch: first + i, ms: branch.delayMs })
+    else now = take(beginNext(now, first + i), effects)
+  })
+  return settle(now, effects)
 }
 
 function decline(walk: Walk, input: WalkInput & { kind: 'final' }): WalkStep {
@@ -290,6 +331,7 @@ interface Failure {
   /** Somebody's phone rang: the call is not tried elsewhere. */
   readonly rang?: boolean | undefined
   readonly lost?: boolean | undefined
+  readonly told?: boolean | undefined
 }
 
 /** The attempt is over without an answer: its next address, the next attempt of its branch, or the branch is over. */
@@ -298,7 +340,7 @@ function fail(walk: Walk, attempt: number, failure: Failure): WalkStep {
   const state = walk.attempts[attempt] as AttemptState
   const branch = walk.branches[state.branch] as BranchState
   const what = attemptOf(walk, attempt)
-  const goesOn = walk.emergency || (!failure.rang && mayRetry(what, failure))
+  const goesOn = walk.emergency || (!failure.rang && !failure.told && mayRetry(what, failure))
   // edge.md E5: the next address after silence, a lost connection or 503; any other word was the trunk's own
   const again = goesOn && state.more > 0 && (failure.lost === true || status === 503)
   const next = again ? what : goesOn ? walk.plan[state.branch]?.attempts[branch.begun] : undefined
@@ -317,7 +359,7 @@ function fail(walk: Walk, attempt: number, failure: Failure): WalkStep {
 function mayRetry(what: Attempt, failure: Failure): boolean {
   if (FINAL.has(failure.status)) return false
   if (failure.lost || what.kind === 'user') return true
-  // a redirection is not followed: to us the trunk has failed
+  // a redirection that is not followed: to us the trunk has failed
   return failure.status < 400 || what.retry.includes(failure.status)
 }
 

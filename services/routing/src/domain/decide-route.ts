@@ -12,7 +12,7 @@ import { type Calling, identityOf, trunkAttempts } from './attempts.ts'
 import { callerIdentity } from './caller-identity.ts'
 import { brief, type Circumstances } from './circumstances.ts'
 import { emergencyPlan } from './emergency-plan.ts'
-import { routeFromTrunk } from './from-trunk.ts'
+import { numberOf, routeFromTrunk } from './from-trunk.ts'
 import { ringUnassigned, withFailover } from './ring-failover.ts'
 import { type Ringing, ringUser } from './ring-user.ts'
 import { selectTrunks } from './select-trunks.ts'
@@ -84,7 +84,10 @@ function scopeOf(user: RoutedUser | undefined, here: RoutedSite | undefined, tab
 
 function readCall(question: RouteQuestion, table: RoutingTable): Call {
   const { source } = question
-  const dialled = readDialled(question.dialled.split(';', 1)[0] as string)
+  const written = readDialled(question.dialled.split(';', 1)[0] as string)
+  const redirecting = question.redirectedBy === undefined ? undefined : table.trunks.get(question.redirectedBy)
+  const dialled =
+    redirecting === undefined ? written : (numberOf(written, redirecting, table, { note: undefined }) ?? written)
   const user = source.kind === 'user' ? table.users.get(source.user) : undefined
   const here = source.kind === 'trunk' || source.site === undefined ? undefined : table.sites.get(source.site)
   const caller: CallIdentity =

@@ -95,7 +95,12 @@ function inContext(
  * E.164 of what the carrier wrote: by the trunk's dial plan, else as it stands, with the plus it left out, with its
  * country code, and only then by the numbering plans of the world.
  */
-function numberOf(written: string, trunk: RoutedTrunk, table: RoutingTable, c: Circumstances): string | undefined {
+export function numberOf(
+  written: string,
+  trunk: RoutedTrunk,
+  table: RoutingTable,
+  c: Pick<Circumstances, 'note'>,
+): string | undefined {
   if (trunk.dialPlan !== undefined) {
     const normalised = normalise(trunk.dialPlan, written, (_pass, rule, digits, result) =>
       c.note?.(
@@ -114,7 +119,7 @@ function numberOf(written: string, trunk: RoutedTrunk, table: RoutingTable, c: C
   return number === undefined ? undefined : found(written, number, trunk, c)
 }
 
-function found(written: string, number: string, trunk: RoutedTrunk, { note }: Circumstances): string {
+function found(written: string, number: string, trunk: RoutedTrunk, { note }: Pick<Circumstances, 'note'>): string {
   note?.('normalisation', `number as written in ${trunk.country}`, 'matched', `${brief(written)} is ${number}`)
   return number
 }
