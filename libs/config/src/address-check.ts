@@ -34,7 +34,7 @@ function listeners(d: ConfigurationDocument, found: Findings): void {
       )
     }
     taken.push({ name, family, address, port })
-    if (transport === 'tls') {
+    if (transport === 'tls' || transport === 'wss') {
       for (const key of ['certificate', 'privateKey'] as const) {
         if (!listener[key])
           found.problem(

@@ -4,7 +4,7 @@
  */
 import { readRule, type WrittenRule } from './rule-form.ts'
 import type { ConfigurationDocument, SecretReference } from './schema.ts'
-import { parseBandwidth, parseDuration, parseListenUrl, parsePortRange } from './units.ts'
+import { type ListenTransport, parseBandwidth, parseDuration, parseListenUrl, parsePortRange } from './units.ts'
 
 type Written<K extends keyof ConfigurationDocument> = NonNullable<ConfigurationDocument[K]>
 type Each<T> = T extends Record<string, infer V> ? V : never
@@ -15,7 +15,7 @@ export type NumberRule = { match: string; to: string; name?: string }
 export interface Listener {
   name: string
   url: string
-  transport: 'udp' | 'tcp' | 'tls'
+  transport: ListenTransport
   /** IP address without brackets */
   address: string
   port: number

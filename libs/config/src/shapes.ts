@@ -53,7 +53,7 @@ export const SHAPES = {
     example: '192.0.2.10:5060',
   },
   listenUrl: {
-    pattern: '^(udp|tcp|tls)://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+):\\d{1,5}$',
+    pattern: '^(udp|tcp|tls|wss?)://(\\[[0-9A-Fa-f:.]+\\]|[0-9.]+):\\d{1,5}$',
     title: 'listener URL',
     example: 'udp://127.0.0.1:5060',
   },

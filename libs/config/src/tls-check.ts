@@ -7,11 +7,21 @@ import { parseListenUrl } from './units.ts'
 export function tlsProblems(d: ConfigurationDocument, found: Findings): void {
   for (const [name, listener] of Object.entries(d.edge.listen)) {
     const at = ['edge', 'listen', name]
-    const { transport } = parseListenUrl(listener.url)
+    const { transport, address } = parseListenUrl(listener.url)
     const secure = speaksTls(listener.url)
     if (!secure && (listener.certificates || listener.clients)) {
       const key = listener.certificates ? 'certificates' : 'clients'
-      found.problem([...at, key], `${name} speaks ${transport}: it shows no certificate`, 'Write tls:// in url.', 'key')
+      found.problem(
+        [...at, key],
+        `${name} speaks ${transport}: it shows no certificate`,
+        'Write tls:// or wss:// in url.',
+        'key',
+      )
+    }
+    // without TLS only behind a proxy that has it
+    if (transport === 'ws' && !isLoopback(address)) {
+      const instead = 'Write wss://, or listen on 127.0.0.1 behind a reverse proxy.'
+      found.problem([...at, 'url'], `${name} would take calls of browsers in the clear`, instead)
     }
     const seen = new Set<string>()
     for (const [i, { host }] of (listener.certificates ?? []).entries()) {
@@ -61,7 +71,9 @@ function trunkTls(
   }
 }
 
-const speaksTls = (url: string): boolean => parseListenUrl(url).transport === 'tls'
+const speaksTls = (url: string): boolean => ['tls', 'wss'].includes(parseListenUrl(url).transport)
+
+const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
 function isAddress(uri: string): boolean {
   const host = /^sips?:(?:[^@]*@)?(?:\[([^\]]+)\]|([^:;]+))/i.exec(uri)

@@ -24,12 +24,14 @@ export function parsePortRange(written: string): { first: number; last: number }
   return { first, last }
 }
 
+export type ListenTransport = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss'
+
 /** `tls://[::1]:5061` → transport, address without brackets, port. */
-export function parseListenUrl(written: string): { transport: 'udp' | 'tcp' | 'tls'; address: string; port: number } {
-  const parts = /^(udp|tcp|tls):\/\/(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(written)
+export function parseListenUrl(written: string): { transport: ListenTransport; address: string; port: number } {
+  const parts = /^(udp|tcp|tls|wss?):\/\/(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(written)
   if (!parts) throw new TypeError(`not a listener URL: ${written}`)
   return {
-    transport: parts[1] as 'udp' | 'tcp' | 'tls',
+    transport: parts[1] as ListenTransport,
     address: (parts[2] ?? parts[3]) as string,
     port: Number(parts[4]),
   }

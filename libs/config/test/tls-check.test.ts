@@ -48,6 +48,15 @@ test('what does not fit together is said: certificates without TLS, a certificat
   assert.deepEqual(said([[inside, `${inside}, clients: { ca: ca.pem }`]]), [
     'inside-tcp speaks tcp: it shows no certificate',
   ])
+  const web = 'remote:     { url: "tls://127.0.0.1:5061"'
+  assert.deepEqual(said([[web, 'remote: { url: "ws://192.0.2.1:5062"']]), [
+    'remote would take calls of browsers in the clear',
+  ])
+  assert.deepEqual(said([[web, 'remote: { url: "ws://127.0.0.1:5062"']]), [], 'behind a reverse proxy')
+  assert.deepEqual(said([['remote:     {', 'browser: { url: "wss://127.0.0.1:8443" }\n    remote: {']]), [
+    'browser speaks TLS and has no certificate',
+    'browser speaks TLS and has no privateKey',
+  ])
   const tls = (written: string, listener = 'carrier') =>
     said([[trunkA, `    listener: ${listener}\n    tls: ${written}\n    translate:`]])
   assert.deepEqual(tls('{ certificate: a.pem }'), ['a certificate goes with its key: there is no privateKey'])

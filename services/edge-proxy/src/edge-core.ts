@@ -234,8 +234,9 @@ function receive(
   if (message.kind === 'response') {
     if (screenResponse(message) === 'ok') layer.receiveResponse(message)
   } else if (gate.admits(message, wire)) {
-    // RFC 3261 18.2.1, RFC 3581 4
-    layer.receiveRequest(withReceived(message, wire.remoteAddress, wire.remotePort), wire, back)
+    // RFC 3261 18.2.1, RFC 3581 4; RFC 7118 5.3: not over a WebSocket, whose other end may be a proxy of ours
+    const web = wire.transport === 'WS' || wire.transport === 'WSS'
+    layer.receiveRequest(web ? message : withReceived(message, wire.remoteAddress, wire.remotePort), wire, back)
   }
 }
 

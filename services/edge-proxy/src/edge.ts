@@ -30,12 +30,12 @@ export interface Proof {
 
 /** A way to send to one remote address: a UDP address on a listener's socket, or one TCP/TLS connection. */
 export interface Wire extends TransactionWire {
-  /** TCP and TLS: no retransmissions (RFC 3261 17.1). */
+  /** All but UDP: no retransmissions (RFC 3261 17.1). */
   readonly reliable: boolean
   /** UDP: where requests over 1300 bytes go, while it works (edge.md E1). */
   large?: () => Wire | undefined
-  /** UDP, TCP, TLS: as Via spells it. */
-  readonly transport: 'UDP' | 'TCP' | 'TLS'
+  /** As Via spells it. */
+  readonly transport: 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS'
   /** Name of the listener in the configuration. */
   readonly listener: string
   readonly remoteAddress: string
@@ -59,7 +59,7 @@ export interface Wire extends TransactionWire {
    * over UDP. `mapped`: where it saw us. Undefined: no answer in time where one was `expected`.
    */
   ping?(expected: boolean): Promise<{ readonly mapped?: string | undefined } | undefined>
-  /** TCP and TLS: not closed for idleness before this monotonic time, ms (a binding or a dialog lives on it). */
+  /** All but UDP: not closed for idleness before this monotonic time, ms (a binding or a dialog lives on it). */
   keepUntil(ms: number): void
 }
 

@@ -20,6 +20,7 @@ import { expires, to, tokens } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { RequestHandler } from './dispatch.ts'
+import { transportParameter } from './domain/leg-wire.ts'
 import type { Edge, Peer, Timer, Wire } from './edge.ts'
 
 const MAX_SUBSCRIPTIONS = 100_000
@@ -177,7 +178,7 @@ export function createSubscriptions(edge: Edge): Subscriptions {
       headers: [['Expires', String(granted)]],
     })
     if (!s.dialog) {
-      s.dialog = dialogOfUas(transaction.request, response, s.wire.transport === 'TLS')
+      s.dialog = dialogOfUas(transaction.request, response, s.wire.transport === 'TLS' || s.wire.transport === 'WSS')
       if (s.dialog) byDialog.set(dialogKey(s.dialog), s)
     }
     if (granted > 0) until(s, granted)
@@ -253,6 +254,5 @@ function presentityOf(request: SipRequest): string | undefined {
 }
 
 function contactOf(edge: Edge, wire: Wire): string {
-  const transport = wire.transport === 'UDP' ? '' : `;transport=${wire.transport.toLowerCase()}`
-  return `<sip:${edge.node}@${wire.sentBy}${transport}>`
+  return `<sip:${edge.node}@${wire.sentBy}${transportParameter(wire.transport)}>`
 }

@@ -9,11 +9,12 @@ import { makeRequest, makeResponse } from '@tandem/sip/message/make.ts'
 import type { SipMessage, SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import { parseDatagram, parseStream } from '@tandem/sip/message/parse.ts'
 import { writeMessage } from '@tandem/sip/message/write.ts'
+import { WebSocket } from 'ws'
 
 export interface RawPeer {
   readonly address: string
   readonly port: number
-  readonly transport: 'UDP' | 'TCP' | 'TLS'
+  readonly transport: 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS'
   send(bytes: Uint8Array | string): void
   /** The next message that fits and was not taken yet; rejects after 3 s. */
   next<M extends SipMessage>(fits: (message: SipMessage) => message is M, ms?: number): Promise<M>
@@ -38,7 +39,7 @@ export const isRequest =
     m.kind === 'request' && m.method === method
 
 export async function rawPeer(
-  transport: 'UDP' | 'TCP' | 'TLS',
+  transport: RawPeer['transport'],
   to: { readonly port: number; readonly address?: string },
   options: { readonly from?: string; readonly port?: number; readonly tls?: object } = {},
 ): Promise<RawPeer> {
@@ -74,6 +75,20 @@ export async function rawPeer(
     send = (bytes) => socket.send(bytes, to.port, host)
     closed = once(socket, 'close')
     close = () => socket.close()
+  } else if (transport === 'WS' || transport === 'WSS') {
+    const url = `${transport.toLowerCase()}://${host}:${to.port}/`
+    const web = new WebSocket(url, ['sip'], { localAddress: from, rejectUnauthorized: false, ...options.tls } as never)
+    closed = new Promise((done) => web.on('close', done))
+    await once(web, 'open')
+    web.on('error', () => {})
+    web.on('message', (data: Buffer) => {
+      const outcome = parseDatagram(data)
+      if (outcome.kind === 'message') deliver(outcome.message)
+      else other.push(data)
+    })
+    port = 5060
+    send = (bytes) => web.send(typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString())
+    close = () => web.terminate()
   } else {
     const socket: Socket =
       transport === 'TCP'

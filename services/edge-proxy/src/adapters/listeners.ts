@@ -13,6 +13,7 @@ import type { Inward, OpenListener } from './received.ts'
 import { openTcp, type StreamListener } from './tcp.ts'
 import { openTls } from './tls.ts'
 import { openUdp, type UdpListener } from './udp.ts'
+import { openWebSocket } from './websocket.ts'
 
 /** edge.md E5: from the URI to its addresses, NAPTR, SRV and A together, ms. */
 const RESOLVE_MS = 500
@@ -21,7 +22,7 @@ const MAX_HOPS = 8
 const LOOK_MS = 5_000
 
 type Hop = { readonly transport: Transport; readonly address: string; readonly port: number }
-type Open = { readonly configured: Listener; readonly open: UdpListener | StreamListener }
+type Open = { readonly configured: Listener; readonly open: UdpListener | StreamListener | OpenListener }
 
 export interface Listeners extends Wires {
   /** Opens what is new, closes what is gone; what did not change keeps its sockets. Rejects when one cannot be opened. */
@@ -48,10 +49,11 @@ export function createListeners(parts: {
   const complaints = new Map<string, string>()
   const names = createNameResolver(clock)
 
-  const openOne = (listener: Listener): Promise<UdpListener | StreamListener> => {
+  const openOne = (listener: Listener): Promise<Open['open']> => {
     if (listener.transport === 'udp') return openUdp(listener, inward)
     if (listener.transport === 'tcp') return openTcp(listener, clock, inward)
-    return openTls(listener, demandFor(listener), env, clock, inward)
+    if (listener.transport === 'tls') return openTls(listener, demandFor(listener), env, clock, inward)
+    return openWebSocket(listener, demandFor(listener), env, clock, inward)
   }
 
   const demandFor = (listener: Listener): TlsDemand => demandOf(listener, Object.values(carriers), twins(listener.name))
@@ -111,14 +113,14 @@ export function createListeners(parts: {
   const twins = (name: string): string[] => {
     const own = opened.get(name)?.configured
     if (!own) return []
-    const others = [...opened.values()].map((o) => o.configured)
+    const others = [...opened.values()].map((o) => o.configured).filter((l) => !isWeb(l.transport))
     const beside = others.filter((l) => l.transport !== own.transport && l.address === own.address)
     // with ports that the system chooses only the name tells that they belong together: carrier, carrier-tcp
     const together = (l: Listener) => (own.port === 0 ? l.name.startsWith(`${name}-`) : l.port === own.port)
     return beside.filter(together).map((l) => l.name)
   }
 
-  const find = (name: string, transport: Wire['transport']): UdpListener | StreamListener => {
+  const find = (name: string, transport: Wire['transport']): Open['open'] => {
     const own = opened.get(name)
     if (!own) throw new Error(`there is no listener ${name}`)
     if (own.open.transport === transport) return own.open
@@ -140,17 +142,18 @@ export function createListeners(parts: {
   ): Promise<Wire> => {
     if (port < 1 || port > 65_535) throw new Error(`${port} is no port`)
     const listener = find(name, transport)
-    return 'wireTo' in listener
-      ? listener.wireTo(address, port)
-      : await listener.connect(address, port, transport === 'TLS' ? peer : undefined)
+    if ('wireTo' in listener) return listener.wireTo(address, port)
+    // RFC 7118: only browsers open WebSockets
+    if (!('connect' in listener)) throw new Error(`${transport} is for those who connect to us`)
+    return await listener.connect(address, port, transport === 'TLS' ? peer : undefined)
   }
 
   /** Its own first: RFC 3263 4.1 leaves the choice among NAPTR-less targets to us. */
   const supported = (name: string): Transport[] => {
-    const own = opened.get(name)?.open.transport ?? 'UDP'
-    const address = opened.get(name)?.configured.address
-    const beside = [...opened.values()].filter((o) => o.configured.address === address).map((o) => o.open.transport)
-    return [...new Set([own, ...beside])]
+    const own = opened.get(name)
+    const beside = [...opened.values()].filter((o) => o.configured.address === own?.configured.address)
+    const spoken = [own, ...beside].map((o) => o?.open.transport ?? 'UDP')
+    return [...new Set(spoken.filter((t) => t === 'UDP' || t === 'TCP' || t === 'TLS'))]
   }
 
   const hopsTo = async (name: string, uri: SipUri): Promise<Hop[]> => {
@@ -202,6 +205,8 @@ export function createListeners(parts: {
     },
   }
 }
+
+const isWeb = (transport: string): boolean => transport === 'ws' || transport === 'wss'
 
 /** What can change under open connections: digests are asked for, certificates read again. */
 function same(a: Listener, b: Listener): boolean {

@@ -1,4 +1,5 @@
 /** What listeners hand inward. A listener owns its sockets; nothing thrown inside ever reaches one. */
+import type { Server } from 'node:net'
 import type { Listener } from '@tandem/config/defaults.ts'
 import type { ParseOutcome } from '@tandem/sip/message/message.ts'
 import type { TlsDemand } from '../domain/tls-demand.ts'
@@ -56,4 +57,17 @@ export function advertised(
     return { host: advertise.slice(0, advertise.indexOf(']') + 1), port: parts?.[2] ? Number(parts[2]) : port }
   }
   return { host: parts?.[1] ?? advertise, port: parts?.[2] ? Number(parts[2]) : port }
+}
+
+/** Resolves with the port really bound. */
+export function listen(server: Server, listener: Listener): Promise<number> {
+  return new Promise((done, fail) => {
+    const refused = (error: NodeJS.ErrnoException) => fail(bindProblem(listener.name, listener.url, error))
+    server.once('error', refused)
+    server.listen({ host: listener.address, port: listener.port, exclusive: true, backlog: 1024 }, () => {
+      server.off('error', refused)
+      const bound = server.address()
+      done(typeof bound === 'object' && bound !== null ? bound.port : listener.port)
+    })
+  })
 }

@@ -3,7 +3,7 @@ import { connect as connectTcp, createServer, type Server, type Socket } from 'n
 import type { Listener } from '@tandem/config/defaults.ts'
 import type { Clock, Proof, Timer, Wire } from '../edge.ts'
 import { peerKey, type TlsPeer } from './client-tls.ts'
-import { advertised, bindProblem, type Inward, type OpenListener } from './received.ts'
+import { advertised, type Inward, listen, type OpenListener } from './received.ts'
 import { plain, StreamWire } from './stream.ts'
 
 /** Connections of one listener, and of one source address on it. */
@@ -128,18 +128,6 @@ export async function openStream(
       await closed
     },
   }
-}
-
-function listen(server: Server, listener: Listener): Promise<number> {
-  return new Promise((done, fail) => {
-    const refused = (error: NodeJS.ErrnoException) => fail(bindProblem(listener.name, listener.url, error))
-    server.once('error', refused)
-    server.listen({ host: listener.address, port: listener.port, exclusive: true, backlog: 1024 }, () => {
-      server.off('error', refused)
-      const bound = server.address()
-      done(typeof bound === 'object' && bound !== null ? bound.port : listener.port)
-    })
-  })
 }
 
 /** A connection whose other end was proven is used again for the same proof only; nobody who called us is taken for it. */

@@ -4,10 +4,15 @@ import { parseUri } from '@tandem/sip/message/uri.ts'
 import type { Edge, Wire } from '../edge.ts'
 import type { CallLeg } from './call-leg.ts'
 
+/** RFC 3261 19.1.1; RFC 7118 5.2: `ws` also where the WebSocket is secure. */
+export function transportParameter(transport: string): string {
+  if (transport === 'UDP') return ''
+  return `;transport=${transport === 'WSS' ? 'ws' : transport.toLowerCase()}`
+}
+
 /** Contact of ours on that wire; the user part is an opaque id. */
 export function contactOf(wire: { transport: string; sentBy: string }, id: string): string {
-  const transport = wire.transport === 'UDP' ? '' : `;transport=${wire.transport.toLowerCase()}`
-  return `<sip:${id}@${wire.sentBy}${transport}>`
+  return `<sip:${id}@${wire.sentBy}${transportParameter(wire.transport)}>`
 }
 
 /**

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { NameAddr, SipResponse } from '@tandem/sip/message/message.ts'
 import { contacts, elements, expires } from '@tandem/sip/message/read.ts'
+import type { Wire } from '../edge.ts'
 
 const FIRST_RETRY_MS = 2_000
 const LAST_RETRY_MS = 300_000
@@ -58,7 +59,7 @@ export interface OwnContact {
   readonly user: string
   /** host:port as it stands in Via. */
   readonly sentBy: string
-  readonly transport: 'UDP' | 'TCP' | 'TLS'
+  readonly transport: Wire['transport']
   readonly bulk: boolean
 }
 
