@@ -52,7 +52,7 @@ export interface Media {
 export interface Edge {
   listen: Readonly<Record<string, Listener>>
   media: Media
-  registration: { minimumS: number; maximumS: number }
+  registration: { minimumS: number; maximumS: number; contacts: number }
   sessionTimerS: number
   drainMs: number
   calls: number
@@ -340,7 +340,11 @@ function edge(e: Written<'edge'>): Edge {
       control: e.media.control ?? [],
       inactivityMs: ms(e.media.inactivity, 60_000),
     },
-    registration: { minimumS: seconds(e.registration?.minimum, 60), maximumS: seconds(e.registration?.maximum, 3600) },
+    registration: {
+      minimumS: seconds(e.registration?.minimum, 60),
+      maximumS: seconds(e.registration?.maximum, 3600),
+      contacts: e.registration?.contacts ?? 10,
+    },
     sessionTimerS: seconds(e.sessionTimer, 1800),
     drainMs: ms(e.drain, 30_000),
     calls: e.calls ?? 10_000,

@@ -153,6 +153,9 @@ const Edge = object(
         {
           minimum: Type.Optional(Duration('shortest registration (RFC 3261 10.3: 423 below it)')),
           maximum: Type.Optional(Duration('longest registration')),
+          contacts: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 100, description: 'contacts of one user; the oldest makes room' }),
+          ),
         },
         'registrar limits',
       ),

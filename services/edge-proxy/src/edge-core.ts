@@ -99,7 +99,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
         log.debug({ wire: wire.name, why }, 'wire failed')
         layer.wireFailed(wire)
         if (wire.alive) return
-        registrations.flowFailed(wire.flow)
+        registrations.connectionFailed(wire.flow)
         trunks.flowFailed(wire.flow)
       })
     },
@@ -110,7 +110,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   const base = { node, bus, log, clock, config: () => configuration, revision: () => revision }
   const folder = parts.dataFolder
   const store = folder === undefined ? undefined : openBindingStore({ folder: join(folder, 'edge'), clock, log })
-  const registrations = createRegistrations(base, store)
+  const registrations = createRegistrations(base, store, (listener, uri) => listeners.toUri(listener, uri))
   const authenticator = createAuthenticator({ config: base.config, env: parts.env, wall: clock.wall })
   const { usersOn } = registrations
   const guard = createAbuseGuard()
@@ -135,7 +135,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   const edge: Edge = {
     ...base,
     transactions: layer,
-    bindings: { of: registrations.of },
+    bindings: registrations,
     trunks,
     wires: listeners,
     authenticate: door.authenticate,

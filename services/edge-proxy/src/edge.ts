@@ -97,6 +97,22 @@ export interface LiveBinding {
   readonly source: string
   readonly site: string | undefined
   readonly expiresAt: number
+  /** +sip.instance: the device. */
+  readonly instance: string | undefined
+  /** RFC 3261 20.10: 1 when absent. */
+  readonly q: number
+  /** Another live flow of the same device, for when this one fails (RFC 5626 7). */
+  other(): LiveBinding | undefined
+}
+
+/** Who is registered here, over which flow. */
+export interface Bindings {
+  /** One for each device, in the order to try; `instance`: of this device only (GRUU). */
+  of(user: string, instance?: string): readonly LiveBinding[]
+  /** RFC 5626 7: what was on this flow is not there any more (430). */
+  flowFailed(binding: LiveBinding): void
+  /** What a URI with `gr` stands for (RFC 5627 6.1); undefined: no GRUU of ours; `unknown`: 404. */
+  gruu(uri: SipUri): { readonly user: string; readonly instance: string } | 'unknown' | undefined
 }
 
 /** How an attempt on a trunk leaves the house. */
@@ -131,7 +147,7 @@ export interface Edge {
   config(): Configuration
   revision(): number
   readonly transactions: TransactionLayer
-  readonly bindings: { of(user: string): readonly LiveBinding[] }
+  readonly bindings: Bindings
   readonly trunks: Trunks
   readonly wires: Wires
   /** Proves who sent it; answers 401/407/403 itself and returns undefined when it did. INVITE to an emergency number is let through as `unknown` from a site's network. */

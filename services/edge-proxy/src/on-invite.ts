@@ -134,10 +134,14 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     const { request } = transaction
     const config = edge.config()
     const uri = parseUri(request.uri)
-    const dialled = unescapeUser(uri?.user ?? '')
+    const device = uri && edge.bindings.gruu(uri)
+    // a temporary GRUU hides its user, a public one begins with it
+    const dialled = device && device !== 'unknown' ? device.user : unescapeUser(uri?.user ?? '')
     const user = peer.kind === 'user' ? peer.user : undefined
     const site = peer.kind === 'trunk' ? undefined : peer.site
     const urgent = peer.kind === 'trunk' ? undefined : emergencyDialled(config, dialled, request.uri, { user, site })
+    // RFC 5627 6.1: with `gr`, and no GRUU of ours
+    if (device === 'unknown' && urgent === undefined) return void transaction.reply(404)
     const refusal = refuses(request, peer, dialled, urgent)
     if (refusal) return void transaction.reply(refusal.status, { headers: refusal.headers ?? [] })
     const offer = offered(request, urgent !== undefined)
@@ -150,7 +154,9 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     // RFC 3891; a call for help is one whatever else it wants
     if (urgent === undefined && comesInto(arrival)) return
     const incoming = begin({ transaction, wire, peer, request, dialled, emergency: urgent !== undefined, offer, timer })
-    const asked = urgent ? askUrgently(incoming, urgent) : ask(incoming)
+    const asked = urgent
+      ? askUrgently(incoming, urgent)
+      : ask(incoming, device === 'unknown' ? undefined : device?.instance)
     asked.catch((error: unknown) => {
       edge.log.error({ call: incoming.id, err: error }, 'a call could not be set up')
       // it may have begun: its other legs, timers and ports go with it
@@ -193,7 +199,8 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     return !state.gone
   }
 
-  const ask = async (incoming: Incoming): Promise<void> => {
+  /** `instance`: of this device of the user only, and nobody instead. */
+  const ask = async (incoming: Incoming, instance: string | undefined): Promise<void> => {
     const state = untilDecided(incoming)
     if (incoming.peer.kind === 'trunk' && !(await admitted(incoming, state))) return
     const asked = await edge.bus.ask(
@@ -231,7 +238,8 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
     const misfit = misfitOf(edge.config(), incoming)
     if (misfit !== undefined) return refuse(incoming, 488, [warning(edge.config().domain, misfit)], misfit)
     start(incoming, {
-      branches: decision.branches,
+      branches: instance === undefined ? decision.branches : ofUsers(decision.branches),
+      instance,
       shown: shownCaller(incoming, decision),
       callee: calleeOf(decision),
       costCentre: decision.caller.costCentre ?? decision.callee.costCentre,
@@ -245,6 +253,11 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCal
       draining = on
     },
   }
+}
+
+/** RFC 5627 6.1: a GRUU leads to a device, never to a trunk in its place. */
+function ofUsers(branches: RoutePlan['branches']): RoutePlan['branches'] {
+  return branches.map((b) => ({ ...b, attempts: b.attempts.filter((a) => a.kind === 'user') }))
 }
 
 /** location.md L1: whatever an emergency call carries, it goes out; without a description the callee makes the offer. */

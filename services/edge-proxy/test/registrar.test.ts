@@ -24,6 +24,7 @@ function address(text: string) {
 function facts(more: Partial<Omit<RegisterFacts, 'contacts'>> & { contacts?: string[] | '*' } = {}): RegisterFacts {
   const { contacts = ['<sip:alice@192.0.2.1>'], ...rest } = more
   return {
+    aor: { user: 'alice', domain: 'acme.example', written: 'alice' },
     expires: undefined,
     callId: 'call',
     cseq: 1,

@@ -2,6 +2,7 @@
  * Bindings on this disk, so that phones are reached again at once after a restart and not only when they register anew.
  * Written in batches behind the calls; the last quarter of a second may be lost, and with it nothing but a refresh.
  */
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -24,6 +25,8 @@ export interface BindingStore {
   remove(bindingId: string): void
   /** Those that have not run out; what has is deleted. */
   load(now: number): readonly StoredBinding[]
+  /** 32 random bytes that outlive the process: what was sealed with them can be opened again. */
+  key(): Uint8Array
   close(): void
 }
 
@@ -70,6 +73,10 @@ export function openBindingStore(parts: { folder: string; clock: Clock; log: Log
         expiresAt: Number(r.expires),
       }))
     },
+    key() {
+      db.prepare('INSERT OR IGNORE INTO sealing (id, key) VALUES (1, ?)').run(randomBytes(32))
+      return Buffer.from(db.prepare('SELECT key FROM sealing').get()?.key as Uint8Array)
+    },
     close() {
       if (timer) clock.clearTimer(timer)
       if (waiting.size > 0) flush()
@@ -103,6 +110,7 @@ function begin(file: string): DatabaseSync {
         body TEXT NOT NULL,
         expires INTEGER NOT NULL
       ) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS sealing (id INTEGER PRIMARY KEY, key BLOB NOT NULL);
     `)
     return db
   } catch (error) {

@@ -14,7 +14,8 @@ import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { TrunkPath } from '../edge.ts'
-import { type Admission, phoneNeeds, sharedAmong, trunkNeeds } from './call-admission.ts'
+import { byPreference } from './binding-targets.ts'
+import { type Admission, FREE, phoneNeeds, sharedAmong, trunkNeeds } from './call-admission.ts'
 import { descriptionOf } from './call-body.ts'
 import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
@@ -223,7 +224,7 @@ export class B2bCall implements LegOwner, LegEvents {
     const { attempt, what } = effect
     const run: Run = { what, role: this.#seed.plan.branches[effect.branch]?.role ?? 'callee', legs: [] }
     this.#runs[attempt] = run
-    if (what.kind === 'user') return void this.#launchUser(attempt, run, what.user, effect.number)
+    if (what.kind === 'user') return void this.#launchUser(attempt, run, what.user, effect)
     this.#parts.edge.trunks
       .paths(what.trunk, this.id, this.facts.emergency)
       .then(
@@ -244,8 +245,10 @@ export class B2bCall implements LegOwner, LegEvents {
     this.#input({ kind: 'launched', attempt, legs, more, ...(status === undefined ? {} : { status }) })
   }
 
-  #launchUser(attempt: number, run: Run, user: string, number: number): void {
-    const phones = this.#parts.edge.bindings.of(user).flatMap((binding) => {
+  #launchUser(attempt: number, run: Run, user: string, { number, path }: WalkEffect & { kind: 'launch' }): void {
+    const levels = byPreference(this.#parts.edge.bindings.of(user, this.#seed.plan.instance))
+    const more = Math.max(levels.length - path - 1, 0)
+    const phones = (levels[path] ?? []).flatMap((binding) => {
       const wire = binding.wire()
       return wire === undefined ? [] : [{ binding, wire }]
     })
@@ -257,7 +260,7 @@ export class B2bCall implements LegOwner, LegEvents {
         const out = this.#launcher?.toContact(place, binding, wire)
         if (out) run.legs.push(out)
       }
-      this.#launched(attempt, run.legs.length, 480)
+      this.#launched(attempt, run.legs.length, 480, more)
       this.#sendAll(run)
     })
   }
@@ -471,6 +474,7 @@ export class B2bCall implements LegOwner, LegEvents {
   }
 
   failed(out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void {
+    if (this.#otherFlow(out, status, lost)) return
     const redirects = response !== undefined && this.#state === 'walking' && this.#redirections.takes(out, response)
     if (!redirects) this.#final(out, status, response, lost)
   }
@@ -505,6 +509,25 @@ export class B2bCall implements LegOwner, LegEvents {
       told: this.#redirections.passed(status) !== undefined,
     })
     this.#endLeg(out, end)
+  }
+
+  /** RFC 5626 7: after 430 or 408, and after no other word, the same device is rung on another of its flows. */
+  #otherFlow(out: OutLeg, status: number, lost: boolean): boolean {
+    const { binding, pending, attempt, index, leg } = out
+    const run = this.#runs[attempt]
+    if (!binding || pending || this.#state !== 'walking' || run?.legs[index] !== out) return false
+    const next = status === 430 || status === 408 || lost ? binding.other() : undefined
+    if (status === 430) this.#parts.edge.bindings.flowFailed(binding)
+    const wire = next?.wire()
+    const place = { attempt, index, role: run.role, number: leg.attempt, held: leg.held ?? FREE.held }
+    const fresh = next && wire && this.#launcher?.toContact(place, next, wire)
+    if (!fresh) return false
+    run.legs[index] = fresh
+    // its place on the links goes over to the new one
+    leg.held = undefined
+    this.#endLeg(out, { by: 'callee', status })
+    fresh.invite.send()
+    return true
   }
 
   #attemptFailed(effect: WalkEffect & { kind: 'attempt-failed' }): void {

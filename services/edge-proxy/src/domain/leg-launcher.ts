@@ -31,6 +31,8 @@ export interface CallPlan {
   /** Who pays for legs to trunks. */
   readonly costCentre: string | undefined
   readonly emergency: EmergencyRun | undefined
+  /** Of this device only (RFC 5627). */
+  readonly instance?: string | undefined
 }
 
 export interface CallSeed {
@@ -63,6 +65,8 @@ export interface TransferSeed {
 export interface OutLeg {
   readonly invite: OutInvite
   readonly leg: CallLeg
+  /** The contact of a user that it rings. */
+  readonly binding?: LiveBinding
   /** Its place in the walk (plan-walk.ts). */
   readonly attempt: number
   readonly index: number
@@ -126,7 +130,9 @@ export class LegLauncher {
       trusted: !plan.shown.withheld,
     })
     // RFC 3327 5.1: the Path of the registration is the Route of requests to it
-    return this.#invite(place, leg, { uri: binding.contact.uriText, routes: binding.path, ...identity, extra: [] })
+    const target = { uri: binding.contact.uriText, routes: binding.path, ...identity, extra: [] }
+    const out = this.#invite(place, leg, target)
+    return out && Object.assign(out, { binding })
   }
 
   /** The trunk has admitted the call. Undefined: no media port is left. */

@@ -61,7 +61,7 @@ export type WalkInput =
   | { readonly kind: 'start' }
   /**
    * How many INVITEs went out for the attempt, 0 with the status that says why not; `more` further addresses of the
-   * trunk are there when this one fails (edge.md E5).
+   * trunk, or lower preferences of the user's contacts, are there when this one fails (edge.md E5).
    */
   | {
       readonly kind: 'launched'
@@ -341,8 +341,9 @@ function fail(walk: Walk, attempt: number, failure: Failure): WalkStep {
   const branch = walk.branches[state.branch] as BranchState
   const what = attemptOf(walk, attempt)
   const goesOn = walk.emergency || (!failure.rang && !failure.told && mayRetry(what, failure))
-  // edge.md E5: the next address after silence, a lost connection or 503; any other word was the trunk's own
-  const again = goesOn && state.more > 0 && (failure.lost === true || status === 503)
+  // edge.md E5: the next address after silence, a lost connection or 503; any other word was the trunk's own.
+  // RFC 3261 16.6: the user's contacts of the next lower q after any failure of those above
+  const again = goesOn && state.more > 0 && (what.kind === 'user' || failure.lost === true || status === 503)
   const next = again ? what : goesOn ? walk.plan[state.branch]?.attempts[branch.begun] : undefined
   const effects: WalkEffect[] = [
     { kind: 'clear-timers', attempt },

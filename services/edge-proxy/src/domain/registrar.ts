@@ -10,9 +10,12 @@ export interface BoundContact {
   readonly contact: NameAddr
   readonly callId: string
   readonly cseq: number
-  /** RFC 5626: instance and reg-id of an outbound flow. */
+  /** RFC 5626 4.1: the device, as it stands in +sip.instance, with its angle brackets. */
   readonly instance: string | undefined
+  /** RFC 5626: this contact is a flow of its instance. */
   readonly regId: number | undefined
+  /** RFC 5627 5.1: what temporary GRUUs of the instance stand for; a new one with each new Call-ID. */
+  readonly session: string | undefined
   readonly path: readonly string[]
   /** Identity of the flow that the REGISTER came over: where requests to this contact go. */
   readonly flow: string
@@ -29,6 +32,12 @@ export interface BoundContact {
 /** What a REGISTER says, read. */
 export interface RegisterFacts {
   readonly contacts: readonly NameAddr[] | '*'
+  /** Of the address of record. */
+  readonly aor: {
+    readonly user: string
+    readonly domain: string /** The user part with its escapes. */
+    readonly written: string
+  }
   /** Expires header, s. */
   readonly expires: number | undefined
   readonly callId: string
@@ -76,6 +85,7 @@ export function register(
   limits: RegistrarLimits,
   now: number,
   newId: () => string,
+  newSession: () => string = newId,
 ): RegisterOutcome {
   const bindings = present.filter((b) => b.expiresAt > now)
   if (facts.contacts === '*') return removeAll(bindings, facts)
@@ -95,7 +105,12 @@ export function register(
       if (known) removed.push(known)
       continue
     }
-    const fresh = bind(contact, facts, known?.bindingId ?? newId(), now, seconds)
+    const session = sessionOf(contact, facts, after, known, newSession)
+    const fresh = bind(contact, facts, { id: known?.bindingId ?? newId(), session, now, seconds })
+    // RFC 5627 5.1: a new Call-ID ends what was given out before, on all flows of the instance
+    if (session !== undefined) {
+      after = after.map((b) => (b.instance === fresh.instance && b.session !== session ? { ...b, session } : b))
+    }
     bound.push(fresh)
     after = [...after, fresh]
   }
@@ -107,6 +122,25 @@ export function register(
   }
   return { kind: 'accepted', bindings: after, bound, removed, outbound }
 }
+
+// RFC 5627 5.1: the most recent contact of instance and reg-id tells whether the device has begun anew
+function sessionOf(
+  contact: NameAddr,
+  facts: RegisterFacts,
+  others: readonly BoundContact[],
+  known: BoundContact | undefined,
+  newSession: () => string,
+): string | undefined {
+  const instance = instanceOf(contact)
+  if (instance === undefined) return undefined
+  const regId = flowOf(contact, facts)?.regId
+  const same = inOrderOfTime([...others, ...(known ? [known] : [])]).filter((b) => b.instance === instance)
+  const last = same.find((b) => b.regId === regId)
+  if (last && last.callId !== facts.callId) return newSession()
+  return (last ?? same[0])?.session ?? newSession()
+}
+
+const inOrderOfTime = (bindings: readonly BoundContact[]) => bindings.toSorted((a, b) => b.boundAt - a.boundAt)
 
 /** Seconds, within the limits; 0 removes. */
 function requested(contact: NameAddr, facts: RegisterFacts, limits: RegistrarLimits): number {
@@ -123,7 +157,16 @@ function refusal(
 ): RegisterOutcome | undefined {
   if (wanted.length > limits.contacts) return refused(403, `more than ${limits.contacts} contacts`)
   for (const { contact, seconds } of wanted) {
-    if (contact.uri.scheme !== 'sip' && contact.uri.scheme !== 'sips') return refused(400, 'Contact is no SIP URI')
+    if (contact.uri.scheme !== 'sip' && contact.uri.scheme !== 'sips') {
+      // RFC 5627 5.1 for those with an instance
+      return refused(instanceOf(contact) === undefined ? 400 : 403, 'Contact is no SIP URI')
+    }
+    // RFC 5627 5.1: the address of record or a GRUU of it as contact would go round for ever
+    const { user, domain } = facts.aor
+    const ours = contact.uri.host === domain && contact.uri.port === undefined
+    if (ours && (contact.uri.user === user || contact.uri.params.has('gr'))) {
+      return refused(403, 'Contact is the address of record')
+    }
     if (seconds > 0 && seconds < limits.minimum) {
       return { ...refused(423), headers: [['Min-Expires', String(limits.minimum)]] }
     }
@@ -154,27 +197,40 @@ function refused(status: number, reason = ''): RegisterOutcome & { kind: 'refuse
 
 /** RFC 5626 6: instance and reg-id name the flow; a reg-id without instance is ignored. */
 function flowOf(contact: NameAddr, facts: RegisterFacts): { instance: string; regId: number } | undefined {
-  const instance = contact.params.get('+sip.instance')
+  const instance = instanceOf(contact)
   const regId = contact.params.get('reg-id')
   if (!instance || regId === undefined || !/^\d{1,9}$/.test(regId)) return undefined
   return facts.supported.includes('outbound') ? { instance, regId: Number(regId) } : undefined
 }
 
+function instanceOf(contact: NameAddr): string | undefined {
+  const instance = contact.params.get('+sip.instance')
+  return instance === undefined || instance === '' || instance.length > 256 ? undefined : instance
+}
+
 function sameBinding(known: BoundContact, contact: NameAddr, facts: RegisterFacts): boolean {
   const flow = flowOf(contact, facts)
-  if (flow || known.regId !== undefined) return known.instance === flow?.instance && known.regId === flow?.regId
+  if (flow || known.regId !== undefined) {
+    return flow !== undefined && known.instance === flow.instance && known.regId === flow.regId
+  }
   return sameUri(known.contact.uri, contact.uri)
 }
 
-function bind(contact: NameAddr, facts: RegisterFacts, id: string, now: number, seconds: number): BoundContact {
+function bind(
+  contact: NameAddr,
+  facts: RegisterFacts,
+  made: { readonly id: string; readonly session: string | undefined; readonly now: number; readonly seconds: number },
+): BoundContact {
+  const { id, session, now, seconds } = made
   const flow = flowOf(contact, facts)
   return {
     bindingId: id,
     contact,
     callId: facts.callId,
     cseq: facts.cseq,
-    instance: flow?.instance,
+    instance: instanceOf(contact),
     regId: flow?.regId,
+    session,
     path: facts.path,
     flow: facts.flow,
     source: facts.source,
@@ -199,13 +255,17 @@ export function inOrder(bindings: readonly BoundContact[]): readonly BoundContac
   return bindings.toSorted((a, b) => preference(b.contact) - preference(a.contact) || b.boundAt - a.boundAt)
 }
 
-function preference(contact: NameAddr): number {
+export function preference(contact: NameAddr): number {
   const q = Number(contact.params.get('q') ?? '1')
   return q >= 0 && q <= 1 ? q : 1
 }
 
-/** Contact values of the 200: every binding with the time it has left (RFC 3261 10.3 step 8). */
-export function contactValues(bindings: readonly BoundContact[], now: number): string[] {
+/** Contact values of the 200: every binding with the time it has left (RFC 3261 10.3 step 8); `more`: its GRUUs. */
+export function contactValues(
+  bindings: readonly BoundContact[],
+  now: number,
+  more: (b: BoundContact) => string = () => '',
+): string[] {
   return bindings.map((b) => {
     const left = Math.max(Math.round((b.expiresAt - now) / 1000), 0)
     let value = `<${b.contact.uriText}>;expires=${left}`
@@ -213,6 +273,6 @@ export function contactValues(bindings: readonly BoundContact[], now: number): s
     if (q !== undefined && /^[01](\.\d{0,3})?$/.test(q)) value += `;q=${q}`
     if (b.instance !== undefined) value += `;+sip.instance="${b.instance}"`
     if (b.regId !== undefined) value += `;reg-id=${b.regId}`
-    return value
+    return value + more(b)
   })
 }
