@@ -184,6 +184,8 @@ export interface Trunk {
   outboundProxy: string | null
   /** digest for a carrier that challenges; those of `register` when nothing else is given */
   credentials: { user: string; password: SecretReference } | null
+  /** digest that calls in must prove; null: their address is enough */
+  authenticate: { user: string; password: SecretReference; digest: readonly DigestAlgorithm[] | null } | null
   /** null = no limit */
   limits: { calls: number | null; callsPerSecond: number | null; bandwidthKbps: number | null }
   quality: TrunkQualityRule | null
@@ -230,6 +232,8 @@ export interface User {
   password: SecretReference
   /** null: that of the listener */
   srtp: Srtp | null
+  /** null: those of the listener */
+  digest: readonly DigestAlgorithm[] | null
 }
 
 export interface Wire {
@@ -424,6 +428,7 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
     register,
     outboundProxy: t.outboundProxy ?? null,
     credentials: t.credentials ?? (register && { user: register.user, password: register.password }),
+    authenticate: t.authenticate ? { ...t.authenticate, digest: t.authenticate.digest ?? null } : null,
     limits: {
       calls: t.limits?.calls ?? null,
       callsPerSecond: t.limits?.callsPerSecond ?? null,
@@ -487,6 +492,7 @@ function user(name: string, u: Each<Written<'users'>>): User {
     emergencyCallback: u.emergencyCallback ?? null,
     password: u.password,
     srtp: u.srtp ?? null,
+    digest: u.digest ?? null,
   }
 }
 

@@ -46,6 +46,7 @@ type Section =
   | 'rateDecks'
   | 'listeners'
   | 'routes'
+type Trunks = ConfigurationDocument['trunks']
 type Names = Record<Section, ReadonlySet<string>>
 
 function namesOf(d: ConfigurationDocument): Names {
@@ -134,12 +135,23 @@ function trunkReferences(d: ConfigurationDocument, names: Names, found: Findings
     found.refer([...at, 'listener'], trunk.listener, 'listener', names.listeners)
     found.refer([...at, 'cost'], trunk.cost, 'rate deck', names.rateDecks)
     found.refer([...at, 'dialPlan'], trunk.dialPlan, 'dial plan', names.dialPlans)
-    if (!trunk.from && !trunk.register && !trunk.credentials && !trunk.tls?.clientCertificate) {
+    if (!trunk.from && !trunk.register && !trunk.credentials && !trunk.authenticate && !trunk.tls?.clientCertificate) {
       found.problem(
         at,
         `nothing says which calls come from ${name}: it has neither from nor credentials`,
-        `Add from: ["${hostOf(trunk.to[0])}"], or register: { registrar, user, password }.`,
+        `Add from: ["${hostOf(trunk.to[0])}"], authenticate: { user, password }, or register: { registrar, user, password }.`,
         'key',
+      )
+    }
+    const namesake = Object.entries(d.trunks).find(
+      ([other, t]) =>
+        other !== name && !t.from && !trunk.from && t.listener === trunk.listener && sameDigestUser(t, trunk),
+    )
+    if (namesake) {
+      found.problem(
+        [...at, 'authenticate', 'user'],
+        `${name} and ${namesake[0]} have one digest user: their calls cannot be told apart`,
+        'Give each a user of its own.',
       )
     }
     const listener = d.edge.listen[trunk.listener]
@@ -164,6 +176,10 @@ function trunkReferences(d: ConfigurationDocument, names: Names, found: Findings
     for (const [j, trunk] of route.trunks.entries())
       found.refer(['routes', i, 'trunks', j], trunk, 'trunk', names.trunks)
   }
+}
+
+function sameDigestUser(a: Trunks[string], b: Trunks[string]): boolean {
+  return a.authenticate !== undefined && a.authenticate.user === b.authenticate?.user
 }
 
 function hostOf(uri: string | undefined): string {

@@ -89,17 +89,13 @@ const Codecs = Type.Optional(
     'codecs in offers to and from this trunk',
   ),
 )
+const Digest = (description: string) =>
+  list(oneOf(['md5', 'sha-256', 'sha-512-256'], 'digest algorithm'), description, { maxItems: 3, uniqueItems: true })
 
 const Listener = object(
   {
     url: shaped(SHAPES.listenUrl, 'transport, address and port to listen on'),
-    digest: Type.Optional(
-      list(
-        oneOf(['md5', 'sha-256', 'sha-512-256'], 'digest algorithm'),
-        'digest algorithms offered (RFC 8760), preferred first',
-        { maxItems: 3, uniqueItems: true },
-      ),
-    ),
+    digest: Type.Optional(Digest('digest algorithms offered (RFC 8760), preferred first')),
     certificate: Type.Optional(text('PEM certificate chain; relative to this file, else to $TANDEM_DATA/secrets')),
     privateKey: Type.Optional(text('PEM private key; relative to this file, else to $TANDEM_DATA/secrets')),
     certificates: Type.Optional(
@@ -447,6 +443,16 @@ const Trunk = object(
         'digest credentials for a carrier that challenges without registration',
       ),
     ),
+    authenticate: Type.Optional(
+      object(
+        {
+          user: text('digest user name'),
+          password: Secret,
+          digest: Type.Optional(Digest('digest algorithms; those of the listener when left out')),
+        },
+        'digest credentials that calls in must prove, from the addresses of from, or from anywhere without from',
+      ),
+    ),
     limits: Type.Optional(
       object(
         {
@@ -549,6 +555,7 @@ const User = object(
     callerId: Type.Optional(E164('number shown instead of the DID')),
     mayShow: Type.Optional(list(Pattern, 'other numbers that the phone may show by its From', { maxItems: 100 })),
     emergencyCallback: Type.Optional(E164('number by which emergency services call back; the DID when left out')),
+    digest: Type.Optional(Digest('digest algorithms of this user; those of the listener when left out')),
     password: Secret,
     srtp: Srtp('of the phones; that of the listener when left out'),
   },

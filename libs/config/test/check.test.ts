@@ -255,6 +255,14 @@ const cases: readonly [name: string, from: string, to: string, marker: string, m
     /from: \["127\.0\.0\.1"\]/,
   ],
   [
+    'two trunks that one digest user would mean are refused',
+    '    from: ["127.0.0.1:5090"]\n    listener: carrier\n',
+    '    authenticate: { user: pbx, password: { env: PBX } }\n    listener: carrier\n  itsp-c:\n    to: ["sip:127.0.0.1:5091"]\n    listener: carrier\n    authenticate: { user: pbx, password: { env: PBX } }\n  itsp-d:\n    to: ["sip:127.0.0.1:5092"]\n    from: ["127.0.0.2"]\n    listener: carrier\n',
+    'pbx',
+    /one digest user/,
+    /user of its own/,
+  ],
+  [
     'a pattern that does not compile is refused',
     "'^(1\\d{3})$'",
     "'^(1\\d{3}$'",

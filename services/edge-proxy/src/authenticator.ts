@@ -1,6 +1,7 @@
-/** Digest for users (RFC 7616, RFC 8760, RFC 3261 22): challenges, and what an Authorization proves. */
+/** Digest (RFC 7616, RFC 8760, RFC 3261 22): challenges, and what an Authorization of a user or a trunk proves. */
 import { randomBytes } from 'node:crypto'
 import type { Configuration, DigestAlgorithm } from '@tandem/config/defaults.ts'
+import type { SecretReference } from '@tandem/config/schema.ts'
 import { type Environment, resolveSecret } from '@tandem/config/secrets.ts'
 import { type Algorithm, challenge, type HashName, ha1, readAuthorization, verify } from '@tandem/sip/auth/digest.ts'
 import { checkNonce, makeNonce, nonceCounts, useCount } from '@tandem/sip/auth/nonce.ts'
@@ -26,11 +27,31 @@ export type Proof =
 /** 401 with WWW-Authenticate where we are the server of the request, 407 where we stand between (RFC 3261 22.3). */
 export type ChallengeStatus = 401 | 407
 
+/** Who may prove itself by which password. */
+export interface Account {
+  readonly user: string
+  readonly password: SecretReference
+  /** null: what the listener offers. */
+  readonly digest: readonly DigestAlgorithm[] | null
+}
+
 export interface Authenticator {
-  prove(request: SipRequest, wire: Wire): Proof
-  challenge(status: ChallengeStatus, wire: Wire, stale: boolean): (readonly [string, string])[]
+  /** `accounts`: these and no users. */
+  prove(request: SipRequest, wire: Wire, accounts?: readonly Account[]): Proof
+  /** `digest`: of the account that is meant, where it has algorithms of its own. */
+  challenge(
+    status: ChallengeStatus,
+    wire: Wire,
+    stale: boolean,
+    digest?: readonly DigestAlgorithm[] | null,
+  ): (readonly [string, string])[]
   /** New passwords, realm or algorithms. */
   configured(): void
+}
+
+interface Known {
+  readonly secret: { readonly ha1: { readonly [K in HashName]?: string } }
+  readonly digest: readonly DigestAlgorithm[] | null
 }
 
 export function createAuthenticator(parts: {
@@ -41,49 +62,63 @@ export function createAuthenticator(parts: {
 }): Authenticator {
   const secret = randomBytes(32)
   const counts = nonceCounts(MAX_NONCES)
-  // one entry per user that has come: the hash of its password is made once per configuration
-  let known = new Map<string, { ha1: { [K in HashName]?: string } } | undefined>()
+  // one entry per account that has come: the hash of its password is made once per configuration
+  let known = new Map<string, Known | undefined>()
   // an unknown user takes as long as a wrong password does
   const nobody = { password: randomBytes(16).toString('hex') }
 
-  const algorithms = (wire: Wire): Algorithm[] =>
-    (parts.config().edge.listen[wire.listener]?.digest ?? ['sha-256', 'md5']).map((a) => NAMES[a])
+  const algorithms = (wire: Wire, own: readonly DigestAlgorithm[] | null | undefined): Algorithm[] =>
+    (own ?? parts.config().edge.listen[wire.listener]?.digest ?? (['sha-256', 'md5'] as const)).map((a) => NAMES[a])
 
-  const account = (user: string) => {
-    if (known.has(user)) return known.get(user)
-    const { users, domain } = parts.config()
-    const configured = Object.hasOwn(users, user) ? users[user] : undefined
-    if (!configured) return undefined
-    const password = resolveSecret(configured.password, parts.env)
+  const hashed = ({ user, password, digest }: Account): Known | undefined => {
+    const key = `${user} ${JSON.stringify(password)}`
+    if (known.has(key)) return known.get(key)
+    const { domain } = parts.config()
+    const found = resolveSecret(password, parts.env)
+    const of = (name: HashName, text: string) => ha1(name, user, domain, text)
     const made =
-      password.kind === 'ok'
+      found.kind === 'ok'
         ? {
-            ha1: {
-              MD5: ha1('MD5', user, domain, password.value),
-              'SHA-256': ha1('SHA-256', user, domain, password.value),
-              'SHA-512-256': ha1('SHA-512-256', user, domain, password.value),
+            secret: {
+              ha1: {
+                MD5: of('MD5', found.value),
+                'SHA-256': of('SHA-256', found.value),
+                'SHA-512-256': of('SHA-512-256', found.value),
+              },
             },
+            digest,
           }
         : undefined
-    known.set(user, made)
+    known.set(key, made)
     return made
   }
 
-  const prove = (request: SipRequest, wire: Wire): Proof => {
+  const account = (name: string, accounts: readonly Account[] | undefined): Known | undefined => {
+    if (accounts) {
+      const found = accounts.find((a) => a.user === name)
+      return found && hashed(found)
+    }
+    const { users } = parts.config()
+    const user = Object.hasOwn(users, name) ? users[name] : undefined
+    return user && hashed({ user: name, password: user.password, digest: user.digest })
+  }
+
+  const prove = (request: SipRequest, wire: Wire, accounts?: readonly Account[]): Proof => {
     const realm = parts.config().domain
     const claim = [...request.headers.getAll('authorization'), ...request.headers.getAll('proxy-authorization')]
       .map(readAuthorization)
       // RFC 3261 22.3: credentials for other realms are none of ours
       .find((c) => c?.realm === realm)
     if (!claim) return { kind: 'unproven', stale: false }
+    const found = account(claim.username, accounts)
     const outcome = verify({
       authorization: claim,
       method: request.method,
       realm,
-      secret: account(claim.username) ?? nobody,
+      secret: found?.secret ?? nobody,
       // RFC 3261 22.4: a digest for another uri than the request line's is not necessarily a failure (proxies rewrite
       // it, and so do sipp and phones behind an outbound proxy); the nonce count keeps it from being used twice
-      algorithms: algorithms(wire),
+      algorithms: algorithms(wire, found?.digest),
       body: request.body,
       checkNonce: (nonce) => checkNonce(secret, nonce, parts.wall(), NONCE_MS, wire.listener),
       useCount: (nonce, nc) => useCount(counts, nonce, nc),
@@ -99,7 +134,7 @@ export function createAuthenticator(parts: {
         return {
           kind: 'wrong',
           user: claim.username.slice(0, 128),
-          why: account(claim.username) ? 'wrong password' : 'unknown user',
+          why: found ? 'wrong password' : 'unknown user',
         }
       case 'malformed':
         return { kind: 'malformed', why: outcome.why }
@@ -108,11 +143,13 @@ export function createAuthenticator(parts: {
 
   return {
     prove,
-    challenge(status, wire, stale) {
+    challenge(status, wire, stale, digest) {
       const nonce = makeNonce(secret, parts.wall(), randomBytes(8), wire.listener)
       const name = status === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate'
       const realm = parts.config().domain
-      return challenge({ realm, nonce, algorithms: algorithms(wire), stale }).map((value) => [name, value] as const)
+      return challenge({ realm, nonce, algorithms: algorithms(wire, digest), stale }).map(
+        (value) => [name, value] as const,
+      )
     },
     configured() {
       known = new Map()

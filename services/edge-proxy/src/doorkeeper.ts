@@ -71,6 +71,8 @@ interface Compiled {
   readonly sources: ReadonlyMap<string, readonly TrunkSource[]>
   /** Source -> is it one of a trunk; filled as they come. */
   readonly known: Map<string, boolean>
+  /** Trunks whose calls are known by digest alone, by the listeners that they come to. */
+  readonly callers: ReadonlyMap<string, readonly string[]>
   /** Listeners that only carriers use. */
   readonly carrierOnly: ReadonlySet<string>
   /** DID and extension -> user. */
@@ -188,8 +190,38 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
     }
     // RFC 3261 22.3: 407 where the request goes on through us, 401 where we are its server
     const status = request.method === 'INVITE' || request.method === 'MESSAGE' ? 407 : 401
-    respond(status, authenticator.challenge(status, wire, proof.kind === 'unproven' && proof.stale))
+    const named = userOf(claimed(request))
+    const digest = named === undefined ? null : edge.config().users[named]?.digest
+    respond(status, authenticator.challenge(status, wire, proof.kind === 'unproven' && proof.stale, digest))
     return undefined
+  }
+
+  /** Of these trunks the one whose digest user the request proves; answered otherwise, where no user may be meant. */
+  const proveTrunk = (trunks: readonly string[], request: SipRequest, wire: Wire, respond: Respond, only: boolean) => {
+    const all = edge.config().trunks
+    const accounts = trunks.flatMap((name) => all[name]?.authenticate ?? [])
+    const proof = authenticator.prove(request, wire, accounts)
+    if (proof.kind === 'proven') {
+      parts.provenFlows.add(wire.flow)
+      const trunk = trunks.find((name) => all[name]?.authenticate?.user === proof.user)
+      return trunk === undefined ? undefined : ({ kind: 'trunk', trunk } as const)
+    }
+    if (!only) return undefined
+    if (proof.kind === 'malformed') respond(400)
+    else {
+      if (proof.kind === 'wrong') refused(request, wire, proof.why, proof.user)
+      const stale = proof.kind === 'unproven' && proof.stale
+      respond(407, authenticator.challenge(407, wire, stale, accounts.length === 1 ? accounts[0]?.digest : null))
+    }
+    return 'answered' as const
+  }
+
+  /** Trunks that this request may come from and that want a digest: none where the address is enough. */
+  const askedOf = (identity: TrunkIdentity, wire: Wire): readonly string[] => {
+    const all = edge.config().trunks
+    const named = identity.kind === 'trunk' ? [identity.trunk] : identity.kind === 'ambiguous' ? identity.trunks : []
+    const those = identity.kind === 'stranger' ? (tables().callers.get(wire.listener) ?? []) : named
+    return those.filter((name) => all[name]?.authenticate)
   }
 
   return {
@@ -211,7 +243,8 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
     proveUser,
     authenticate(request, wire, respond): Peer | undefined {
       const identity = trunkOf(request, wire)
-      if (identity.kind === 'trunk') return identity
+      const asked = askedOf(identity, wire)
+      if (identity.kind === 'trunk' && asked.length === 0) return identity
       const where = site(wire.remoteAddress)
       const known = userOfFlow(request, wire)
       if (known !== undefined) return { kind: 'user', user: known, site: where }
@@ -221,6 +254,12 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
         return proof.kind === 'proven'
           ? { kind: 'user', user: proof.user, site: where }
           : { kind: 'unknown', site: where }
+      }
+      if (asked.length > 0) {
+        const only = identity.kind !== 'stranger' || (tables().carrierOnly.has(wire.listener) && where === undefined)
+        const trunk = proveTrunk(asked, request, wire, respond, only)
+        if (trunk === 'answered') return undefined
+        if (trunk) return trunk
       }
       if (identity.kind === 'ambiguous') {
         refused(request, wire, `ambiguous trunk: ${identity.trunks.join(', ')}`)
@@ -277,5 +316,12 @@ function compile(
     if (user.did !== null) users.set(user.did, user.name).set(user.did.slice(1), user.name)
     if (user.extension !== null && !users.has(user.extension)) users.set(user.extension, user.name)
   }
-  return { sites, sources, known: new Map(), carrierOnly, users }
+  const callers = new Map<string, string[]>()
+  for (const trunk of Object.values(configuration.trunks)) {
+    if (!trunk.authenticate || trunk.from.length > 0) continue
+    for (const name of [trunk.listener, ...twins(trunk.listener)]) {
+      callers.set(name, [...(callers.get(name) ?? []), trunk.name])
+    }
+  }
+  return { sites, sources, known: new Map(), callers, carrierOnly, users }
 }
