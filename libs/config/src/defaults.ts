@@ -115,6 +115,12 @@ export interface NumberEntry {
   note: string | null
 }
 
+/** A CSV that routing reads by itself. */
+export interface FactSource {
+  source: string
+  refreshMs: number
+}
+
 export interface RouteWindow {
   days: readonly ('mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun')[]
   from: string
@@ -296,6 +302,8 @@ export interface Configuration {
   trunks: Readonly<Record<string, Trunk>>
   users: Readonly<Record<string, User>>
   numbers: readonly NumberEntry[]
+  /** null: none */
+  numberFacts: { portability: FactSource | null; callerNames: FactSource | null }
   locations: Readonly<Record<string, CivicAddress>>
   wiremap: readonly Wire[]
   emergency: Emergency
@@ -573,6 +581,9 @@ function numberEntry(n: Written<'numbers'>[number]): NumberEntry {
   }
 }
 
+const factSource = (written: { source: string; refresh?: string } | undefined): FactSource | null =>
+  written === undefined ? null : { source: written.source, refreshMs: Math.max(ms(written.refresh, 3_600_000), 1000) }
+
 /** Fill in every default. The document has passed the schema; call `checkConfiguration` for what a person wrote. */
 export function resolveConfiguration(d: ConfigurationDocument): Configuration {
   const country = d.country ?? 'US'
@@ -613,6 +624,10 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
     trunks: each(d.trunks, (name, t) => trunk(name, t, country)),
     users: each(d.users, user),
     numbers: (d.numbers ?? []).map(numberEntry),
+    numberFacts: {
+      portability: factSource(d.numberFacts?.portability),
+      callerNames: factSource(d.numberFacts?.callerNames),
+    },
     locations: d.locations ?? {},
     wiremap: (d.wiremap ?? []).map((w) => ({
       bssid: w.bssid ?? null,

@@ -577,6 +577,24 @@ const NumberEntry = object(
   'numbers that the carriers gave us',
 )
 
+const FactSource = (description: string) =>
+  Type.Optional(
+    object(
+      {
+        source: shaped(SHAPES.factSource, 'where the CSV is; read by routing, never while a call waits'),
+        refresh: Type.Optional(Duration('how often it is read again')),
+      },
+      description,
+    ),
+  )
+const NumberFacts = object(
+  {
+    portability: FactSource('number,routingNumber,carrier: who serves a ported number; least cost goes by it'),
+    callerNames: FactSource('number,name: shown where the carrier sends no name (CNAM)'),
+  },
+  'what is known of numbers that are not ours',
+)
+
 const civicField = (description: string) => Type.Optional(text(description, { maxLength: 256 }))
 /** RFC 5139 and RFC 6848 civic address elements. */
 const CIVIC = {
@@ -765,6 +783,7 @@ export const ConfigurationSchema = Type.Object(
         maxItems: LIMITS.users,
       }),
     ),
+    numberFacts: Type.Optional(NumberFacts),
     locations: Type.Optional(named(Location, 'civic addresses by name', LIMITS.users)),
     wiremap: Type.Optional(
       list(Wire, 'where network ports, access points and subnets are', { minItems: 0, maxItems: LIMITS.users }),

@@ -78,6 +78,11 @@ export const SHAPES = {
     example: 'sip:desk@acme.example',
   },
   portRange: { pattern: '^\\d{1,5}-\\d{1,5}$', title: 'port range', example: '20000-20999' },
+  factSource: {
+    pattern: '^(https?://[^\\s<>]{1,400}|file:///[^\\s<>]{1,400}|/[^\\s<>]{1,400})$',
+    title: 'http, https or file URL, or an absolute path',
+    example: 'https://lnp.example/ported.csv',
+  },
   domain: {
     pattern: '^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$',
     title: 'domain',

@@ -5,6 +5,7 @@ import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { judgeTrunks } from './adapters/judge-trunks.ts'
+import { keepFacts } from './adapters/keep-facts.ts'
 import { carriedCalls } from './domain/carried-calls.ts'
 import { movedCalls } from './domain/compare-calls.ts'
 import { decideRoute } from './domain/decide-route.ts'
@@ -32,12 +33,13 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
   const health = new Map<string, TrunkHealth>()
   const carried = carriedCalls()
   const quality = judgeTrunks({ bus, log, clock })
-  const stops: Stop[] = []
+  const kept = keepFacts(log)
+  const stops: Stop[] = [async () => kept.stop()]
 
   const answerCalls = (): void => {
     const decide = async (question: Question<typeof ResolveRoute>): Promise<Answer<typeof ResolveRoute>> => {
       const { revision } = question
-      const trunks = { down, poor: quality.poor() }
+      const trunks = { down, poor: quality.poor(), facts: kept.facts }
       const near = decideRoute(question, tables.nearest(revision), clock(), trunks)
       // An emergency call waits for no revision (routing.md R7).
       const urgent = near.kind === 'route' && near.emergency
@@ -50,8 +52,9 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
       return decision
     }
     stops.push(bus.answer(ResolveRoute, decide))
+    const seen = () => ({ health, quality: quality.all(), calls: carried.all(), facts: kept.facts })
     const explain = (asked: Question<typeof ExplainRoute>) =>
-      explainRoute(asked, tables.nearest(undefined), clock(), health, quality.all(), carried.all())
+      explainRoute(asked, tables.nearest(undefined), clock(), seen())
     stops.push(bus.answer(ExplainRoute, explain))
     // Ready when the server has taken the subscriptions: a question before that would find nobody.
     bus.flush().then(
@@ -88,8 +91,9 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     }),
   )
 
-  const tables = holdTables(bus, log, ({ trunks }, first) => {
+  const tables = holdTables(bus, log, ({ trunks, numberFacts }, first) => {
     quality.configured(trunks)
+    kept.configured(numberFacts)
     // Not before there is a table: without an answer the edge knows at once that nobody decides.
     if (first) answerCalls()
   })

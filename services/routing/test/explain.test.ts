@@ -100,7 +100,7 @@ test('R10: each place of the plan shows health, cost, both numbers and what is w
     { from: 'alice', dialled: '912065550100', at: '2026-11-27T03:00:00-08:00' },
     table,
     tuesday,
-    health,
+    { health },
   )
   const common = {
     branch: 0,
@@ -161,7 +161,7 @@ test('R9 in R10: limits are shown with the calls that are told of; an emergency 
     '    cost: itsp-a-minutes\n    limits: { calls: 12, callsPerSecond: 2, bandwidth: 1Mbit/s }',
   ])
   const admission = (dialled: string, calls: Map<string, number>) => {
-    const { places = [] } = explainRoute({ from: 'alice', dialled }, table, tuesday, undefined, undefined, calls)
+    const { places = [] } = explainRoute({ from: 'alice', dialled }, table, tuesday, { calls })
     return places.find(({ trunk }) => trunk === 'itsp-a')?.admission
   }
   const limits = { maxCalls: 12, maxCallsPerSecond: 2, maxKbps: 1000 }

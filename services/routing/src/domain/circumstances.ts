@@ -1,4 +1,5 @@
 import type { ExplainStep, TrunkAttempt } from '@tandem/contracts/routing.ts'
+import type { NumberFacts } from './number-facts.ts'
 import type { Pick } from './select-trunks.ts'
 
 /** Hears of everything that was looked at; only `explain` listens, and nothing is worded when nobody does. */
@@ -16,6 +17,8 @@ export type Circumstances = {
   /** Trunks of bad quality: tried after the good ones and before those that are down. */
   readonly poor: ReadonlyMap<string, Poor>
   readonly note: Note | undefined
+  /** What is known of numbers that are not ours. */
+  readonly facts?: NumberFacts | undefined
   /** Hears which route and usage an attempt stands on; only `explain` listens. */
   readonly placed?: ((attempt: TrunkAttempt, pick: Pick, number: string) => void) | undefined
 }

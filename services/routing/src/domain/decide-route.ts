@@ -31,7 +31,7 @@ export function decideRoute(
   question: RouteQuestion,
   table: RoutingTable,
   now: number,
-  options: Partial<Pick<Circumstances, 'down' | 'poor' | 'note' | 'placed'>> = {},
+  options: Partial<Pick<Circumstances, 'down' | 'poor' | 'note' | 'placed' | 'facts'>> = {},
 ): RouteDecision {
   const circumstances: Circumstances = {
     now,
@@ -39,6 +39,7 @@ export function decideRoute(
     poor: options.poor ?? nonePoor,
     note: options.note,
     placed: options.placed,
+    facts: options.facts,
   }
   const call = readCall(question, table)
   // First: no later rule may swallow a 911 call (routing.md R7).

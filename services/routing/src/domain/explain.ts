@@ -12,6 +12,7 @@ import type {
 import { toE164 } from '@tandem/numbers/e164.ts'
 import type { Note } from './circumstances.ts'
 import { decideRoute } from './decide-route.ts'
+import type { NumberFacts } from './number-facts.ts'
 import type { Pick as Picked } from './select-trunks.ts'
 import type { RoutingTable } from './table.ts'
 
@@ -21,18 +22,26 @@ const longestText = 1024
 
 export type TrunkHealth = NonNullable<ExplainPlace['health']>
 
+/** What a router has heard of trunks and numbers. */
+export type Seen = {
+  /** The last word on each trunk. */
+  readonly health: ReadonlyMap<string, TrunkHealth>
+  /** Of those that are judged. */
+  readonly quality: ReadonlyMap<string, JudgedTrunk>
+  /** That they carry. */
+  readonly calls: ReadonlyMap<string, number>
+  readonly facts: NumberFacts | undefined
+}
+
 /**
  * What would become of a call, with everything that was looked at on the way (routing.md R10): the very code that
- * decides calls, listened to. `now` is for questions that name no time; `health`: the last word on each trunk;
- * `quality`: of those that are judged; `calls`: that they carry.
+ * decides calls, listened to. `now` is for questions that name no time.
  */
 export function explainRoute(
   asked: ExplainQuestion,
   table: RoutingTable,
   now: number,
-  health: ReadonlyMap<string, TrunkHealth> = new Map(),
-  quality: ReadonlyMap<string, JudgedTrunk> = new Map(),
-  calls: ReadonlyMap<string, number> = new Map(),
+  { health = new Map(), quality = new Map(), calls = new Map(), facts }: Partial<Seen> = {},
 ): Explanation {
   const steps: ExplainStep[] = []
   const note: Note = (stage, item, outcome, detail) => {
@@ -48,11 +57,11 @@ export function explainRoute(
   // nobody is curious about a probe: the ordinary order is shown
   const poor = new Map([...quality].flatMap(([name, q]) => (q.demoted ? [[name, { why: q.why ?? '', probe: 0 }]] : [])))
   const question = askedBy(source, number, asked.dialled, when)
-  const decision = decideRoute(question, table, when, { down, poor, note, placed })
+  const decision = decideRoute(question, table, when, { down, poor, note, placed, facts })
   return {
     ...{ steps, decision, at: new Date(when).toISOString(), localTime: localTime(when, table.timeZone) },
     emergency: decision.kind === 'route' && decision.emergency,
-    places: decision.kind === 'route' ? placesOf(decision, table, { picks, health, quality, calls, when }) : [],
+    places: decision.kind === 'route' ? placesOf(decision, table, { picks, health, quality, calls, facts, when }) : [],
   }
 }
 
@@ -66,11 +75,8 @@ function localTime(at: number, timeZone: string): string {
 type Known = {
   /** Route and usage of an attempt, and the number before the trunk's translation. */
   readonly picks: Map<TrunkAttempt, { readonly pick: Picked; readonly called: string }>
-  readonly health: ReadonlyMap<string, TrunkHealth>
-  readonly quality: ReadonlyMap<string, JudgedTrunk>
-  readonly calls: ReadonlyMap<string, number>
   readonly when: number
-}
+} & Seen
 
 function placesOf(plan: RoutePlan, table: RoutingTable, known: Known): ExplainPlace[] {
   return plan.branches.flatMap(({ role, delayMs, attempts }, branch) =>
@@ -107,12 +113,13 @@ function admissionOf(name: string, table: RoutingTable, known: Known): Pick<Expl
   return { admission: { ...set, ...(calls === undefined ? {} : { calls }), full } }
 }
 
-function costOf(attempt: TrunkAttempt, number: string, table: RoutingTable, { when }: Known): ExplainPlace['cost'] {
+function costOf(attempt: TrunkAttempt, number: string, table: RoutingTable, known: Known): ExplainPlace['cost'] {
   const cost = table.trunks.get(attempt.trunk)?.cost
   if (cost === undefined) return undefined
   const { deck, currency } = cost
   if (cost.kind === 'bandwidth') return { deck }
-  const perMinute = number.length < 7 ? undefined : cost.of(number.replace(/^\+/, ''), when)
+  const rated = known.facts?.ported(number)?.routingNumber ?? number
+  const perMinute = number.length < 7 ? undefined : cost.of(rated.replace(/^\+/, ''), known.when)
   return perMinute === undefined ? { deck } : { deck, currency, perMinute: String(perMinute) }
 }
 

@@ -18,7 +18,7 @@ export function routeFromTrunk(
   table: RoutingTable,
   c: Circumstances,
 ): RouteDecision {
-  const caller = readCaller(question, trunk)
+  const caller = readCaller(question, trunk, c)
   const written = calledOn(trunk, question, dialled, c)
   const number = inContext(written, question, trunk, table, c) ?? numberOf(written, trunk, table, c)
   const arriving: Arrival = { question, trunk, caller, dialled: brief(written), number }
@@ -124,13 +124,22 @@ function found(written: string, number: string, trunk: RoutedTrunk, { note }: Pi
   return number
 }
 
-function readCaller(question: RouteQuestion, trunk: RoutedTrunk): CallIdentity {
+function readCaller(question: RouteQuestion, trunk: RoutedTrunk, c: Circumstances): CallIdentity {
   // RFC 3325: what a trusted peer asserts goes before From.
   const asserted = userOf(question.assertedIdentity)
   const { number } = translate(trunk.inbound.calling, asserted ?? readDialled(question.from.number))
-  const { display } = question.from
   const read = toE164(number, { country: trunk.country }) ?? number
+  const display = question.privacy ? question.from.display : nameOf(read, question.from.display, c)
   return { number: brief(read), ...(display === undefined ? {} : { display }) }
+}
+
+/** The name that the carrier sends, unless it is none: nothing, or the number once more. Then the one that is known (CNAM). */
+function nameOf(number: string, sent: string | undefined, { facts, note }: Circumstances): string | undefined {
+  if (sent !== undefined && /[^\d+\s().-]/.test(sent)) return sent
+  const name = facts?.nameOf(number)
+  if (name !== undefined)
+    note?.('source', 'caller name', 'matched', `${brief(number)} is ${name}; the carrier sends no name`)
+  return name ?? sent
 }
 
 function callingOf({ caller, question }: Arrival): Calling {

@@ -1,4 +1,5 @@
 import { brief, type Circumstances } from './circumstances.ts'
+import type { Ported } from './number-facts.ts'
 import type { Authority, RoutedRoute, RoutedTrunk, RoutingTable } from './table.ts'
 import { isOpen, sayTime } from './time-windows.ts'
 
@@ -85,12 +86,15 @@ function addTrunks(
   }
 }
 
+export const sayPorted = ({ routingNumber, carrier }: Ported): string =>
+  `is ported: priced as ${routingNumber}${carrier === undefined ? '' : `, which ${carrier} serves`}`
+
 /** By priority, then the cheapest where the route asks for it, then a share by weight, else as listed. */
 function inOrder(
   route: RoutedRoute,
   number: string,
   seed: string,
-  { now, note }: Circumstances,
+  { now, note, facts }: Circumstances,
 ): readonly RoutedTrunk[] {
   const item = (trunk: RoutedTrunk) => `route ${route.name}, trunk ${trunk.name}`
   const open = route.trunks.filter((trunk) => {
@@ -100,7 +104,11 @@ function inOrder(
   })
   if (open.length < 2) return open
   const byCost = route.select === 'cost'
-  const ranked = open.map((trunk) => ({ trunk, cost: byCost ? trunk.cost?.of(number.slice(1), now) : 0 }))
+  const ported = byCost ? facts?.ported(number) : undefined
+  // A carrier charges by who serves the number, which its digits do not say once it was ported.
+  const rated = (ported?.routingNumber ?? number).slice(1)
+  if (ported !== undefined) note?.('selection', `number ${number}`, 'note', sayPorted(ported))
+  const ranked = open.map((trunk) => ({ trunk, cost: byCost ? trunk.cost?.of(rated, now) : 0 }))
   if (byCost && note !== undefined) {
     for (const { trunk, cost } of ranked) {
       const detail = cost === undefined ? 'no price for this number: last' : `${cost} per further minute`
