@@ -1,6 +1,6 @@
 /** What a person wrote → the configuration that services read, or every problem with its place and its remedy. */
 import { type CertificateFiles, certificateProblems } from './certificate-check.ts'
-import { deckProblems } from './deck-check.ts'
+import { deckProblems, numberFileProblems } from './deck-check.ts'
 import { type Configuration, resolveConfiguration } from './defaults.ts'
 import { referenceProblems } from './references.ts'
 import type { ConfigurationDocument } from './schema.ts'
@@ -37,7 +37,10 @@ export function checkConfiguration({ files, decks, certificates, lint = true }: 
   const wrong = schemaProblems(source)
   if (wrong.length > 0) return bad(wrong, files)
   const found = referenceProblems(source.value as unknown as ConfigurationDocument, source, { lint })
-  if (decks) deckProblems(source.value as unknown as ConfigurationDocument, decks, found)
+  if (decks) {
+    deckProblems(source.value as unknown as ConfigurationDocument, decks, found)
+    numberFileProblems(source.value as unknown as ConfigurationDocument, decks, found)
+  }
   if (certificates) certificateProblems(source.value as unknown as ConfigurationDocument, certificates, found)
   const { problems, warnings } = found
   if (problems.length > 0) return bad(problems, files, warnings)

@@ -21,6 +21,59 @@ export function deckProblems(d: ConfigurationDocument, decks: Readonly<Record<st
   }
 }
 
+/** The same for lists of numbers: a million rows are looked at in one pass. */
+export function numberFileProblems(
+  d: ConfigurationDocument,
+  decks: Readonly<Record<string, string>>,
+  found: Findings,
+): void {
+  for (const [i, { file }] of (d.numbers ?? []).entries()) {
+    if (file === undefined) continue
+    const text = decks[file]
+    if (text === undefined) {
+      const instead = `Write it (columns ${NUMBER_COLUMNS.join(',')}); its path is relative to this file.`
+      found.problem(['numbers', i, 'file'], `there is no file ${file}`, instead)
+    } else checkNumbers(d, file, text, found)
+  }
+}
+
+const NUMBER_COLUMNS = ['number', 'user', 'reserved', 'failover', 'policy', 'note']
+
+function checkNumbers(d: ConfigurationDocument, file: string, text: string, found: Findings): void {
+  const say = (line: number, message: string, instead: string) =>
+    found.problems.push({ file, line, column: 1, path: '', message, instead })
+  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/)
+  const header = (lines[0] ?? '').split(',').map((name) => name.trim())
+  const unknown = header.filter((name) => !NUMBER_COLUMNS.includes(name))
+  if (!header.includes('number') || unknown.length > 0) {
+    const what = unknown.length > 0 ? `unknown column ${unknown.join(', ')}` : 'no column number'
+    say(1, what, `The first line is ${NUMBER_COLUMNS.join(',')}.`)
+    return
+  }
+  const before = found.problems.length
+  const [number, user, policy] = ['number', 'user', 'policy'].map((name) => header.indexOf(name)) as [
+    number,
+    number,
+    number,
+  ]
+  const seen = new Map<string, number>()
+  for (let i = 1; i < lines.length && found.problems.length - before < MOST_PER_FILE; i++) {
+    if (lines[i] === '') continue
+    const cells = (lines[i] as string).split(',')
+    const written = (cells[number] ?? '').trim()
+    const owner = user < 0 ? '' : (cells[user] ?? '').trim()
+    const by = policy < 0 ? '' : (cells[policy] ?? '').trim()
+    if (!/^\+[1-9]\d{2,14}(-\+[1-9]\d{2,14})?$/.test(written))
+      say(i + 1, `"${written}" is no E.164 number`, 'Write +1… or +1…-+1….')
+    else if (seen.has(written)) say(i + 1, `${written} is there twice`, `It stands in line ${seen.get(written)} too.`)
+    else seen.set(written, i + 1)
+    if (owner !== '' && d.users[owner] === undefined)
+      say(i + 1, `there is no user ${owner}`, 'Add the user, or leave it empty.')
+    if (by !== '' && d.policies[by] === undefined)
+      say(i + 1, `there is no policy ${by}`, 'Add the policy, or leave it empty.')
+  }
+}
+
 function checkRows(file: string, text: string, found: Findings): void {
   const say = (line: number, message: string, instead: string) =>
     found.problems.push({ file, line, column: 1, path: '', message, instead })

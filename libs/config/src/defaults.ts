@@ -304,6 +304,8 @@ export interface Configuration {
   numbers: readonly NumberEntry[]
   /** null: none */
   numberFacts: { portability: FactSource | null; callerNames: FactSource | null }
+  /** CSV files of further ones, the keys of `decks` in the revision */
+  numberFiles: readonly string[]
   locations: Readonly<Record<string, CivicAddress>>
   wiremap: readonly Wire[]
   emergency: Emergency
@@ -623,11 +625,12 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
     routes: (d.routes ?? []).map(route),
     trunks: each(d.trunks, (name, t) => trunk(name, t, country)),
     users: each(d.users, user),
-    numbers: (d.numbers ?? []).map(numberEntry),
     numberFacts: {
       portability: factSource(d.numberFacts?.portability),
       callerNames: factSource(d.numberFacts?.callerNames),
     },
+    numbers: (d.numbers ?? []).filter((n) => n.file === undefined).map(numberEntry),
+    numberFiles: (d.numbers ?? []).flatMap((n) => n.file ?? []),
     locations: d.locations ?? {},
     wiremap: (d.wiremap ?? []).map((w) => ({
       bssid: w.bssid ?? null,

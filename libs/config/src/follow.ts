@@ -15,7 +15,7 @@ export type Made<T> = { readonly kind: 'made'; readonly value: T } | { readonly 
 
 export interface FollowOptions<T> {
   /** Makes what the service needs of the bytes of a revision; what costs time is done here. Never throws. */
-  readonly make: (bytes: Uint8Array) => Made<T>
+  readonly make: (bytes: Uint8Array) => Made<T> | Promise<Made<T>>
   /** Takes it over. */
   readonly use: (made: T, bytes: Uint8Array) => void
   /** A revision that stands in the bucket cannot be used: the one before stays in force. */
@@ -49,18 +49,18 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
   const prepare = async (entryRevision: number): Promise<string | undefined> => {
     const entry = await bucket?.get(CONFIG_PROPOSED_KEY)
     if (entry?.revision !== entryRevision) return 'the proposal is not there any more'
-    const made = options.make(entry.value)
+    const made = await options.make(entry.value)
     if (made.kind === 'bad') return made.why
     prepared = { bytes: entry.value, value: made.value }
     options.prepared?.(made.value)
     return undefined
   }
 
-  const take = (bytes: Uint8Array): void => {
+  const take = async (bytes: Uint8Array): Promise<void> => {
     const ready = prepared
     if (ready !== undefined && Buffer.compare(ready.bytes, bytes) === 0) options.use(ready.value, bytes)
     else {
-      const made = options.make(bytes)
+      const made = await options.make(bytes)
       if (made.kind === 'made') options.use(made.value, bytes)
       else options.refused(made.why)
     }
@@ -68,11 +68,19 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
     options.prepared?.(undefined)
   }
 
+  // one after the other: what stands in the bucket last is in force last
+  let taking: Promise<void> = Promise.resolve()
+  const enqueue = (bytes: Uint8Array): void => {
+    taking = taking
+      .then(() => (stopped ? undefined : take(bytes)))
+      .catch((error: unknown) => options.refused(`it could not be taken over: ${String(error)}`))
+  }
+
   const open = async (): Promise<void> => {
     try {
       bucket = await bus.bucket(CONFIG_BUCKET)
       if (stopped) return
-      stops.push(bucket.watch(CONFIG_KEY, (entry) => entry && take(entry.value)))
+      stops.push(bucket.watch(CONFIG_KEY, (entry) => entry && enqueue(entry.value)))
     } catch {
       if (!stopped) timer = setTimeout(() => void open(), retryMs)
     }
@@ -93,6 +101,7 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
     stopped = true
     clearTimeout(timer)
     await opening
+    await taking
     await Promise.allSettled(stops.map((stop) => stop()))
   }
 }

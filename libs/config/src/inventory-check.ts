@@ -12,6 +12,10 @@ export function inventoryProblems(d: ConfigurationDocument, found: Findings): vo
   const spans: Span[] = []
   for (const [i, entry] of (d.numbers ?? []).entries()) {
     const at = ['numbers', i]
+    if (entry.file !== undefined) {
+      alone(entry, at, found)
+      continue
+    }
     const span = spanOf(entry, at, found)
     if (span === undefined) continue
     spans.push(span)
@@ -52,11 +56,28 @@ function strays(owners: ReadonlyMap<string, string>, spans: readonly Span[], fou
   }
 }
 
+/** What a row of a file says stands in the file. */
+function alone(entry: Entry, at: Path, found: Findings): void {
+  const more = Object.keys(entry).filter((key) => key !== 'file' && key !== 'note')
+  if (more.length > 0)
+    found.problem(
+      [...at, 'file'],
+      `${more.join(', ')} cannot be said of a whole file`,
+      'Write it into its rows.',
+      'key',
+    )
+}
+
 type Entry = NonNullable<ConfigurationDocument['numbers']>[number]
 
 function spanOf({ number, range }: Entry, at: Path, found: Findings): Span | undefined {
   if ((number === undefined) === (range === undefined)) {
-    found.problem(at, 'an entry is either one number or a range', 'Write number: "+1…" or range: "+1…-+1…".', 'key')
+    found.problem(
+      at,
+      'an entry is either one number or a range, or a file',
+      'Write number: "+1…", range: "+1…-+1…" or file: numbers.csv.',
+      'key',
+    )
     return undefined
   }
   const [first = '', last = first] = number === undefined ? (range as string).split('-') : [number]

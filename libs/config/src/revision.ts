@@ -23,7 +23,7 @@ export const RevisionSchema = Type.Object({
     minItems: 1,
     maxItems: 1000,
   }),
-  /** CSV text of every rate deck, by the `file` written in the configuration */
+  /** CSV text of every rate deck and list of numbers, by the `file` written in the configuration */
   decks: Type.Record(Type.String(), Type.String()),
 })
 export type Revision = Static<typeof RevisionSchema>
@@ -66,7 +66,7 @@ export function writeRevision(revision: Revision): Uint8Array {
 /** Paths of the CSV files that the configuration names; `apply` sends their text along. */
 export function deckFiles(configuration: Configuration): string[] {
   const files = Object.values(configuration.rateDecks).flatMap((d) => (d.kind === 'per-minute' ? [d.file] : []))
-  return [...new Set(files)]
+  return [...new Set([...files, ...configuration.numberFiles])]
 }
 
 export type { SourceFile }

@@ -566,6 +566,9 @@ const NumberEntry = object(
   {
     number: Type.Optional(E164('one number')),
     range: Type.Optional(shaped(SHAPES.e164Range, 'first and last number')),
+    file: Type.Optional(
+      text('CSV with the columns number,user,reserved,failover,policy,note; path relative to this file'),
+    ),
     user: Type.Optional(Name('user: has this number beside the DID')),
     reserved: Type.Optional(Type.Boolean({ description: 'kept back: calls to it are refused with 404' })),
     failover: Type.Optional(

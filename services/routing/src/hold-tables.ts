@@ -3,9 +3,10 @@ import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/defaults.ts'
 import { followRevisions } from '@tandem/config/follow.ts'
 import type { Logger } from '@tandem/observability/log.ts'
+import { compileAside } from './adapters/compile-aside.ts'
 import { type HeldTables, noTables, putInForce, tableFor } from './domain/held-tables.ts'
 import type { RoutingTable } from './domain/table.ts'
-import { type ReadTable, readTable } from './read-table.ts'
+import type { ReadTable } from './read-table.ts'
 
 type Readable = Extract<ReadTable, { kind: 'table' }>
 
@@ -47,8 +48,8 @@ export function holdTables(
     inForce(configuration, first)
   }
   const stopFollowing: Stop = followRevisions<Readable>(bus, {
-    make: (bytes) => {
-      const read = readTable(bytes)
+    make: async (bytes) => {
+      const read = await compileAside(bytes)
       return read.kind === 'table' ? { kind: 'made', value: read } : read
     },
     use,

@@ -4,6 +4,7 @@ import type { Answer, Question } from '@tandem/contracts/contract.ts'
 import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
 import type { Logger } from '@tandem/observability/log.ts'
+import { compileAside } from './adapters/compile-aside.ts'
 import { judgeTrunks } from './adapters/judge-trunks.ts'
 import { keepFacts } from './adapters/keep-facts.ts'
 import { carriedCalls } from './domain/carried-calls.ts'
@@ -12,7 +13,6 @@ import { decideRoute } from './domain/decide-route.ts'
 import { explainRoute, isAway, type TrunkHealth } from './domain/explain.ts'
 import { runTests } from './domain/run-tests.ts'
 import { holdTables } from './hold-tables.ts'
-import { readTable } from './read-table.ts'
 
 export type RoutingService = {
   /** Undefined when calls can be decided, or why not. */
@@ -81,7 +81,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
   stops.push(
     bus.answer(RehearseConfiguration, async ({ revision, candidate, calls = [] }) => {
       const entry = candidate === undefined ? undefined : await (await bus.bucket(CONFIG_BUCKET)).get(candidate)
-      const read = readTable(entry?.value ?? revision)
+      const read = await compileAside(entry?.value ?? new TextEncoder().encode(revision))
       if (read.kind === 'bad') return { outcomes: [{ index: 0, passed: false, detail: read.why.slice(0, 1024) }] }
       const before = tables.current()
       return {

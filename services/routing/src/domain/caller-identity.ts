@@ -2,6 +2,7 @@ import type { DialPlan } from '@tandem/numbers/dial-plan.ts'
 import { normalise, readDialled } from '@tandem/numbers/dial-plan.ts'
 import { isE164 } from '@tandem/numbers/e164.ts'
 import { brief, type Circumstances } from './circumstances.ts'
+import type { Owners } from './owned-numbers.ts'
 import type { RoutedUser } from './table.ts'
 
 export type Shows =
@@ -19,6 +20,7 @@ export function callerIdentity(
   said: string,
   privacy: boolean,
   plan: DialPlan,
+  dids: Owners,
   { note }: Circumstances,
 ): Shows {
   const { policy } = user
@@ -26,7 +28,8 @@ export function callerIdentity(
   const number = asNumber(said, plan)
   // An alternate identity of the user or the policy stands in place of the DID; another number of the user's stays.
   if (number === undefined || number === user.shows || number === user.did) return { kind: 'shows', number: user.shows }
-  if (user.own.includes(number)) return { kind: 'shows', number }
+  // another number of the user's, from the inventory
+  if (dids.get(number) === user) return { kind: 'shows', number }
   if ([...user.mayShow, ...policy.mayShow].some((pattern) => pattern.test(number))) {
     note?.('source', 'caller identity', 'matched', `${number} is on the allow-list of ${user.name}`)
     return { kind: 'shows', number }

@@ -3,7 +3,9 @@ import { compileDialPlan, type DialPlan } from '@tandem/numbers/dial-plan.ts'
 import { callingCode } from '@tandem/numbers/e164.ts'
 import { compilePattern, type Pattern } from '@tandem/numbers/pattern.ts'
 import { compileRules } from '@tandem/numbers/translate.ts'
-import { compileDirectory, compilePatterns, type Directory } from './compile-users.ts'
+import { compilePatterns, type Directory, type DirectoryBuilder, directoryBuilder } from './compile-users.ts'
+import { indexNumbers, type NumberIndex } from './number-index.ts'
+import { buildPrices, type PriceTree } from './price-tree.ts'
 import type {
   Authority,
   CallerIdPolicy,
@@ -19,8 +21,30 @@ import { compileCost } from './vendor-cost.ts'
 
 export type TableSource = {
   readonly revision: number
-  /** CSV text of the rate decks by their file; only `select: cost` reads them. */
+  /** CSV text of the rate decks and lists of numbers by their file; only `select: cost` reads prices. */
   readonly decks?: Readonly<Record<string, string>>
+}
+
+/** What is made of the files: flat arrays, that another thread may have made. */
+export type CompiledFiles = {
+  readonly revision: number
+  readonly prices: ReadonlyMap<string, PriceTree>
+  readonly numbers: readonly NumberIndex[]
+}
+
+/** The files of a configuration that routing reads. */
+export function compileFiles(
+  { trunks, rateDecks, numberFiles }: Pick<Configuration, 'trunks' | 'rateDecks' | 'numberFiles'>,
+  { revision, decks = {} }: TableSource,
+): CompiledFiles {
+  const prices = new Map<string, PriceTree>()
+  for (const { cost } of Object.values(trunks)) {
+    const deck = cost === null ? undefined : rateDecks[cost]
+    const csv = deck?.kind === 'per-minute' ? decks[deck.file] : undefined
+    if (deck?.kind === 'per-minute' && csv !== undefined && !prices.has(deck.file))
+      prices.set(deck.file, buildPrices(csv))
+  }
+  return { revision, prices, numbers: numberFiles.flatMap((file) => indexNumbers(decks[file] ?? '')) }
 }
 
 /**
@@ -28,8 +52,18 @@ export type TableSource = {
  * engine lacks leaves its rule or route out (the check of the configuration refuses it before).
  */
 export function compileTable(configuration: Configuration, source: TableSource): RoutingTable {
+  const builder = tableBuilder(configuration, compileFiles(configuration, source))
+  builder.add(Object.values(configuration.users))
+  return builder.finish()
+}
+
+/** The same in steps: everything but the users at once, those in slices as the caller has time. */
+export function tableBuilder(
+  configuration: Configuration,
+  files: CompiledFiles,
+): { add: DirectoryBuilder['add']; finish(): RoutingTable } {
   const plans = new Map(Object.entries(configuration.dialPlans).map(([name, plan]) => [name, compileDialPlan(plan)]))
-  const trunks = compileTrunks(configuration, plans, source)
+  const trunks = compileTrunks(configuration, plans, files)
   const routes = configuration.routes.flatMap((route) => compileRoute(route, trunks, configuration.timeZone))
   const sites = compileSites(configuration, plans)
   const byUsage = groupByUsage(routes)
@@ -37,22 +71,28 @@ export function compileTable(configuration: Configuration, source: TableSource):
     const usages = configuration.trunks[trunk.name]?.usages ?? []
     Object.assign(trunk, { transit: authority(`trunk ${trunk.name}`, usages, byUsage) })
   }
-  const directory = compileDirectory(configuration, plans, sites, compilePolicies(configuration, byUsage))
+  const people = directoryBuilder(configuration, plans, sites, compilePolicies(configuration, byUsage), files.numbers)
   return {
-    revision: source.revision,
-    domain: configuration.domain,
-    country: configuration.country,
-    timeZone: configuration.timeZone,
-    dialPlan: configuration.dialPlan === null ? undefined : plans.get(configuration.dialPlan),
-    emergency: compileEmergency(configuration, trunks, plans, directory),
-    ...directory,
-    sites,
-    trunks,
-    routes,
+    add: people.add,
+    finish() {
+      const directory = people.finish()
+      return {
+        revision: files.revision,
+        domain: configuration.domain,
+        country: configuration.country,
+        timeZone: configuration.timeZone,
+        dialPlan: configuration.dialPlan === null ? undefined : plans.get(configuration.dialPlan),
+        emergency: compileEmergency(configuration, trunks, plans, directory),
+        ...directory,
+        sites,
+        trunks,
+        routes,
+      }
+    },
   }
 }
 
-function compileTrunks(c: Configuration, plans: ReadonlyMap<string, DialPlan>, source: TableSource) {
+function compileTrunks(c: Configuration, plans: ReadonlyMap<string, DialPlan>, files: CompiledFiles) {
   const compile = (trunk: Trunk): RoutedTrunk => {
     const deck = trunk.cost === null ? undefined : c.rateDecks[trunk.cost]
     return {
@@ -79,7 +119,7 @@ function compileTrunks(c: Configuration, plans: ReadonlyMap<string, DialPlan>, s
       noResponseMs: trunk.timers.noResponseMs,
       onlyTryingMs: trunk.timers.tryingOnlyMs,
       limits: trunk.limits,
-      cost: compileCost(deck, deck?.kind === 'per-minute' ? source.decks?.[deck.file] : undefined),
+      cost: compileCost(deck, deck?.kind === 'per-minute' ? files.prices.get(deck.file) : undefined),
     }
   }
   return new Map(Object.values(c.trunks).map((trunk) => [trunk.name, compile(trunk)]))

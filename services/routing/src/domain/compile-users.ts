@@ -3,6 +3,8 @@ import { type DialPlan, normalise, readDialled } from '@tandem/numbers/dial-plan
 import { isE164 } from '@tandem/numbers/e164.ts'
 import { compilePattern, type Pattern } from '@tandem/numbers/pattern.ts'
 import { compileInventory } from './inventory.ts'
+import type { NumberIndex } from './number-index.ts'
+import { blocksOf, type Owners, ownersOf } from './owned-numbers.ts'
 import type { ForwardTarget, RoutedPolicy, RoutedSite, RoutedUser, RoutingTable } from './table.ts'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
@@ -11,51 +13,67 @@ export type Directory = Pick<RoutingTable, 'users' | 'dids' | 'inventory' | 'ext
 /** Numbers are given out by the thousand: an unassigned one beside ours is a wrong number, not a call to elsewhere. */
 export const blockOf = (number: string): string => number.slice(0, -3)
 
-/** Everybody and every number that somebody has. Made for a million users: one pass, one object each. */
-export function compileDirectory(
+/** Users come in slices, so that a table of a million can be built between two calls. */
+export type DirectoryBuilder = {
+  add(users: Iterable<User>): void
+  /** What can be told only when everybody is there. */
+  finish(): Directory
+}
+
+/** Everybody and every number that somebody has: one pass, one object each. */
+export function directoryBuilder(
   c: Configuration,
   plans: ReadonlyMap<string, DialPlan>,
   sites: ReadonlyMap<string, RoutedSite>,
   policies: ReadonlyMap<string, RoutedPolicy>,
-): Directory {
+  files: readonly NumberIndex[],
+): DirectoryBuilder {
   const globalPlan = c.dialPlan === null ? undefined : plans.get(c.dialPlan)
   const users = new Map<string, RoutedUser>()
   const dids = new Map<string, RoutedUser>()
   const extensions = new Map<string, RoutedUser>()
-  const sole = new Map<string, RoutedUser | undefined>()
+  const soleExtensions = new Map<string, RoutedUser>()
+  const several = new Set<string>()
   const blocks = new Set<string>()
   const forwarding: [Writable<RoutedUser>, User][] = []
-  for (const name in c.users) {
-    const user = c.users[name] as User
+
+  const add = (user: User): void => {
     const routed = compileUser(user, policies.get(user.policy) ?? noPolicy, plans)
-    users.set(name, routed)
+    users.set(user.name, routed)
     if (user.did !== null) {
       dids.set(user.did, routed)
       blocks.add(blockOf(user.did))
     }
-    if (user.extension !== null) {
-      extensions.set(`${user.site} ${user.extension}`, routed)
-      sole.set(user.extension, sole.has(user.extension) ? undefined : routed)
+    const { extension } = user
+    if (extension !== null) {
+      extensions.set(`${user.site} ${extension}`, routed)
+      if (soleExtensions.delete(extension)) several.add(extension)
+      else if (!several.has(extension)) soleExtensions.set(extension, routed)
     }
     if (user.forward.always !== null || user.forward.noAnswer !== null) forwarding.push([routed, user])
   }
-  for (const { first, user } of c.numbers) {
-    const routed = user === null ? undefined : users.get(user)
-    if (routed === undefined) continue
-    dids.set(first, routed)
-    blocks.add(blockOf(first))
-    ;(routed as Writable<RoutedUser>).own = [...routed.own, first]
+  return {
+    add(some) {
+      for (const user of some) add(user)
+    },
+    finish() {
+      for (const { first, user } of c.numbers) {
+        const routed = user === null ? undefined : users.get(user)
+        if (routed === undefined) continue
+        dids.set(first, routed)
+        blocks.add(blockOf(first))
+      }
+      const owners = ownersOf(dids, files, users)
+      for (const [routed, { forward }] of forwarding) {
+        const plan = routed.dialPlan ?? sites.get(routed.site)?.dialPlan ?? globalPlan
+        routed.always = forwardTarget(forward.always, plan, users, owners)
+        routed.noAnswer = forwardTarget(forward.noAnswer, plan, users, owners)
+      }
+      for (const elins of Object.values(c.emergency.elins)) for (const elin of elins) blocks.add(blockOf(elin))
+      const inventory = compileInventory(c.numbers, users, policies, files)
+      return { users, dids: owners, inventory, extensions, soleExtensions, blocks: blocksOf(blocks, files) }
+    },
   }
-  for (const [routed, { forward }] of forwarding) {
-    const plan = routed.dialPlan ?? sites.get(routed.site)?.dialPlan ?? globalPlan
-    routed.always = forwardTarget(forward.always, plan, users, dids)
-    routed.noAnswer = forwardTarget(forward.noAnswer, plan, users, dids)
-  }
-  for (const elins of Object.values(c.emergency.elins)) for (const elin of elins) blocks.add(blockOf(elin))
-  const soleExtensions = new Map<string, RoutedUser>()
-  for (const [extension, user] of sole) if (user !== undefined) soleExtensions.set(extension, user)
-  const inventory = compileInventory(c.numbers, users, policies)
-  return { users, dids, inventory, extensions, soleExtensions, blocks }
 }
 
 const nothing = { owner: 'no policy', usages: [] }
@@ -84,7 +102,6 @@ function compileUser(user: User, policy: RoutedPolicy, plans: ReadonlyMap<string
     dialPlan: user.dialPlan === null ? undefined : plans.get(user.dialPlan),
     policy,
     shows: policy.suppress ? undefined : (user.callerId ?? policy.showAs ?? user.did ?? undefined),
-    own: nobody,
     mayShow: user.mayShow.length === 0 ? nobody : compilePatterns(user.mayShow),
     callback: user.emergencyCallback ?? user.did ?? undefined,
     mobile: user.mobile ?? undefined,
@@ -100,7 +117,7 @@ function forwardTarget(
   text: string | null,
   plan: DialPlan | undefined,
   users: ReadonlyMap<string, RoutedUser>,
-  dids: ReadonlyMap<string, RoutedUser>,
+  dids: Owners,
 ): ForwardTarget | undefined {
   if (text === null) return undefined
   if (users.has(text)) return { kind: 'user', user: text }

@@ -139,7 +139,7 @@ type UserCall = Call & { readonly user: RoutedUser; readonly shows: string | und
 
 function fromUser(call: Call, user: RoutedUser, table: RoutingTable, c: Circumstances): RouteDecision {
   const { question, dialPlan } = call
-  const identity = callerIdentity(user, question.from.number, question.privacy === true, dialPlan, c)
+  const identity = callerIdentity(user, question.from.number, question.privacy === true, dialPlan, table.dids, c)
   if (identity.kind === 'refused') return reject(call, table, 403, identity.reason)
   return routeFromUser({ ...call, user, shows: identity.number }, table, c)
 }

@@ -1,5 +1,6 @@
 import type { Configuration, NumberEntry } from '@tandem/config/defaults.ts'
 import { isE164 } from '@tandem/numbers/e164.ts'
+import { type NumberIndex, type NumberRow, rangeRow, singleRow } from './number-index.ts'
 import type { Authority, ForwardTarget, RoutedPolicy, RoutedUser } from './table.ts'
 
 /** What is known about a number of ours beside who has it. */
@@ -20,6 +21,7 @@ export function compileInventory(
   numbers: Configuration['numbers'],
   users: ReadonlyMap<string, RoutedUser>,
   policies: ReadonlyMap<string, RoutedPolicy>,
+  files: readonly NumberIndex[] = [],
 ): Inventory {
   const single = new Map<string, OurNumber>()
   const ranges: Range[] = []
@@ -29,7 +31,21 @@ export function compileInventory(
     else ranges.push({ first: Number(written.first), last: Number(written.last), entry })
   }
   ranges.sort((a, b) => a.first - b.first)
-  return { find: (number) => single.get(number) ?? inRange(ranges, number) }
+  if (files.length === 0) return { find: (number) => single.get(number) ?? inRange(ranges, number) }
+  const rows = files.map((index) => index.rows.map((row) => compileEntry(entryOf(row), users, policies)))
+  const inFiles = (rowOf: typeof singleRow, value: number): OurNumber | undefined => {
+    for (const [i, index] of files.entries()) {
+      const row = rowOf(index, value)
+      if (row >= 0) return rows[i]?.[row]
+    }
+    return undefined
+  }
+  return {
+    find(number) {
+      const value = Number(number)
+      return single.get(number) ?? inFiles(singleRow, value) ?? inRange(ranges, number) ?? inFiles(rangeRow, value)
+    },
+  }
 }
 
 function inRange(ranges: readonly Range[], number: string): OurNumber | undefined {
@@ -48,8 +64,16 @@ function inRange(ranges: readonly Range[], number: string): OurNumber | undefine
 /** Ours, and nothing else to say: one for all of them. */
 const plainly: OurNumber = { reserved: false, failover: undefined, authority: undefined }
 
+const entryOf = ({ reserved, failover, policy }: NumberRow): Written => ({
+  reserved,
+  failover: failover ?? null,
+  policy: policy ?? null,
+})
+
+type Written = Pick<NumberEntry, 'reserved' | 'failover' | 'policy'>
+
 function compileEntry(
-  { failover, policy, reserved }: NumberEntry,
+  { failover, policy, reserved }: Written,
   users: ReadonlyMap<string, RoutedUser>,
   policies: ReadonlyMap<string, RoutedPolicy>,
 ): OurNumber {

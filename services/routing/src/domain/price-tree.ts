@@ -7,8 +7,18 @@ type Price = { readonly digits: string; readonly perMinute: number; readonly fro
 
 const longestPrefix = 18
 
-/** CSV of a vendor's deck → the price of a further minute to `digits` at `now`, by the longest prefix in effect. */
-export function compilePrices(csv: string): (digits: string, now: number) => number | undefined {
+/** Flat, so that it goes from one thread to another without being copied. */
+export type PriceTree = {
+  readonly children: Int32Array
+  readonly first: Int32Array
+  readonly perMinute: Float64Array
+  readonly from: Float64Array
+  readonly to: Float64Array
+  readonly node: Int32Array
+}
+
+/** CSV of a vendor's deck → its prices by prefix. */
+export function buildPrices(csv: string): PriceTree {
   // Sorted so that prices of one prefix stand together: what came into effect last is found first.
   const prices = readPrices(csv).sort((a, b) => (a.digits < b.digits ? -1 : a.digits > b.digits ? 1 : b.from - a.from))
   const tree: Tree = { children: new Int32Array(10_240), first: new Int32Array(1024).fill(-1), size: 1 }
@@ -25,8 +35,18 @@ export function compilePrices(csv: string): (digits: string, now: number) => num
     if (tree.first[at] === -1) tree.first[at] = i
   }
   const children = tree.children.slice(0, tree.size * 10)
-  const first = tree.first.slice(0, tree.size)
-  return (digits, now) => {
+  return { children, first: tree.first.slice(0, tree.size), perMinute, from, to, node }
+}
+
+export function treeBytes(tree: PriceTree): number {
+  return Object.values(tree).reduce((sum, array) => sum + array.byteLength, 0)
+}
+
+export const compilePrices = (csv: string) => priceFinder(buildPrices(csv))
+
+/** The price of a further minute to `digits` at `now`, by the longest prefix in effect. */
+export function priceFinder({ children, first, perMinute, from, to, node }: PriceTree) {
+  return (digits: string, now: number): number | undefined => {
     let found: number | undefined
     for (let at = 0, place = 0; ; place++) {
       for (let i = first[at] as number; i >= 0 && node[i] === at; i++) {

@@ -2,6 +2,7 @@ import type { DialPlan } from '@tandem/numbers/dial-plan.ts'
 import type { Pattern } from '@tandem/numbers/pattern.ts'
 import type { Translations } from '@tandem/numbers/translate.ts'
 import type { Inventory } from './inventory.ts'
+import type { Blocks, Owners } from './owned-numbers.ts'
 import type { TimeWindows } from './time-windows.ts'
 import type { VendorCost } from './vendor-cost.ts'
 
@@ -95,8 +96,6 @@ export type RoutedUser = {
   readonly policy: RoutedPolicy
   /** What the PSTN is shown, E.164; undefined = anonymous. */
   readonly shows: string | undefined
-  /** Further numbers of the user, from the inventory. */
-  readonly own: readonly string[]
   readonly mayShow: readonly Pattern[]
   /** Where emergency services call back, E.164. */
   readonly callback: string | undefined
@@ -142,7 +141,7 @@ export type RoutingTable = {
   readonly emergency: EmergencyRouting
   readonly users: ReadonlyMap<string, RoutedUser>
   /** E.164 → who has it. */
-  readonly dids: ReadonlyMap<string, RoutedUser>
+  readonly dids: Owners
   /** What is ours, also where nobody has it. */
   readonly inventory: Inventory
   /** `site extension` → who has it. */
@@ -150,7 +149,7 @@ export type RoutingTable = {
   /** Extensions that only one user of the whole enterprise has. */
   readonly soleExtensions: ReadonlyMap<string, RoutedUser>
   /** Thousands in which we have numbers (`blockOf`): a call to a neighbour is a wrong number, not a call through. */
-  readonly blocks: ReadonlySet<string>
+  readonly blocks: Blocks
   readonly sites: ReadonlyMap<string, RoutedSite>
   readonly trunks: ReadonlyMap<string, RoutedTrunk>
   /** In the order of the file. */

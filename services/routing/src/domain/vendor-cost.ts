@@ -1,5 +1,5 @@
 import type { RateDeck } from '@tandem/config/defaults.ts'
-import { compilePrices } from './price-tree.ts'
+import { type PriceTree, priceFinder } from './price-tree.ts'
 
 /**
  * What one more minute on a trunk costs, to put trunks in order. Never an amount of money: billing rates calls exactly.
@@ -13,10 +13,10 @@ export type VendorCost = {
   of(digits: string, now: number): number | undefined
 }
 
-/** `csv`: `prefix,name,connect,perMinute,from,to` with a header; rows that cannot be read are billing's to report. */
-export function compileCost(deck: RateDeck | undefined, csv: string | undefined): VendorCost | undefined {
+/** `prices`: of a deck per minute. */
+export function compileCost(deck: RateDeck | undefined, prices: PriceTree | undefined): VendorCost | undefined {
   if (deck === undefined) return undefined
   const { name, currency, kind } = deck
   if (deck.kind === 'bandwidth') return { deck: name, currency, kind, of: () => 0 }
-  return csv === undefined ? undefined : { deck: name, currency, kind, of: compilePrices(csv) }
+  return prices === undefined ? undefined : { deck: name, currency, kind, of: priceFinder(prices) }
 }
