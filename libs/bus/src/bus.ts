@@ -141,23 +141,24 @@ export class Bus {
       : { kind: 'refused', why: `bad answer: ${checked.why}` }
   }
 
-  /** Asks every replica and gathers what comes within `waitMs`; no longer than until `most` have answered. */
+  /** Asks every replica and gathers what comes within `waitMs`; no longer than until that is `enough`. */
   async askAll<Q extends TSchema, A extends TSchema>(
     contract: RequestContract<Q, A>,
     question: Static<Q>,
     waitMs = 300,
-    most?: number,
+    enough: (answers: readonly Static<A>[]) => boolean = () => false,
   ): Promise<Static<A>[]> {
     if (!this.connected) return []
     const answers: Static<A>[] = []
     try {
       const replies = await this.#nc.requestMany(contract.subject, JSON.stringify(question), {
-        ...(most === undefined ? { strategy: 'timer' } : { strategy: 'count', maxMessages: most }),
+        strategy: 'timer',
         maxWait: waitMs,
       })
       for await (const reply of replies) {
         const read = this.#readAnswer(contract, reply)
         if (read.kind === 'answer') answers.push(read.answer)
+        if (enough(answers)) break
       }
     } catch (error) {
       if (!(error instanceof NoRespondersError) && !(error instanceof RequestError)) throw error

@@ -8,6 +8,8 @@ import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import { ListConfigFollowers, PrepareConfiguration } from '@tandem/contracts/config.ts'
 import { CONFIG_BUCKET, CONFIG_KEY, CONFIG_PROPOSED_KEY } from './revision.ts'
 
+/** A service that has just started reads a proposal as soon as it has the bucket, at most so late, ms. */
+const bucketWithinMs = 5_000
 /** Pause before the bucket is asked for again while console has not made it yet, ms. */
 const retryMs = 250
 
@@ -47,6 +49,8 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
   const stops: Stop[] = []
 
   const prepare = async (entryRevision: number): Promise<string | undefined> => {
+    for (let waited = 0; bucket === undefined && waited < bucketWithinMs; waited += retryMs)
+      await new Promise((done) => setTimeout(done, retryMs))
     const entry = await bucket?.get(CONFIG_PROPOSED_KEY)
     if (entry?.revision !== entryRevision) return 'the proposal is not there any more'
     const made = await options.make(entry.value)

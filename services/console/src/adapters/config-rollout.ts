@@ -32,9 +32,12 @@ export async function prepare(
   proposal: { revision: number; entry: number },
 ): Promise<Objection[]> {
   if (present.length === 0) return []
-  const answers = await bus.askAll(PrepareConfiguration, proposal, PrepareConfiguration.timeoutMs, present.length)
+  // one that came after the roll call answers too: its word must not stand for that of another
+  const answers = await bus.askAll(PrepareConfiguration, proposal, PrepareConfiguration.timeoutMs, (so) =>
+    allOf(present, so),
+  )
   const answered = new Set(answers.map(nameOf))
-  return [
+  const objections = [
     ...answers.flatMap(({ service, instance, refused }) =>
       refused === undefined ? [] : [{ service, instance, why: refused }],
     ),
@@ -42,6 +45,12 @@ export async function prepare(
       .filter((one) => !answered.has(nameOf(one)))
       .map(({ service, instance }) => ({ service, instance, why: 'did not answer within 10 s' })),
   ]
+  return objections.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+}
+
+function allOf(present: readonly ConfigFollower[], answers: readonly ConfigFollower[]): boolean {
+  const answered = new Set(answers.map(nameOf))
+  return present.every((one) => answered.has(nameOf(one)))
 }
 
 /** Waits until all of `present` have the revision (or a later one) in force, or 2 s. */
@@ -50,7 +59,7 @@ export async function settle(bus: Bus, present: readonly ConfigFollower[], revis
   const inForce = new Map<string, ConfigFollower>()
   const missing = () => present.filter((one) => !inForce.has(nameOf(one)))
   while (missing().length > 0 && performance.now() < until) {
-    for (const one of await bus.askAll(ListConfigFollowers, {}, rollCallMs, present.length))
+    for (const one of await bus.askAll(ListConfigFollowers, {}, rollCallMs, (so) => allOf(present, so)))
       if ((one.revision ?? 0) >= revision) inForce.set(nameOf(one), one)
     if (missing().length > 0) await new Promise((done) => setTimeout(done, againMs))
   }
