@@ -61,6 +61,9 @@ export function takeFact(book: CallBook, fact: Progress, limit = 50_000): CallVi
   }
   const leg = call.legs.find((l) => l.legId === fact.leg.legId) ?? addLeg(call, fact.leg)
   if (fact.leg.role === 'caller') describe(call, fact.leg)
+  // its beginning may be heard after its answer
+  if (fact.leg.at < leg.startedAt) leg.startedAt = fact.leg.at
+  if (fact.leg.at < call.startedAt) call.startedAt = fact.leg.at
   switch (fact.kind) {
     case 'started':
       break

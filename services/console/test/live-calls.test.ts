@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Leg } from '@tandem/contracts/call.ts'
+import { type CallView, emptyBook, takeFact } from '../src/domain/live-calls.ts'
+
+function leg(legId: string, role: Leg['role'], ms: number): Leg {
+  return {
+    callId: 'call-1',
+    legId,
+    seq: 1,
+    edge: 'e1',
+    at: new Date(Date.UTC(2026, 0, 2) + ms).toISOString(),
+    role,
+    party: role === 'caller' ? { kind: 'user', user: 'alice' } : { kind: 'trunk', trunk: 'itsp-a' },
+    from: '+14255551001',
+    dialled: '912065550100',
+    emergency: false,
+    attempt: 1,
+    sipCallId: `${legId}@x`,
+  }
+}
+
+test('a call looks the same in whatever order its facts are heard', () => {
+  const facts = [
+    { kind: 'started', leg: leg('leg-a', 'caller', 0) },
+    { kind: 'started', leg: leg('leg-b', 'callee', 10) },
+    { kind: 'ringing', leg: leg('leg-b', 'callee', 20) },
+    { kind: 'answered', leg: leg('leg-b', 'callee', 30) },
+    { kind: 'answered', leg: leg('leg-a', 'caller', 40) },
+  ] as const
+  const seen = (order: readonly number[]): CallView => {
+    const book = emptyBook()
+    let call: CallView | undefined
+    for (const i of order) call = takeFact(book, facts[i] as (typeof facts)[number])
+    return call as CallView
+  }
+  const expected = seen([0, 1, 2, 3, 4])
+  assert.deepEqual(
+    expected.legs.map((l) => l.legId),
+    ['leg-a', 'leg-b'],
+  )
+  assert.equal(expected.startedAt, '2026-01-02T00:00:00.000Z')
+  for (const order of [
+    [4, 3, 2, 1, 0],
+    [3, 4, 0, 1, 2],
+    [1, 3, 0, 2, 4],
+    [2, 0, 4, 3, 1],
+  ])
+    assert.deepEqual(seen(order), expected)
+})
