@@ -62,13 +62,19 @@ function numberOf(decision: RouteDecision & { kind: 'route' }): string {
   return decision.rule === undefined ? number : `${number} (rule ${decision.rule})`
 }
 
+const CAUSES = {
+  busy: 'when busy',
+  'no-answer': 'when nobody answers',
+  unreachable: 'when no phone is reached',
+} as const
 const ROLES = { callee: 'the call', mobile: 'at the same time, the mobile', forward: 'forwarded' } as const
 
 function branch(places: readonly ExplainPlace[]): string[] {
   const [first] = places
   if (first === undefined) return []
   const after = first.delayMs > 0 ? ` after ${first.delayMs / 1000} s` : ''
-  return ['', `  ${colours.bold(ROLES[first.role])}${after}:`, ...places.flatMap((p, i) => placeLines(p, i + 1))]
+  const when = first.on === undefined ? '' : ` ${first.on.map((cause) => CAUSES[cause]).join(' or ')}`
+  return ['', `  ${colours.bold(ROLES[first.role])}${when}${after}:`, ...places.flatMap((p, i) => placeLines(p, i + 1))]
 }
 
 const HEALTH = {

@@ -56,6 +56,8 @@ export interface Edge {
   sessionTimerS: number
   drainMs: number
   calls: number
+  /** INVITEs that may come of one */
+  forks: number
   /** address[:port] of name servers; empty: those of the machine */
   dns: readonly string[]
 }
@@ -229,7 +231,14 @@ export interface User {
   dialPlan: string | null
   mobile: string | null
   simultaneousRing: boolean
-  forward: { always: string | null; busy: string | null; noAnswer: string | null; afterMs: number }
+  forward: {
+    always: string | null
+    busy: string | null
+    noAnswer: string | null
+    /** as noAnswer when nothing else is said */
+    unreachable: string | null
+    afterMs: number
+  }
   location: string | null
   costCentre: string | null
   callerId: string | null
@@ -362,6 +371,7 @@ function edge(e: Written<'edge'>): Edge {
     sessionTimerS: seconds(e.sessionTimer, 1800),
     drainMs: ms(e.drain, 30_000),
     calls: e.calls ?? 10_000,
+    forks: e.forks ?? 20,
     dns: e.dns ?? [],
   }
 }
@@ -489,12 +499,7 @@ function user(name: string, u: Each<Written<'users'>>): User {
     dialPlan: u.dialPlan ?? null,
     mobile: u.mobile ?? null,
     simultaneousRing: u.simultaneousRing ?? false,
-    forward: {
-      always: u.forward?.always ?? null,
-      busy: u.forward?.busy ?? null,
-      noAnswer: u.forward?.noAnswer ?? null,
-      afterMs: ms(u.forward?.after, 20_000),
-    },
+    forward: forwarding(u.forward),
     location: u.location ?? null,
     costCentre: u.costCentre ?? null,
     callerId: u.callerId ?? null,
@@ -503,6 +508,17 @@ function user(name: string, u: Each<Written<'users'>>): User {
     password: u.password,
     srtp: u.srtp ?? null,
     digest: u.digest ?? null,
+  }
+}
+
+function forwarding(f: Each<Written<'users'>>['forward']): User['forward'] {
+  const noAnswer = typeof f?.noAnswer === 'string' ? { to: f.noAnswer } : f?.noAnswer
+  return {
+    always: f?.always ?? null,
+    busy: f?.busy ?? null,
+    noAnswer: noAnswer?.to ?? null,
+    unreachable: f?.unreachable ?? noAnswer?.to ?? null,
+    afterMs: ms(noAnswer?.after ?? f?.after, 20_000),
   }
 }
 

@@ -2,6 +2,7 @@
 import { addressProblems } from './address-check.ts'
 import { emergencyProblems } from './emergency-check.ts'
 import { type Findings, startFindings } from './findings.ts'
+import { forwardProblems } from './forward-check.ts'
 import { inventoryProblems } from './inventory-check.ts'
 import { mediaProblems } from './media-check.ts'
 import { numberProblems } from './number-check.ts'
@@ -30,6 +31,7 @@ export function referenceProblems(
   inventoryProblems(document, found)
   patternProblems(document, found, options)
   emergencyProblems(document, found)
+  forwardProblems(document, found)
   qualityProblems(document, found)
   mediaProblems(document, found)
   tlsProblems(document, found)

@@ -159,6 +159,13 @@ const Edge = object(
     sessionTimer: Type.Optional(Duration('session interval (RFC 4028)')),
     drain: Type.Optional(Duration('how long a stopping edge waits for its calls to end')),
     calls: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'calls at once' })),
+    forks: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 200,
+        description: 'INVITEs that may come of one by phones, simultaneous ring, forwarding and failover',
+      }),
+    ),
     dns: Type.Optional(
       list(shaped(SHAPES.dnsServer, 'name server'), 'name servers; those of the machine when left out', {
         maxItems: 8,
@@ -529,11 +536,25 @@ const Trunk = object(
   'a SIP trunk',
 )
 
+const NoAnswer = object(
+  { to: text('user, number or mobile'), after: Type.Optional(Duration('ring time')) },
+  'where calls go that nobody answers, and after which time',
+)
+
+/** `noAnswer: bob` with `after` beside it, or `noAnswer: { to: bob, after: 15s }`. */
 const Forward = object(
   {
-    always: Type.Optional(text('number or user')),
-    busy: Type.Optional(text('number or user')),
-    noAnswer: Type.Optional(text('number or user')),
+    always: Type.Optional(text('user, number or mobile: gets every call')),
+    busy: Type.Optional(text('user, number or mobile: gets calls while the user is busy, and those declined')),
+    noAnswer: Type.Optional(
+      Type.Unsafe<string | Static<typeof NoAnswer>>({
+        description: 'user, number or mobile: gets calls that nobody answers; { to, after } says after which time',
+        anyOf: [text('user, number or mobile'), NoAnswer],
+      }),
+    ),
+    unreachable: Type.Optional(
+      text('user, number or mobile: gets calls while no phone is registered or answers; as noAnswer when left out'),
+    ),
     after: Type.Optional(Duration('ring time before noAnswer')),
   },
   'call forwarding',

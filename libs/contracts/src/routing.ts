@@ -32,6 +32,8 @@ export const RouteQuestion = Type.Object({
   onBehalfOf: Type.Optional(Name),
   /** Set when a carrier has redirected the call: `dialled` is written as numbers are on this trunk. */
   redirectedBy: Type.Optional(Name),
+  /** Values of Diversion (RFC 5806) that the call came with, the last diversion first; History-Info read as such (RFC 7544). */
+  diversions: Type.Optional(Type.Array(Foreign, { maxItems: 16 })),
   /** The configuration revision that the asker works by: it is answered by that one, where the router still has it. */
   revision: Type.Optional(Count),
 })
@@ -63,16 +65,26 @@ export const UserAttempt = Type.Object({
   user: Name,
   /** Ring at most this long. */
   ringMs: Milliseconds,
+  headers: Type.Optional(Type.Array(Type.Tuple([Type.String({ maxLength: 64 }), Foreign]), { maxItems: 32 })),
 })
 export type UserAttempt = Static<typeof UserAttempt>
 
 export const Attempt = Type.Union([TrunkAttempt, UserAttempt])
 export type Attempt = Static<typeof Attempt>
 
-/** Branches ring in parallel; the attempts of one branch follow each other. */
+/** Why nobody answered: somebody said busy or declined; somebody's phone rang; nobody's did. */
+export const NoAnswerCause = Type.Union([Type.Literal('busy'), Type.Literal('no-answer'), Type.Literal('unreachable')])
+export type NoAnswerCause = Static<typeof NoAnswerCause>
+
+/** The branches of one stage ring in parallel; the attempts of one branch follow each other. */
 export const Branch = Type.Object({
   role: Type.Union([Type.Literal('callee'), Type.Literal('mobile'), Type.Literal('forward')]),
+  /** After the beginning of its stage; of a branch that follows: after that of the stage before, if it still rings. */
   delayMs: Milliseconds,
+  /** The call begins with stage 0, which is also meant when none is said. */
+  stage: Type.Optional(Count),
+  /** It begins (with all of its stage) when that stage ends in one of these ways. */
+  follows: Type.Optional(Type.Object({ stage: Count, on: Type.Array(NoAnswerCause, { minItems: 1, maxItems: 3 }) })),
   attempts: Type.Array(Attempt, { minItems: 1, maxItems: 64 }),
 })
 export type Branch = Static<typeof Branch>
@@ -168,6 +180,8 @@ export const ExplainPlace = Type.Object({
   branch: Count,
   role: Type.Union([Type.Literal('callee'), Type.Literal('mobile'), Type.Literal('forward')]),
   delayMs: Milliseconds,
+  /** It begins when the branches before end in this way. */
+  on: Type.Optional(Type.Array(NoAnswerCause, { maxItems: 3 })),
   trunk: Type.Optional(Name),
   user: Type.Optional(Name),
   route: Type.Optional(Name),

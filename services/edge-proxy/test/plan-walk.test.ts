@@ -184,6 +184,74 @@ describe('branches', () => {
   })
 })
 
+describe('forwarding: stages that follow each other (routing.md R8, docs/adr/0062)', () => {
+  const forwarding = () =>
+    newWalk(
+      [
+        { delayMs: 0, attempts: [user('alice')] },
+        { delayMs: 0, attempts: [trunk('mobile')] },
+        { delayMs: 20_000, stage: 1, follows: { stage: 0, on: ['no-answer'] }, attempts: [trunk('voicemail')] },
+        { delayMs: 0, stage: 2, follows: { stage: 0, on: ['busy'] }, attempts: [user('bob')] },
+        { delayMs: 0, stage: 3, follows: { stage: 0, on: ['unreachable'] }, attempts: [trunk('reception')] },
+        { delayMs: 0, stage: 4, follows: { stage: 2, on: ['busy', 'no-answer'] }, attempts: [user('carol')] },
+      ],
+      false,
+    )
+  const stages = (...inputs: WalkInput[]) => {
+    const { walk, effects } = play(forwarding(), start, up(0), up(1), ...inputs)
+    return [launches(effects).slice(2), walk.kind]
+  }
+  test('only the first stage rings at first, and the time of no answer runs', () => {
+    const { effects } = play(forwarding(), start)
+    assert.deepEqual(launches(effects), ['alice', 'mobile'])
+    assert.deepEqual(
+      effects.filter((e) => e.kind === 'set-delay'),
+      [{ kind: 'set-delay', branch: 2, ms: 20_000 }],
+    )
+  })
+  test('busy, once nothing else rings', () => {
+    assert.deepEqual(stages(ends(0, 486)), [[], 'walking'], 'the mobile rings on')
+    assert.deepEqual(stages(ends(0, 486), ends(1, 480)), [['bob'], 'walking'])
+    assert.deepEqual(stages(rings(0), ends(0, 486), ends(1, 503)), [['bob'], 'walking'])
+  })
+  test('a decline counts as busy and ends what rings', () => {
+    const { effects } = play(forwarding(), start, up(0), up(1), rings(1), ends(0, 603))
+    assert.deepEqual(launches(effects).slice(2), ['bob'])
+    assert.ok(effects.some((e) => e.kind === 'cancel' && e.attempt === 1))
+  })
+  test('no answer: at its time, whatever rings then', () => {
+    const { effects, walk } = play(forwarding(), start, up(0), up(1), rings(0), rings(1), { kind: 'delay', branch: 2 })
+    assert.deepEqual(launches(effects).slice(2), ['voicemail'])
+    const cancelled = effects.flatMap((e) => (e.kind === 'cancel' ? [`${e.attempt} ${e.why}`] : []))
+    assert.deepEqual(cancelled, ['0 no-answer', '1 no-answer'])
+    assert.deepEqual(effects.filter((e) => e.kind === 'attempt-failed').length, 2)
+    assert.equal(play(walk, up(2), answers(2)).walk.kind, 'won')
+    assert.deepEqual(kinds(play(walk, answers(0)).last), ['discard'], 'too late')
+    assert.deepEqual(play(walk, up(2), ends(2, 404)).walk.kind, 'lost')
+  })
+  test('unreachable: nobody rang and nobody said busy', () => {
+    assert.deepEqual(stages(ends(0, 480), ends(1, 503)), [['reception'], 'walking'])
+    const none = play(forwarding(), start, { kind: 'launched', attempt: 0, legs: 0 }, up(1), ends(1, 404))
+    assert.deepEqual(launches(none.effects).slice(2), ['reception'])
+  })
+  test('a chain goes on with the next one, and ends', () => {
+    const busy = [ends(0, 486), ends(1, 486), up(2)]
+    assert.deepEqual(stages(...busy, ends(2, 486)), [['bob', 'carol'], 'walking'])
+    assert.deepEqual(stages(...busy, ends(2, 480)), [['bob'], 'lost'], 'nothing follows on that')
+    assert.deepEqual(stages(...busy, ends(2, 486), up(3), ends(3, 486)), [['bob', 'carol'], 'lost'])
+  })
+  test('a trunk whose way is found only after its stage is over is not asked', () => {
+    const late = play(forwarding(), start, up(0), rings(0), { kind: 'delay', branch: 2 }, up(1))
+    assert.ok(late.last.some((e) => e.kind === 'cancel' && e.attempt === 1))
+    assert.equal(late.walk.kind, 'walking')
+  })
+  test('the answer of the callee ends it', () => {
+    const { walk } = play(forwarding(), start, up(0), up(1), rings(0), answers(0))
+    assert.equal(walk.kind, 'won')
+    assert.deepEqual(play(walk, { kind: 'delay', branch: 2 }).last, [])
+  })
+})
+
 test('the best response (RFC 3261 16.7 step 6)', () => {
   assert.equal(best([503, 404, 486]), 486)
   assert.equal(best([480, 603]), 603)
@@ -200,6 +268,14 @@ describe('whatever comes, in whatever order', () => {
   )
   const branch = fc.record({
     delayMs: fc.constantFrom(0, 0, 1000),
+    stage: fc.constantFrom(undefined, undefined, 1, 2),
+    follows: fc.constantFrom(
+      undefined,
+      undefined,
+      { stage: 0, on: ['busy' as const] },
+      { stage: 0, on: ['no-answer' as const, 'unreachable' as const] },
+      { stage: 1, on: ['busy' as const, 'unreachable' as const] },
+    ),
     attempts: fc.array(attempt, { minLength: 1, maxLength: 4 }),
   })
   const index = fc.nat({ max: 5 })
@@ -277,7 +353,9 @@ describe('whatever comes, in whatever order', () => {
         fc.array(branch, { minLength: 1, maxLength: 3 }),
         fc.boolean(),
         fc.constantFrom(408, 486, 503, 603),
-        (branches, emergency, status) => {
+        (written, emergency, status) => {
+          // no call for help is forwarded
+          const branches = emergency ? written.map(({ delayMs, attempts }) => ({ delayMs, attempts })) : written
           let walk = newWalk(branches, emergency)
           const begun: Attempt[] = []
           const queue: WalkInput[] = [start]

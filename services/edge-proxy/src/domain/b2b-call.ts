@@ -6,7 +6,7 @@
  *                        | `--all failed / caller's CANCEL--> over
  */
 import { context, SpanStatusCode } from '@opentelemetry/api'
-import type { Attempt, Branch, TrunkAttempt } from '@tandem/contracts/routing.ts'
+import type { Attempt, Branch, TrunkAttempt, UserAttempt } from '@tandem/contracts/routing.ts'
 import { negotiatedCodec } from '@tandem/sdp/offer-answer.ts'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import { agreedAsUac } from '@tandem/sip/dialog/session-timer.ts'
@@ -59,6 +59,7 @@ export class B2bCall implements LegOwner, LegEvents {
   #timers = new Map<string, WheelTimer>()
   #state: 'walking' | 'up' | 'over' = 'walking'
   #session: CallSession | undefined
+  #forks = 0
   #lastFailure: SipResponse | undefined
   /** Which trunk or link had no place left. */
   #full: string | undefined
@@ -224,7 +225,7 @@ export class B2bCall implements LegOwner, LegEvents {
     const { attempt, what } = effect
     const run: Run = { what, role: this.#seed.plan.branches[effect.branch]?.role ?? 'callee', legs: [] }
     this.#runs[attempt] = run
-    if (what.kind === 'user') return void this.#launchUser(attempt, run, what.user, effect)
+    if (what.kind === 'user') return void this.#launchUser(attempt, run, what, effect)
     this.#parts.edge.trunks
       .paths(what.trunk, this.id, this.facts.emergency)
       .then(
@@ -245,19 +246,25 @@ export class B2bCall implements LegOwner, LegEvents {
     this.#input({ kind: 'launched', attempt, legs, more, ...(status === undefined ? {} : { status }) })
   }
 
-  #launchUser(attempt: number, run: Run, user: string, { number, path }: WalkEffect & { kind: 'launch' }): void {
-    const levels = byPreference(this.#parts.edge.bindings.of(user, this.#seed.plan.instance))
+  /** routing.md R8: so many INVITEs, and no more, may come of one; never of a call for help. */
+  #mayFork(): boolean {
+    this.#forks++
+    return this.facts.emergency || this.#forks <= this.#parts.config().edge.forks
+  }
+
+  #launchUser(attempt: number, run: Run, what: UserAttempt, { number, path }: WalkEffect & { kind: 'launch' }): void {
+    const levels = byPreference(this.#parts.edge.bindings.of(what.user, this.#seed.plan.instance))
     const more = Math.max(levels.length - path - 1, 0)
     const phones = (levels[path] ?? []).flatMap((binding) => {
       const wire = binding.wire()
-      return wire === undefined ? [] : [{ binding, wire }]
+      return wire === undefined || !this.#mayFork() ? [] : [{ binding, wire }]
     })
-    const sites = phones.map(({ binding }) => binding.site ?? this.#parts.config().users[user]?.site)
+    const sites = phones.map(({ binding }) => binding.site ?? this.#parts.config().users[what.user]?.site)
     this.#admitted(attempt, phoneNeeds(this.caller.leg.identity.site, sites, this.#kbps), (admitted) => {
       const held = sharedAmong(admitted, phones.length)
       for (const { binding, wire } of phones) {
         const place = { attempt, index: run.legs.length, role: run.role, number, held }
-        const out = this.#launcher?.toContact(place, binding, wire)
+        const out = this.#launcher?.toContact(place, what, binding, wire)
         if (out) run.legs.push(out)
       }
       this.#launched(attempt, run.legs.length, 480, more)
@@ -273,6 +280,8 @@ export class B2bCall implements LegOwner, LegEvents {
     effect: WalkEffect & { kind: 'launch' },
   ): void {
     if (this.#walk.kind !== 'walking') return void this.#launched(attempt, 0)
+    // RFC 5393 5: 440, Max-Breadth Exceeded
+    if (!this.#mayFork()) return void this.#launched(attempt, 0, 440)
     const path = paths[effect.path]
     if (path === undefined) return void this.#launched(attempt, 0, 503)
     this.#admitted(attempt, trunkNeeds(what.trunk, this.caller.leg.identity.site, this.#kbps), (held) => {
@@ -520,7 +529,7 @@ export class B2bCall implements LegOwner, LegEvents {
     if (status === 430) this.#parts.edge.bindings.flowFailed(binding)
     const wire = next?.wire()
     const place = { attempt, index, role: run.role, number: leg.attempt, held: leg.held ?? FREE.held }
-    const fresh = next && wire && this.#launcher?.toContact(place, next, wire)
+    const fresh = next && wire && run.what.kind === 'user' && this.#launcher?.toContact(place, run.what, next, wire)
     if (!fresh) return false
     run.legs[index] = fresh
     // its place on the links goes over to the new one

@@ -8,6 +8,7 @@ import { unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { Peer, Wire } from '../edge.ts'
 import { partsOf } from './call-body.ts'
 import { instant } from './call-facts.ts'
+import { diversionsOf } from './history-info.ts'
 import { asksPrivacy } from './leg-headers.ts'
 
 export interface Asked {
@@ -33,6 +34,8 @@ export function routeQuestion(
     peer.kind === 'trunk' || peer.kind === 'user' ? nameAddrs(request, 'p-asserted-identity')[0] : undefined
   const called = nameAddrs(request, 'p-called-party-id')[0]
   const hops = maxForwards(request)
+  // a phone does not say who sent a call to it
+  const diversions = peer.kind === 'trunk' ? diversionsOf(request) : []
   const toUri = to(request)?.uriText
   return {
     callId: asked.id,
@@ -50,6 +53,7 @@ export function routeQuestion(
     ...(asksPrivacy(request) ? { privacy: true } : {}),
     at: instant(asked.wallMs),
     ...(hops === undefined ? {} : { maxForwards: hops }),
+    ...(diversions.length === 0 ? {} : { diversions }),
     revision,
   }
 }

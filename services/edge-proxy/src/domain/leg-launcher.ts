@@ -1,6 +1,6 @@
 /** Makes the legs of a call that go out: who is shown to whom, what the INVITE carries, where it goes. */
 import { type Context, type Span, SpanKind, trace } from '@opentelemetry/api'
-import type { Branch, TrunkAttempt } from '@tandem/contracts/routing.ts'
+import type { Branch, TrunkAttempt, UserAttempt } from '@tandem/contracts/routing.ts'
 import type { Sdp } from '@tandem/sdp/parse.ts'
 import type { SipResponse } from '@tandem/sip/message/message.ts'
 import type { LiveBinding, TrunkPath, Wire } from '../edge.ts'
@@ -10,6 +10,7 @@ import { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import type { CallerSide } from './caller-side.ts'
 import type { EmergencyRun } from './emergency-run.ts'
+import { historyInfo } from './history-info.ts'
 import type { Held } from './ledger.ts'
 import { forgetLeg } from './leg-end.ts'
 import { ALLOW, SUPPORTED } from './leg-headers.ts'
@@ -21,7 +22,7 @@ import { type InviteContent, OutInvite } from './out-invite.ts'
 import type { AskAgain } from './redirections.ts'
 
 export interface CallPlan {
-  readonly branches: readonly Pick<Branch, 'role' | 'delayMs' | 'attempts'>[]
+  readonly branches: readonly Pick<Branch, 'role' | 'delayMs' | 'stage' | 'follows' | 'attempts'>[]
   readonly shown: ShownCaller
   readonly callee: {
     readonly user?: string | undefined
@@ -114,13 +115,18 @@ export class LegLauncher {
   }
 
   /** Undefined: no media port is left. */
-  toContact(place: Place, binding: LiveBinding, wire: Wire): OutLeg | undefined {
+  toContact(place: Place, what: UserAttempt, binding: LiveBinding, wire: Wire): OutLeg | undefined {
     const { plan } = this.#seed
-    const { domain } = this.#parts.config()
+    const { domain, users } = this.#parts.config()
     const { uri } = binding.contact
     const peer = { address: wire.remoteAddress, behindNat: bareHost(uri.host) !== wire.remoteAddress }
     const leg = this.#newLeg(place, { kind: 'user', user: binding.user }, wire, peer)
-    leg.identity = { ...plan.callee, user: plan.callee.user ?? binding.user, sent: binding.user }
+    const { costCentre, site } = users[binding.user] ?? {}
+    // a call that was forwarded is that of whoever it was forwarded to
+    leg.identity =
+      place.role === 'forward'
+        ? { user: binding.user, costCentre: costCentre ?? undefined, site, sent: binding.user }
+        : { ...plan.callee, user: plan.callee.user ?? binding.user, sent: binding.user }
     const identity = identityOf({
       caller: plan.shown,
       called: binding.user,
@@ -130,7 +136,7 @@ export class LegLauncher {
       trusted: !plan.shown.withheld,
     })
     // RFC 3327 5.1: the Path of the registration is the Route of requests to it
-    const target = { uri: binding.contact.uriText, routes: binding.path, ...identity, extra: [] }
+    const target = { uri: binding.contact.uriText, routes: binding.path, ...identity, extra: what.headers ?? [] }
     const out = this.#invite(place, leg, target)
     return out && Object.assign(out, { binding })
   }
@@ -221,7 +227,14 @@ export class LegLauncher {
         to: to.to,
         routes: to.routes,
         maxForwards: maxForwards - 1,
-        headers: [['Allow', ALLOW], ...this.#options(leg), ...to.headers, ...passed, ...to.extra],
+        headers: [
+          ['Allow', ALLOW],
+          ...this.#options(leg),
+          ...to.headers,
+          ...passed,
+          ...to.extra,
+          ...historyInfo(to.extra, to.uri),
+        ],
         credentials: leg.party.kind === 'trunk' ? edge.trunks.credentials(leg.party.trunk) : undefined,
         timer: { interval: config().edge.sessionTimerS, minSe: 90, refresher: 'us' },
         cnonce: random,

@@ -7,18 +7,26 @@
  *              |          `-------------->+--------------------+--3xx-6xx--> failed -> next attempt, or branch over
  *              `- delay of its branch
  *
- *   walk: walking --2xx--> won | --all branches over--> lost | --caller's CANCEL--> cancelled
+ *   stage: ringing --all its branches over--> the stage that follows on that cause, else lost
+ *             `--the time of a stage that follows on no-answer--> that stage, and what rings is cancelled
+ *
+ *   walk: walking --2xx--> won | --no stage follows--> lost | --caller's CANCEL--> cancelled
  *
  * An attempt has legs: one INVITE to a trunk, or one to each contact of a user. A leg of an attempt that was left keeps
  * its number: its late 2xx is discarded (ACK and BYE), but in an emergency the first 2xx of any rung wins.
  */
-import type { Attempt } from '@tandem/contracts/routing.ts'
+import type { Attempt, NoAnswerCause } from '@tandem/contracts/routing.ts'
 
 /** RFC 3261 16.7 and routing.md R4: the callee has spoken; nobody else is asked. */
 const FINAL = new Set([486, 487, 600, 603])
 
+/** The callee is there and does not want to talk now: forwarding on busy (docs/adr/0062). */
+const BUSY = new Set([486, 600, 603])
+
 export interface WalkBranch {
   readonly delayMs: number
+  readonly stage?: number | undefined
+  readonly follows?: { readonly stage: number; readonly on: readonly NoAnswerCause[] } | undefined
   readonly attempts: readonly Attempt[]
 }
 
@@ -44,11 +52,15 @@ interface BranchState {
   readonly over: boolean
   /** Final status of every attempt that failed. */
   readonly statuses: readonly number[]
+  /** Somebody's phone rang. */
+  readonly rang: boolean
 }
 
 export interface Walk {
   readonly kind: 'walking' | 'won' | 'lost' | 'cancelled'
   readonly emergency: boolean
+  /** The stage that rings. */
+  readonly stage: number
   readonly plan: readonly WalkBranch[]
   readonly branches: readonly BranchState[]
   /** Every attempt ever begun, in order; its place here is its number. */
@@ -138,8 +150,9 @@ export function newWalk(plan: readonly WalkBranch[], emergency: boolean): Walk {
   return {
     kind: 'walking',
     emergency,
+    stage: 0,
     plan,
-    branches: plan.map(() => ({ begun: 0, over: false, statuses: [] })),
+    branches: plan.map(() => ({ begun: 0, over: false, statuses: [], rang: false })),
     attempts: [],
   }
 }
@@ -147,11 +160,9 @@ export function newWalk(plan: readonly WalkBranch[], emergency: boolean): Walk {
 export function step(walk: Walk, input: WalkInput): WalkStep {
   switch (input.kind) {
     case 'start':
-      return start(walk)
+      return beginStage(walk, 0)
     case 'delay':
-      return walk.kind === 'walking' && walk.branches[input.branch]?.begun === 0
-        ? beginNext(walk, input.branch)
-        : [walk, NOTHING]
+      return delayed(walk, input.branch)
     case 'launched':
       return launched(walk, input)
     case 'provisional':
@@ -169,14 +180,60 @@ export function step(walk: Walk, input: WalkInput): WalkStep {
   }
 }
 
-function start(walk: Walk): WalkStep {
-  let now = walk
+const stageOf = (branch: WalkBranch | undefined): number => branch?.stage ?? 0
+
+function beginStage(walk: Walk, stage: number): WalkStep {
+  let now: Walk = { ...walk, stage }
   const effects: WalkEffect[] = []
   walk.plan.forEach((branch, i) => {
-    if (branch.delayMs > 0) effects.push({ kind: 'set-delay', branch: i, ms: branch.delayMs })
-    else now = take(beginNext(now, i), effects)
+    const here = stageOf(branch) === stage
+    const waits = here ? branch.follows === undefined : branch.follows?.stage === stage
+    if (branch.delayMs > 0 && waits) effects.push({ kind: 'set-delay', branch: i, ms: branch.delayMs })
+    else if (here) now = take(beginNext(now, i), effects)
   })
   return settle(now, effects)
+}
+
+/** A branch of this stage that was to begin later; or the time is up for this stage, and the next one follows. */
+function delayed(walk: Walk, index: number): WalkStep {
+  const branch = walk.plan[index]
+  if (walk.kind !== 'walking' || branch === undefined || walk.branches[index]?.begun !== 0) return [walk, NOTHING]
+  if (stageOf(branch) === walk.stage) return beginNext(walk, index)
+  if (branch.follows?.stage !== walk.stage || stageOf(branch) <= walk.stage) return [walk, NOTHING]
+  const effects: WalkEffect[] = []
+  let now = walk
+  walk.attempts.forEach((attempt, i) => {
+    if (attempt.phase !== 'up') return
+    now = take(leave(now, i, 'no-answer'), effects)
+    effects.push({ kind: 'attempt-failed', attempt: i, status: 480, why: 'no-answer', next: branch.attempts[0] })
+  })
+  now = take(beginStage(endStage(now, 480), stageOf(branch)), effects)
+  return [now, effects]
+}
+
+/** Nothing of this stage begins or rings any more. */
+function endStage(walk: Walk, status: number): Walk {
+  const over = (state: BranchState, i: number): BranchState =>
+    stageOf(walk.plan[i]) !== walk.stage || state.over
+      ? state
+      : { ...state, over: true, statuses: state.begun === 0 ? state.statuses : [...state.statuses, status] }
+  return { ...walk, branches: walk.branches.map(over) }
+}
+
+/** docs/adr/0062: a word of the callee goes before a phone that rang, and that before silence. */
+function causeOf(walk: Walk): NoAnswerCause {
+  const here = walk.branches.filter((_, i) => stageOf(walk.plan[i]) === walk.stage)
+  if (here.some(({ statuses }) => statuses.some((status) => BUSY.has(status)))) return 'busy'
+  return here.some(({ rang }) => rang) ? 'no-answer' : 'unreachable'
+}
+
+function following(walk: Walk, cause: NoAnswerCause): number | undefined {
+  // stages go forward only: a plan that names itself ends
+  const next = walk.plan.find(
+    (branch) =>
+      branch.follows?.stage === walk.stage && branch.follows.on.includes(cause) && stageOf(branch) > walk.stage,
+  )
+  return next === undefined ? undefined : stageOf(next)
 }
 
 function beginNext(walk: Walk, branch: number): WalkStep {
@@ -203,6 +260,12 @@ function launched(walk: Walk, input: WalkInput & { kind: 'launched' }): WalkStep
   const now = setAttempt(walk, input.attempt, { ...state, phase: 'up', legs, more: input.more ?? 0 })
   if (now.kind !== 'walking') {
     return leave(now, input.attempt, now.kind === 'cancelled' ? 'caller-gone' : 'answered-elsewhere')
+  }
+  // its stage went by while the way to the trunk was looked for
+  if (stageOf(walk.plan[state.branch]) !== walk.stage) {
+    const [left, effects] = leave(now, input.attempt, 'no-answer')
+    const { attempt } = input
+    return [left, [...effects, { kind: 'attempt-failed', attempt, status: 480, why: 'no-answer', next: undefined }]]
   }
   if (input.legs === 0)
     return fail(now, input.attempt, { status: input.status ?? 480, why: 'nobody to ask', lost: true })
@@ -266,13 +329,30 @@ function redirected(walk: Walk, input: WalkInput & { kind: 'redirected' }): Walk
     now = setBranch(now, state.branch, { ...branch, over: true })
   }
   const first = now.plan.length
-  const begun = branches.map((): BranchState => ({ begun: 0, over: false, statuses: [] }))
-  now = { ...now, plan: [...now.plan, ...branches], branches: [...now.branches, ...begun] }
-  branches.forEach((branch, i) => {
+  const begun = branches.map((): BranchState => ({ begun: 0, over: false, statuses: [], rang: false }))
+  const added = inStages(walk, branches)
+  now = { ...now, plan: [...now.plan, ...added], branches: [...now.branches, ...begun] }
+  added.forEach((branch, i) => {
+    const here = stageOf(branch) === walk.stage
+    if (!here && branch.follows?.stage !== walk.stage) return
     if (branch.delayMs > 0) effects.push({ kind: 'set-delay', branch: first + i, ms: branch.delayMs })
-    else now = take(beginNext(now, first + i), effects)
+    else if (here) now = take(beginNext(now, first + i), effects)
   })
   return settle(now, effects)
+}
+
+/** Branches of another plan: they begin with the stage that rings, and their later stages come after all of ours. */
+function inStages(walk: Walk, branches: readonly WalkBranch[]): WalkBranch[] {
+  const last = Math.max(walk.stage, ...walk.plan.map(stageOf))
+  const shifted = (stage: number) => (stage === 0 ? walk.stage : last + stage)
+  return branches.map((branch) => {
+    const { follows } = branch
+    return {
+      ...branch,
+      stage: shifted(stageOf(branch)),
+      follows: follows && { stage: shifted(follows.stage), on: follows.on },
+    }
+  })
 }
 
 function decline(walk: Walk, input: WalkInput & { kind: 'final' }): WalkStep {
@@ -286,6 +366,12 @@ function decline(walk: Walk, input: WalkInput & { kind: 'final' }): WalkStep {
     },
   ]
   const now = leaveAll(walk, effects, 'declined')
+  // whoever declines may have said who takes such calls
+  const next = following(now, 'busy')
+  if (next !== undefined) {
+    const ended = endStage(now, input.status)
+    return [take(beginStage(ended, next), effects), effects]
+  }
   effects.push({ kind: 'lose', status: input.status })
   return [{ ...now, kind: 'lost' }, effects]
 }
@@ -350,7 +436,11 @@ function fail(walk: Walk, attempt: number, failure: Failure): WalkStep {
     { kind: 'attempt-failed', attempt, status, why, next },
   ]
   let now = setAttempt(walk, attempt, { ...state, phase: 'left' })
-  now = setBranch(now, state.branch, { ...branch, statuses: [...branch.statuses, status], over: next === undefined })
+  const rang = branch.rang || failure.rang === true
+  now = setBranch(now, state.branch, {
+    ...branch,
+    ...{ statuses: [...branch.statuses, status], over: next === undefined, rang },
+  })
   if (again) now = take(begin(now, state.branch, state.index, state.path + 1), effects)
   else if (next) now = take(beginNext(now, state.branch), effects)
   return settle(now, effects)
@@ -367,12 +457,15 @@ function mayRetry(what: Attempt, failure: Failure): boolean {
 /** Nobody rings any more but a branch still waits for its delay: it need not wait. All over: lost. */
 function settle(walk: Walk, effects: WalkEffect[]): WalkStep {
   if (walk.kind !== 'walking') return [walk, effects]
-  if (walk.branches.some((b) => b.begun > 0 && !b.over)) return [walk, effects]
-  const waiting = walk.branches.findIndex((b) => b.begun === 0 && !b.over)
+  const here = (i: number) => stageOf(walk.plan[i]) === walk.stage
+  if (walk.branches.some((b, i) => here(i) && b.begun > 0 && !b.over)) return [walk, effects]
+  const waiting = walk.branches.findIndex((b, i) => here(i) && b.begun === 0 && !b.over)
   if (waiting >= 0) {
     const now = take(beginNext(walk, waiting), effects)
     return settle(now, effects)
   }
+  const next = walk.branches.some((_, i) => here(i)) ? following(walk, causeOf(walk)) : undefined
+  if (next !== undefined) return [take(beginStage(walk, next), effects), effects]
   effects.push({ kind: 'lose', status: best(walk.branches.flatMap((b) => b.statuses)) })
   return [{ ...walk, kind: 'lost' }, effects]
 }

@@ -8,8 +8,8 @@ import type { RoutedTrunk, RoutedUser } from './table.ts'
 export type Calling = {
   readonly number: string | undefined
   readonly display: string | undefined
-  /** RFC 5806, for calls that are passed on: whose call it was and why it comes. */
-  readonly diversion?: string
+  /** RFC 5806, for calls that are passed on: whose call it was and why it comes; the last diversion first. */
+  readonly diversions?: readonly string[]
 }
 
 /** Whose call it is, for facts, presence and billing. */
@@ -89,8 +89,8 @@ export function translateCalled(trunk: RoutedTrunk, called: string, { note }: Ci
 }
 
 /** Calling number, name and headers of one attempt. */
-export function shown(trunk: RoutedTrunk, { number, display, diversion }: Calling, { note }: Circumstances): Shown {
-  const headers: [string, string][] = diversion === undefined ? [] : [['Diversion', diversion]]
+export function shown(trunk: RoutedTrunk, { number, display, diversions }: Calling, { note }: Circumstances): Shown {
+  const headers = diversionFields(diversions)
   if (number === undefined) {
     note?.('translation', `trunk ${trunk.name}, calling`, 'note', 'the caller is withheld')
     // RFC 3323 4.1.1.3 and 4.2: an anonymous From, and the wish for privacy in so many words.
@@ -109,6 +109,10 @@ export function shown(trunk: RoutedTrunk, { number, display, diversion }: Callin
     ...(headers.length === 0 ? {} : { headers }),
   }
 }
+/** As they stand in an INVITE. */
+export const diversionFields = (diversions: readonly string[] = []): [string, string][] =>
+  diversions.slice(0, 16).map((value) => ['Diversion', value])
+
 type Shown = { calling: string; displayName?: string; headers?: [string, string][] }
 
 const sent = (from: string, to: string, rule: string | undefined): string =>

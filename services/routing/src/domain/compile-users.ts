@@ -50,7 +50,8 @@ export function directoryBuilder(
       if (soleExtensions.delete(extension)) several.add(extension)
       else if (!several.has(extension)) soleExtensions.set(extension, routed)
     }
-    if (user.forward.always !== null || user.forward.noAnswer !== null) forwarding.push([routed, user])
+    const { always, busy, noAnswer, unreachable } = user.forward
+    if (always ?? busy ?? noAnswer ?? unreachable) forwarding.push([routed, user])
   }
   return {
     add(some) {
@@ -66,8 +67,11 @@ export function directoryBuilder(
       const owners = ownersOf(dids, files, users)
       for (const [routed, { forward }] of forwarding) {
         const plan = routed.dialPlan ?? sites.get(routed.site)?.dialPlan ?? globalPlan
-        routed.always = forwardTarget(forward.always, plan, users, owners)
-        routed.noAnswer = forwardTarget(forward.noAnswer, plan, users, owners)
+        const target = (text: string | null) => forwardTarget(text, routed, plan, users, owners)
+        routed.always = target(forward.always)
+        routed.busy = target(forward.busy)
+        routed.noAnswer = target(forward.noAnswer)
+        routed.unreachable = target(forward.unreachable)
       }
       for (const elins of Object.values(c.emergency.elins)) for (const elin of elins) blocks.add(blockOf(elin))
       const inventory = compileInventory(c.numbers, users, policies, files)
@@ -107,20 +111,24 @@ function compileUser(user: User, policy: RoutedPolicy, plans: ReadonlyMap<string
     mobile: user.mobile ?? undefined,
     simultaneousRing: user.simultaneousRing,
     always: undefined,
+    busy: undefined,
     noAnswer: undefined,
+    unreachable: undefined,
     afterMs: user.forward.afterMs,
   }
 }
 
-/** A user's name, or a number as that user would dial it; anything else forwards nowhere. */
+/** A user's name, the own mobile, or a number as that user would dial it; anything else forwards nowhere. */
 function forwardTarget(
   text: string | null,
+  own: RoutedUser,
   plan: DialPlan | undefined,
   users: ReadonlyMap<string, RoutedUser>,
   dids: Owners,
 ): ForwardTarget | undefined {
   if (text === null) return undefined
   if (users.has(text)) return { kind: 'user', user: text }
+  if (text === 'mobile') return own.mobile === undefined ? undefined : { kind: 'number', number: own.mobile }
   const digits = readDialled(text)
   const number = plan === undefined || isE164(digits) ? digits : normalise(plan, digits).number
   if (!isE164(number)) return undefined

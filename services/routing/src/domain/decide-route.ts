@@ -95,7 +95,15 @@ function readCall(question: RouteQuestion, table: RoutingTable): Call {
     user === undefined
       ? { number: question.from.number, ...(here === undefined ? {} : { site: here.name }) }
       : identityOf(user, here?.name)
-  return { question, dialled, user, caller, ...scopeOf(user, here, table) }
+  // a number that somebody transfers to is read as that user would dial it
+  const behalf = behalfOf(question, table)
+  const scope = behalf === undefined ? scopeOf(user, here, table) : scopeOf(behalf, undefined, table)
+  return { question, dialled, user, caller, ...scope }
+}
+
+/** Who forwards or transfers the call. */
+function behalfOf({ onBehalfOf }: RouteQuestion, table: RoutingTable): RoutedUser | undefined {
+  return onBehalfOf === undefined ? undefined : table.users.get(onBehalfOf)
 }
 
 function readEmergencyCall(call: Call, table: RoutingTable, c: Circumstances): RouteDecision | undefined {
@@ -159,8 +167,7 @@ function routeFromUser(call: UserCall, table: RoutingTable, c: Circumstances): R
   }
   c.note?.('destination', brief(normalised.number), 'no-match', 'is no number, extension or name of ours')
   if (!isE164(normalised.number)) return notANumber(call, normalised, table)
-  const onBehalf = question.onBehalfOf === undefined ? undefined : table.users.get(question.onBehalfOf)
-  return toPstn(call, normalised, onBehalf?.policy.forward ?? user.policy.usages, table, c)
+  return toPstn(call, normalised, behalfOf(question, table)?.policy.forward ?? user.policy.usages, table, c)
 }
 
 function normaliseFor({ dialled, dialPlan, scope }: Call, { note }: Circumstances): Normalised {
@@ -181,8 +188,10 @@ function normaliseFor({ dialled, dialPlan, scope }: Call, { note }: Circumstance
 
 const passes = { internal: 'internal rules', outside: 'after the outside-line prefix', plain: 'as dialled' } as const
 
-function extensionOf(dialled: string, { user, caller }: UserCall, table: RoutingTable): RoutedUser | undefined {
-  return table.extensions.get(`${caller.site ?? user.site} ${dialled}`) ?? table.soleExtensions.get(dialled)
+function extensionOf(dialled: string, call: UserCall, table: RoutingTable): RoutedUser | undefined {
+  const { user, caller, question } = call
+  const site = behalfOf(question, table)?.site ?? caller.site ?? user.site
+  return table.extensions.get(`${site} ${dialled}`) ?? table.soleExtensions.get(dialled)
 }
 
 /** R2: not a number after normalisation is 484; a name that nobody has is 404. */

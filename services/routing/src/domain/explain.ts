@@ -79,13 +79,14 @@ type Known = {
 } & Seen
 
 function placesOf(plan: RoutePlan, table: RoutingTable, known: Known): ExplainPlace[] {
-  return plan.branches.flatMap(({ role, delayMs, attempts }, branch) =>
+  return plan.branches.flatMap(({ role, delayMs, follows, attempts }, branch) =>
     attempts.map((attempt): ExplainPlace => {
-      if (attempt.kind === 'user') return { branch, role, delayMs, user: attempt.user }
+      const on = follows === undefined ? {} : { on: follows.on }
+      if (attempt.kind === 'user') return { branch, role, delayMs, ...on, user: attempt.user }
       const pick = known.picks.get(attempt)
       const cost = costOf(attempt, pick?.called ?? attempt.called, table, known)
       return {
-        ...{ branch, role, delayMs, trunk: attempt.trunk },
+        ...{ branch, role, delayMs, ...on, trunk: attempt.trunk },
         ...(attempt.route === undefined ? {} : { route: attempt.route }),
         ...(pick === undefined ? {} : { usage: pick.pick.usage }),
         health: known.health.get(attempt.trunk) ?? 'unknown',

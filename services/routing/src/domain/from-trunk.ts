@@ -143,7 +143,12 @@ function nameOf(number: string, sent: string | undefined, { facts, note }: Circu
 }
 
 function callingOf({ caller, question }: Arrival): Calling {
-  return { number: question.privacy ? undefined : caller.number, display: caller.display }
+  const { privacy, diversions } = question
+  return {
+    number: privacy ? undefined : caller.number,
+    display: caller.display,
+    ...(diversions === undefined ? {} : { diversions }),
+  }
 }
 
 function toUser(arrival: Arrival, user: RoutedUser, table: RoutingTable, c: Circumstances): RouteDecision {

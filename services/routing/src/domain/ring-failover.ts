@@ -1,5 +1,5 @@
 import type { Attempt, Branch } from '@tandem/contracts/routing.ts'
-import { trunkAttempts } from './attempts.ts'
+import { diversionFields, trunkAttempts } from './attempts.ts'
 import type { Circumstances } from './circumstances.ts'
 import type { OurNumber } from './inventory.ts'
 import { type Arriving, divert, type Ringing, ringUser } from './ring-user.ts'
@@ -48,6 +48,8 @@ export function withFailover(
 ): Branch[] {
   const target = entry?.failover
   const [phones] = branches
+  // the user's own word for calls that reach no phone goes before that of the number
+  if (user.unreachable !== undefined) return branches
   if (target === undefined || phones?.role !== 'callee' || (target.kind === 'user' && target.user === user.name)) {
     return branches
   }
@@ -56,7 +58,7 @@ export function withFailover(
   const calling = divert(arriving.calling, number, 'unavailable', table)
   const more: Attempt[] =
     target.kind === 'user'
-      ? [{ kind: 'user', user: target.user, ringMs }]
+      ? [{ kind: 'user', user: target.user, ringMs, headers: diversionFields(calling.diversions) }]
       : outAttempts(target.number, user.policy.forward, { ...arriving, calling }, table, c)
   // 64 is the contract's bound for one branch.
   phones.attempts.push(...more.slice(0, 64 - phones.attempts.length))

@@ -1,41 +1,76 @@
-import type { Branch } from '@tandem/contracts/routing.ts'
-import { type Calling, trunkAttempts } from './attempts.ts'
+import type { Branch, NoAnswerCause } from '@tandem/contracts/routing.ts'
+import { type Calling, diversionFields, trunkAttempts } from './attempts.ts'
 import type { Circumstances } from './circumstances.ts'
+import { type Arriving, divert, divertedTooOften, hasDiverted } from './diversion.ts'
 import { selectTrunks } from './select-trunks.ts'
-import type { Authority, RoutedUser, RoutingTable } from './table.ts'
+import type { Authority, ForwardTarget, RoutedUser, RoutingTable } from './table.ts'
+
+export { type Arriving, divert } from './diversion.ts'
 
 /** How long phones ring when nothing follows, ms. */
 const ringMs = 60_000
 /** A chain of forwardings that is longer has gone astray. */
 const mostForwardings = 8
+/** The contract's bound. */
+const mostBranches = 16
 
 export type Ringing =
   | { readonly kind: 'ring'; readonly branches: Branch[]; readonly user: RoutedUser | undefined }
   | { readonly kind: 'refused'; readonly status: 403 | 404 | 482; readonly reason: string }
 
-/** A call that is being put through to a user. */
-export type Arriving = { readonly calling: Calling; readonly seed: string }
-
 /**
  * The branches that ring for a user: the phones, and with them the mobile (routing.md R8: by the user's `ring` usages);
- * or where the user's calls are forwarded (by the `forward` usages).
+ * what follows when nobody answers; or where all of the user's calls are forwarded (by the `forward` usages).
  */
 export function ringUser(called: RoutedUser, arriving: Arriving, table: RoutingTable, c: Circumstances): Ringing {
-  const seen = new Set<RoutedUser>()
+  const found = whereAlways(called, arriving, [], table, c)
+  if (found.kind === 'refused') return found
+  if (found.kind === 'number') return forwardOut(found.user, found.number, found.arriving, table, c)
+  const plan: Plan = { branches: [], nextStage: 1 }
+  ringHere(found.user, found.arriving, { stage: 0, delayMs: 0, role: 'callee' }, plan, found.seen, table, c)
+  return { kind: 'ring', user: found.user, branches: plan.branches }
+}
+
+type Always =
+  | {
+      readonly kind: 'user'
+      readonly user: RoutedUser
+      readonly arriving: Arriving
+      readonly seen: readonly RoutedUser[]
+    }
+  | { readonly kind: 'number'; readonly number: string; readonly user: RoutedUser; readonly arriving: Arriving }
+  | (Ringing & { readonly kind: 'refused' })
+
+/** Who gets the calls of a user that forwards them all. */
+function whereAlways(
+  called: RoutedUser,
+  first: Arriving,
+  before: readonly RoutedUser[],
+  table: RoutingTable,
+  c: Circumstances,
+): Always {
+  const seen = [...before]
   let user = called
-  for (; user.always !== undefined; ) {
-    if (seen.has(user) || seen.size >= mostForwardings) {
-      const reason = `Calls to ${called.name} are forwarded in a circle (${[...seen].map(({ name }) => name).join(' → ')}).`
+  let arriving = first
+  for (;;) {
+    const { always } = user
+    if (always === undefined) return { kind: 'user', user, arriving, seen: [...seen, user] }
+    if (seen.includes(user) || seen.length >= mostForwardings) {
+      const reason = `Calls to ${called.name} are forwarded in a circle (${seen.map(({ name }) => name).join(' → ')}).`
       return { kind: 'refused', status: 482, reason }
     }
-    seen.add(user)
-    if (user.always.kind === 'number') return forwardOut(user, user.always.number, arriving, table, c)
-    c.note?.('destination', `user ${user.name}`, 'note', `forwards every call to ${user.always.user}`)
-    const next = table.users.get(user.always.user)
+    if (hasDiverted(user, arriving) || divertedTooOften(arriving)) {
+      const reason = `The call has been forwarded by ${user.name} before, or too often: it goes in a circle.`
+      return { kind: 'refused', status: 482, reason }
+    }
+    seen.push(user)
+    arriving = { ...arriving, calling: divert(arriving.calling, user, 'unconditional', table) }
+    if (always.kind === 'number') return { kind: 'number', number: always.number, user, arriving }
+    c.note?.('destination', `user ${user.name}`, 'note', `forwards every call to ${always.user}`)
+    const next = table.users.get(always.user)
     if (next === undefined) return { kind: 'refused', status: 404, reason: `${user.name} forwards to nobody.` }
     user = next
   }
-  return { kind: 'ring', user, branches: phonesAndMobile(user, arriving, table, c) }
 }
 
 function forwardOut(
@@ -46,36 +81,133 @@ function forwardOut(
   c: Circumstances,
 ): Ringing {
   c.note?.('destination', `user ${user.name}`, 'note', `forwards every call to ${number}`)
-  const calling = divert(arriving.calling, user.did ?? user.name, 'unconditional', table)
-  const branch = outBranch('forward', number, user.policy.forward, { ...arriving, calling }, 0, table, c)
+  const branch = outBranch('forward', number, user.policy.forward, arriving, { delayMs: 0 }, table, c)
   if (branch !== undefined) return { kind: 'ring', user, branches: [branch] }
   const reason = `${user.name} forwards calls to ${number}, which ${user.policy.forward.owner} does not allow.`
   return { kind: 'refused', status: 403, reason }
 }
 
-function phonesAndMobile(user: RoutedUser, arriving: Arriving, table: RoutingTable, c: Circumstances): Branch[] {
-  const waits = user.noAnswer === undefined ? ringMs : user.afterMs
-  const branches: Branch[] = [
-    { role: 'callee', delayMs: 0, attempts: [{ kind: 'user', user: user.name, ringMs: waits }] },
-  ]
-  c.note?.('destination', `user ${user.name}`, 'matched', 'all registered phones ring')
-  if (user.simultaneousRing && user.mobile !== undefined) {
-    const mobile = mobileBranch(user, user.mobile, arriving, table, c)
-    if (mobile !== undefined) branches.push(mobile)
-  }
-  const next = user.noAnswer === undefined ? undefined : noAnswerBranch(user, arriving, table, c)
-  if (next !== undefined) branches.push(next)
-  return branches
+/** Grows while the stages of a plan are laid out. */
+type Plan = { readonly branches: Branch[]; nextStage: number }
+
+/** Where in the plan somebody rings: a stage, and after what. */
+type Where = {
+  readonly stage: number
+  readonly delayMs: number
+  readonly role: 'callee' | 'forward'
+  readonly follows?: { readonly stage: number; readonly on: NoAnswerCause[] }
 }
 
-function mobileBranch(user: RoutedUser, mobile: string, arriving: Arriving, table: RoutingTable, c: Circumstances) {
+const placed = ({ stage, delayMs, follows }: Omit<Where, 'role'>) => ({
+  delayMs,
+  ...(stage === 0 ? {} : { stage }),
+  ...(follows === undefined ? {} : { follows }),
+})
+
+function ringHere(
+  user: RoutedUser,
+  arriving: Arriving,
+  where: Where,
+  plan: Plan,
+  seen: readonly RoutedUser[],
+  table: RoutingTable,
+  c: Circumstances,
+): void {
+  const headers = diversionFields(arriving.calling.diversions)
+  const waits = user.noAnswer === undefined ? ringMs : user.afterMs
+  const phones = { kind: 'user' as const, user: user.name, ringMs: waits, ...(headers.length === 0 ? {} : { headers }) }
+  plan.branches.push({ role: where.role, ...placed(where), attempts: [phones] })
+  c.note?.('destination', `user ${user.name}`, 'matched', 'all registered phones ring')
+  if (user.simultaneousRing && user.mobile !== undefined && plan.branches.length < mostBranches) {
+    const mobile = mobileBranch(user, user.mobile, arriving, where, table, c)
+    if (mobile !== undefined) plan.branches.push(mobile)
+  }
+  follow(user, arriving, where, plan, seen, table, c)
+}
+
+/** RFC 5806 4: the reasons of our three ways to go on. */
+const WAYS = [
+  { on: 'no-answer', key: 'noAnswer', reason: 'no-answer', words: 'when nobody answers' },
+  { on: 'busy', key: 'busy', reason: 'user-busy', words: 'when busy' },
+  { on: 'unreachable', key: 'unreachable', reason: 'unavailable', words: 'when no phone is reached' },
+] as const
+
+function follow(
+  user: RoutedUser,
+  arriving: Arriving,
+  { stage }: Where,
+  plan: Plan,
+  seen: readonly RoutedUser[],
+  table: RoutingTable,
+  c: Circumstances,
+): void {
+  for (const { on, key, reason, words } of WAYS) {
+    const target = user[key]
+    if (target === undefined) continue
+    const to = target.kind === 'user' ? target.user : target.number
+    const note = (outcome: 'note' | 'skipped', detail: string) =>
+      c.note?.('destination', `user ${user.name}`, outcome, `${words}: ${to}${detail}`)
+    if (hasDiverted(user, arriving) || divertedTooOften(arriving) || seen.length >= mostForwardings) {
+      note('skipped', ', but the call has been forwarded here before')
+      continue
+    }
+    if (plan.branches.length >= mostBranches) return void note('skipped', ', but the plan is full')
+    const delayMs = on === 'no-answer' ? user.afterMs : 0
+    const next: Where = { stage: plan.nextStage, delayMs, role: 'forward', follows: { stage, on: [on] } }
+    const calling = divert(arriving.calling, user, reason, table)
+    if (goOn(user, target, { ...arriving, calling }, next, plan, seen, table, c)) note('note', '')
+    else note('skipped', ', which is not possible')
+  }
+}
+
+function goOn(
+  user: RoutedUser,
+  target: ForwardTarget,
+  arriving: Arriving,
+  where: Where,
+  plan: Plan,
+  seen: readonly RoutedUser[],
+  table: RoutingTable,
+  c: Circumstances,
+): boolean {
+  const out = (number: string, owner: RoutedUser, by: Arriving) => {
+    const branch = outBranch('forward', number, owner.policy.forward, by, where, table, c)
+    if (branch === undefined) return false
+    plan.nextStage++
+    plan.branches.push(branch)
+    return true
+  }
+  if (target.kind === 'number') return out(target.number, user, arriving)
+  const called = table.users.get(target.user)
+  if (called === undefined || seen.includes(called)) return false
+  const found = whereAlways(called, arriving, seen, table, c)
+  if (found.kind === 'refused') return false
+  if (found.kind === 'number') return out(found.number, found.user, found.arriving)
+  if (seen.includes(found.user)) return false
+  plan.nextStage++
+  ringHere(found.user, found.arriving, where, plan, found.seen, table, c)
+  return true
+}
+
+function mobileBranch(
+  user: RoutedUser,
+  mobile: string,
+  arriving: Arriving,
+  where: Where,
+  table: RoutingTable,
+  c: Circumstances,
+) {
   // R8: the mobile that calls its own user would ring itself.
   if (arriving.calling.number === mobile) {
     c.note?.('destination', `mobile of ${user.name}`, 'skipped', 'it is the one that calls')
     return undefined
   }
-  const calling = divert(arriving.calling, user.did ?? user.name, 'follow-me', table)
-  const branch = outBranch('mobile', mobile, user.policy.ring, { ...arriving, calling }, 0, table, c)
+  if (hasDiverted(user, arriving)) {
+    c.note?.('destination', `mobile of ${user.name}`, 'skipped', 'the call comes from there')
+    return undefined
+  }
+  const calling = divert(arriving.calling, user, 'follow-me', table)
+  const branch = outBranch('mobile', mobile, user.policy.ring, { ...arriving, calling }, where, table, c)
   c.note?.(
     'destination',
     `mobile of ${user.name}`,
@@ -85,38 +217,17 @@ function mobileBranch(user: RoutedUser, mobile: string, arriving: Arriving, tabl
   return branch
 }
 
-function noAnswerBranch(
-  user: RoutedUser,
-  arriving: Arriving,
-  table: RoutingTable,
-  c: Circumstances,
-): Branch | undefined {
-  const target = user.noAnswer
-  if (target?.kind === 'user') {
-    return { role: 'forward', delayMs: user.afterMs, attempts: [{ kind: 'user', user: target.user, ringMs }] }
-  }
-  if (target === undefined) return undefined
-  const calling = divert(arriving.calling, user.did ?? user.name, 'no-answer', table)
-  return outBranch('forward', target.number, user.policy.forward, { ...arriving, calling }, user.afterMs, table, c)
-}
-
 function outBranch(
   role: 'mobile' | 'forward',
   number: string,
   authority: Authority,
-  { calling, seed }: Arriving,
-  delayMs: number,
+  { calling, seed }: { readonly calling: Calling; readonly seed: string },
+  where: Omit<Where, 'role' | 'stage'> & { readonly stage?: number },
   table: RoutingTable,
   c: Circumstances,
 ): Branch | undefined {
   const selection = selectTrunks(number, authority, table, seed, c)
   if (selection.kind !== 'chosen') return undefined
   const attempts = trunkAttempts(selection.picks, number, calling, c)
-  return attempts.length === 0 ? undefined : { role, delayMs, attempts }
-}
-
-/** RFC 5806 4: who the call was for and why it goes on. */
-export function divert(calling: Calling, of: string, reason: string, table: RoutingTable): Calling {
-  if (calling.diversion !== undefined) return calling
-  return { ...calling, diversion: `<sip:${of}@${table.domain}>;reason=${reason}` }
+  return attempts.length === 0 ? undefined : { role, ...placed({ ...where, stage: where.stage ?? 0 }), attempts }
 }

@@ -102,7 +102,9 @@ export type RoutedUser = {
   readonly mobile: string | undefined
   readonly simultaneousRing: boolean
   readonly always: ForwardTarget | undefined
+  readonly busy: ForwardTarget | undefined
   readonly noAnswer: ForwardTarget | undefined
+  readonly unreachable: ForwardTarget | undefined
   readonly afterMs: number
 }
 
