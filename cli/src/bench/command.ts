@@ -26,6 +26,18 @@ export function addBenchCommands(program: Command): void {
     .option('--json', 'print one JSON object a line')
     .addHelpText('after', '\nExample:\n  $ tandem bench register --rate 200 --registrations 2000 --runs 3')
     .action(benchRegister)
+  bench
+    .command('routing')
+    .description('a router with large tables: inside, over NATS, and while it takes over new ones')
+    .option('--numbers <number>', 'numbers in the inventory', whole, 1_000_000)
+    .option('--users <number>', 'users', whole, 50_000)
+    .option('--prefixes <number>', 'prefixes of each of two rate decks', whole, 200_000)
+    .option('--rules <number>', 'rules of the dial plan', whole, 400)
+    .option('--rate <questions/s>', 'questions a second', whole, 2000)
+    .option('--seconds <number>', 'how long', whole, 10)
+    .option('--json', 'print one JSON object a line')
+    .addHelpText('after', '\nExample:\n  $ tandem bench routing --rate 2000 --seconds 10')
+    .action(benchRouting)
 }
 
 interface CallsOptions {
@@ -46,6 +58,32 @@ async function benchCalls({ ramp = false, json = false, ...options }: CallsOptio
     const plan = { ...options, ramp, signal, say }
     const figures = await measureCalls(plan)
     show(json, callsFigures(figures, plan), () => describeCalls(figures, plan), figures)
+  })
+}
+
+interface RoutingOptions {
+  numbers: number
+  users: number
+  prefixes: number
+  rules: number
+  rate: number
+  seconds: number
+  json?: boolean
+}
+
+async function benchRouting({ json = false, ...options }: RoutingOptions): Promise<void> {
+  const [{ measureRouting }, { routingFigures, describeRouting }] = await Promise.all([
+    import('./routing.ts'),
+    import('./routing-report.ts'),
+  ])
+  await stoppable(async (signal, say) => {
+    const plan = { ...options, signal, say }
+    const figures = await measureRouting(plan)
+    if (json) for (const figure of routingFigures(figures, plan)) console.log(JSON.stringify(figure))
+    else console.log(`\n${describeRouting(figures, plan)}`)
+    if (figures.wrong.length > 0) {
+      throw new Failure('not every question was answered rightly', 'The lines below say which.', figures.wrong)
+    }
   })
 }
 

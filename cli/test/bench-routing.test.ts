@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { measureRouting } from '../src/bench/routing.ts'
+import { describeRouting, routingFigures } from '../src/bench/routing-report.ts'
+
+test('bench routing asks a router with tables of its own, sees every answer right through a reload, and prints figures', {
+  timeout: 180_000,
+}, async () => {
+  const plan = {
+    ...{ numbers: 8000, users: 300, prefixes: 1500, rules: 20, rate: 100, seconds: 1 },
+    ...{ signal: new AbortController().signal, say: () => {} },
+  }
+  const figures = await measureRouting(plan)
+  assert.deepEqual(figures.wrong, [])
+  assert.equal(figures.steady.unanswered + figures.reload.unanswered, 0)
+  assert.equal(figures.inside.users, 300)
+  assert.equal(figures.inside.numbers, 8000)
+  const lines = routingFigures(figures, plan)
+  for (const { name, value, unit, peer, ratio } of lines) {
+    assert.match(name, /^routing: /)
+    assert.ok(Number.isFinite(value), name)
+    assert.ok(unit.length > 0)
+    assert.deepEqual([peer, ratio], [null, null])
+  }
+  assert.match(describeRouting(figures, plan), /decision over NATS at 100\/s p99/)
+})
