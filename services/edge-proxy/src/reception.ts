@@ -34,6 +34,7 @@ export interface Incoming {
   readonly transaction: ServerTransaction
   readonly wire: Wire
   readonly peer: Peer
+  readonly trusted?: boolean
   readonly request: SipRequest
   readonly id: string
   readonly dialled: string
@@ -150,6 +151,7 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
       transaction,
       wire,
       peer,
+      trusted: peer.kind === 'trunk' && edge.config().trunks[peer.trunk]?.trusted === true,
       request,
       id,
       dialled,

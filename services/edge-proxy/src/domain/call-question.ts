@@ -18,6 +18,8 @@ export interface Asked {
   readonly wire: Wire
   /** User part of the Request-URI, unescaped. */
   readonly dialled: string
+  /** RFC 3325: what this carrier asserts is believed. */
+  readonly trusted?: boolean
   /** When the INVITE came. */
   readonly wallMs: number
 }
@@ -30,8 +32,8 @@ export function routeQuestion(
 ): RouteQuestion {
   const { request, peer, wire } = asked
   const sender = from(request)
-  const asserted =
-    peer.kind === 'trunk' || peer.kind === 'user' ? nameAddrs(request, 'p-asserted-identity')[0] : undefined
+  // RFC 3325 5: "If a proxy receives a message from a node that it does not trust ... it MUST remove" it
+  const asserted = asked.trusted === true ? nameAddrs(request, 'p-asserted-identity')[0] : undefined
   const called = nameAddrs(request, 'p-called-party-id')[0]
   const hops = maxForwards(request)
   // a phone does not say who sent a call to it

@@ -31,7 +31,10 @@ export interface WhereCalled {
  */
 export function standingLocation(config: Configuration, caller: EmergencyCaller): WhereCalled {
   const user = caller.user === undefined ? undefined : config.users[caller.user]
-  const callback = user?.did ?? elinOf(config, caller.insideSite)
+  const site = caller.insideSite ?? user?.site
+  // routing.md R6, as the router has it: the user's own, the ELIN of the place, the number of the site
+  const ofPlace = elinOf(config, site) ?? (site === undefined ? undefined : config.sites[site]?.emergencyCallback)
+  const callback = user?.emergencyCallback ?? user?.did ?? ofPlace ?? user?.callerId ?? undefined
   const fixed = standsAtHome(config, user?.site, caller.insideSite) ? (user?.location ?? undefined) : undefined
   const ofSite = caller.insideSite === undefined ? undefined : (config.sites[caller.insideSite]?.location ?? undefined)
   const ref = fixed ?? ofSite

@@ -26,7 +26,7 @@ export function locate(question: LocateQuestion, places: Places, known: LastKnow
   const source = question.sourceAddress ?? last?.address
   const decision = decidePlace(evidenceOf(question, user, source, places, now), now)
   const site = source === undefined ? undefined : places.siteOf(source)
-  const callback = user ? places.user(user)?.did : undefined
+  const callback = places.callback(user, site)
   const about = { ...(user ? { user } : {}), ...(callback ? { callback } : {}) }
   if (decision.kind === 'unknown') {
     const why = user || source !== undefined ? decision.why : target.why

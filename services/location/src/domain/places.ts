@@ -21,6 +21,11 @@ export interface Places {
   ):
     | { readonly name: string; readonly did: string | null; readonly site: string; readonly location: string | null }
     | undefined
+  /**
+   * E.164 by which emergency services reach somebody again, as the router has it (routing.md R6): the user's own number,
+   * the ELIN of the site where the call comes from, the number of that site.
+   */
+  callback(user: string | undefined, site: string | undefined): string | undefined
   userOfNumber(number: string): string | undefined
   /** Site or location that this ELIN stands for. */
   elin(number: string): string | undefined
@@ -53,6 +58,13 @@ export function placesOf(configuration: Configuration): Places {
       return networks.find(address) === site.name
     },
     user: (name) => own(users, name),
+    callback(name, inside) {
+      const user = name === undefined ? undefined : own(users, name)
+      const site = inside ?? user?.site
+      const ofSite =
+        site === undefined ? undefined : (own(emergency.elins, site)?.[0] ?? own(sites, site)?.emergencyCallback)
+      return user?.emergencyCallback ?? user?.did ?? ofSite ?? undefined
+    },
     userOfNumber: (number) => numbers.get(number) ?? numbers.get(e164(number) ?? ''),
     elin: (number) => elins.get(number) ?? elins.get(e164(number) ?? ''),
     e164,
