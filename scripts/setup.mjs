@@ -17,11 +17,16 @@ const PROGRAMS = {
   ip: { apt: 'iproute2', brew: null, why: 'networks of their own in the tests' },
   nft: { apt: 'nftables', brew: null, why: 'firewalls and NATs in the tests' },
   tcpdump: { apt: 'tcpdump', brew: null, why: 'what crossed the wire in the tests' },
+  kamailio: { apt: 'kamailio', brew: null, why: 'a registrar in the tests' },
   chromium: { apt: 'chromium', brew: null, why: 'the console in a browser in the tests' },
 }
 
 /** Packages that start a service of the same name, and why it is not wanted. */
-const SERVICES = { 'nats-server': 'Tandem runs its own', 'rtpengine-daemon': 'the tests run their own' }
+const SERVICES = {
+  'nats-server': 'Tandem runs its own',
+  'rtpengine-daemon': 'the tests run their own',
+  kamailio: 'the tests run their own',
+}
 
 /**
  * Makes this machine ready. `tests`: also what only the tests need; of that, what cannot be installed is returned with its

@@ -57,6 +57,8 @@ export interface EdgeCore {
   drain(on: boolean): void
   draining(): boolean
   listeners(): readonly OpenListener[]
+  /** This edge's registration with the carrier holds. */
+  registeredTrunk(trunk: string): boolean
   subscriptions(): number
   captureLost(): number
   /** Requests and connections of banned or flooding sources that got no answer. */
@@ -204,6 +206,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     },
     draining: isDraining,
     listeners: () => listeners.list(),
+    registeredTrunk: trunks.registered,
     subscriptions: () => subscriptions.count(),
     captureLost: capture.lost,
     dropped: gate.dropped,
