@@ -4,6 +4,7 @@ import type { SipUri } from '@tandem/sip/message/message.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 import { createNameResolver } from '../src/adapters/name-resolver.ts'
 import { hostHops, inSrvOrder, type SrvRecord } from '../src/domain/next-hop.ts'
+import { carrierSide, eventually, ok } from './carrier-side.ts'
 import { startNameServer, type TestNames } from './dns-server.ts'
 import { startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
 
@@ -145,4 +146,67 @@ test('RFC 3263 4.1: NAPTR services that cannot be spoken here are passed over; a
   assert.deepEqual(asked, ['tcp.x'])
   const none = { ...parts, names: { naptr: async () => [], srv: async () => [] } }
   assert.deepEqual(await hostHops(uri('sips:x'), 'x', none), [{ transport: 'TLS', host: 'x', port: 5061 }])
+})
+
+test('RFC 2782: by a real name server, by TCP where the answer is too long: calls are spread by weight within a priority', async () => {
+  const owner = '_sip._udp.spread.example'
+  const target = (i: number) => `a-carrier-with-a-long-name-number-${i}.spread.example`
+  const record = (i: number, priority: number, weight: number) =>
+    ({ type: 'SRV', name: owner, ttl: 60, data: { priority, weight, port: 5060 + i, target: target(i) } }) as const
+  const weights = [40, 30, 20, 10, 0, 0, 0, 0, 0, 0, 0, 0]
+  const records = weights.map((w, i) => record(i, i < 4 ? 1 : 2, w))
+  names.zone.set(`SRV ${owner}`, records)
+  for (const i of weights.keys()) {
+    names.zone.set(`A ${target(i)}`, [{ type: 'A', name: target(i), ttl: 60, data: `127.0.0.${60 + i}` }])
+  }
+  const first = new Map<number, number>()
+  const draws = 600
+  for (let i = 0; i < draws; i++) {
+    const ports = (await edge.core.edge.wires.toUri('carrier', uri('sip:spread.example'))).map((w) => w.remotePort)
+    assert.ok(
+      ports.slice(0, 4).every((p) => p < 5064),
+      'the lower priority number first',
+    )
+    first.set(ports[0] as number, (first.get(ports[0] as number) ?? 0) + 1)
+  }
+  assert.ok(names.byTcp.includes(`SRV ${owner}`), 'the answer did not fit into a datagram')
+  for (const [i, weight] of [40, 30, 20, 10].entries()) {
+    const share = (first.get(5060 + i) ?? 0) / draws
+    // five standard deviations
+    assert.ok(Math.abs(share - weight / 100) < 0.1, `weight ${weight}: ${share}`)
+  }
+})
+
+test('RFC 3263 4.2: a listener of IPv6 reaches the AAAA addresses, and says its own in brackets', async () => {
+  const carrier = await carrierSide(ok, '::1')
+  const name = 'six.example'
+  names.zone.set(`AAAA ${name}`, [{ type: 'AAAA', name, ttl: 60, data: '::1' }])
+  names.zone.set(`A ${name}`, [{ type: 'A', name, ttl: 60, data: '127.0.0.41' }])
+  const base = testConfiguration()
+  const six = await startEdgeForTest({
+    document: {
+      ...base,
+      edge: { ...base.edge, dns: [names.server], listen: { ...base.edge.listen, six: { url: 'udp://[::1]:0' } } },
+      trunks: {
+        six: { to: [`sip:${name}:${carrier.port}`, `sip:[::1]:${carrier.port}`], from: ['::1'], listener: 'six' },
+      },
+    },
+  })
+  await eventually('the carrier was asked', () => carrier.of('OPTIONS').length >= 2)
+  await eventually('and is up', () => six.core.edge.trunks.health('six') === 'up')
+  const port = six.port('six')
+  for (const { request } of carrier.of('OPTIONS')) {
+    assert.ok(request.headers.get('via')?.includes(`UDP [::1]:${port}`), request.headers.get('via'))
+    assert.equal(request.headers.get('contact'), `<sip:[::1]:${port}>`)
+  }
+  const paths = await six.core.edge.trunks.paths('six', 'one')
+  assert.deepEqual(
+    paths.map((p) => [p.wire.remoteAddress, p.host]),
+    [
+      ['::1', `${name}:${carrier.port}`],
+      ['::1', `[::1]:${carrier.port}`],
+    ],
+  )
+  await six.close()
+  carrier.close()
 })
