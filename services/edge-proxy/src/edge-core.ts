@@ -105,6 +105,12 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
         trunks.flowFailed(wire.flow)
       })
     },
+    unreachable(wire, why) {
+      guarded(log, 'wire', () => {
+        log.debug({ wire: wire.name, why }, 'nobody listens there')
+        layer.unreachable(wire)
+      })
+    },
     ignores: (source) => gate.ignores(source),
     seen: capture.seen,
   }

@@ -54,8 +54,13 @@ export class TrunkLink {
     this.#parts = parts
     this.#targets = trunk.to.map(parseUri).filter((u) => u !== undefined)
     this.#proxy = trunk.outboundProxy === null ? undefined : parseUri(trunk.outboundProxy)
-    const first = async (uri: SipUri) => (await this.#pathsTo(uri))[0]
-    this.#probe = createTrunkProbe(trunk, parts, this.#targets, first, (round) => this.#probed(round))
+    this.#probe = createTrunkProbe(
+      trunk,
+      parts,
+      this.#targets,
+      (uri) => this.#pathsTo(uri),
+      (round) => this.#probed(round),
+    )
     const registrar = trunk.register && parseUri(trunk.register.registrar)
     if (trunk.register && registrar) {
       const { register } = trunk

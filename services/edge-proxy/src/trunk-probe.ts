@@ -34,7 +34,7 @@ export function createTrunkProbe(
   trunk: Trunk,
   parts: TrunkLinkParts,
   targets: readonly SipUri[],
-  pathTo: (uri: SipUri) => Promise<TrunkPath | undefined>,
+  pathsTo: (uri: SipUri) => Promise<readonly TrunkPath[]>,
   told: (round: ProbeRound) => void,
 ): TrunkProbe {
   const { clock } = parts
@@ -72,14 +72,16 @@ export function createTrunkProbe(
     await large.offer(path.wire)
   }
 
-  /** ms, or undefined: silence. */
+  /** ms, or undefined: silence. A carrier that lost one of its addresses is there as long as another one answers. */
   const ask = async (uri: SipUri): Promise<number | undefined> => {
-    const started = clock.now()
-    const path = await pathTo(uri)
-    const answer = path && (await optionsOn(path, path.wire, uri))
-    if (!path || answer === undefined || !provesAlive(answer.status, trunk.options.alive)) return undefined
-    if (trunk.transport === 'auto') void offerTcp(path, uri)
-    return Math.round((clock.now() - started) * 10) / 10
+    for (const path of await pathsTo(uri)) {
+      const started = clock.now()
+      const answer = await optionsOn(path, path.wire, uri)
+      if (answer === undefined || !provesAlive(answer.status, trunk.options.alive)) continue
+      if (trunk.transport === 'auto') void offerTcp(path, uri)
+      return Math.round((clock.now() - started) * 10) / 10
+    }
+    return undefined
   }
 
   const round = async (mine: number) => {
@@ -104,7 +106,7 @@ export function createTrunkProbe(
     },
     answeredElsewhere() {
       if (running || trunk.transport !== 'auto') return
-      for (const uri of targets) void pathTo(uri).then((path) => path && offerTcp(path, uri))
+      for (const uri of targets) void pathsTo(uri).then(([path]) => path && offerTcp(path, uri))
     },
     stop() {
       running = false

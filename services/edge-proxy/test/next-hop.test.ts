@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { makeRequest } from '@tandem/sip/message/make.ts'
 import type { SipUri } from '@tandem/sip/message/message.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
+import { startPrivateNats } from '@tandem/testing/nats.ts'
+import { freePort } from '@tandem/testing/ports.ts'
 import { createNameResolver } from '../src/adapters/name-resolver.ts'
 import { hostHops, inSrvOrder, type SrvRecord } from '../src/domain/next-hop.ts'
+import type { Wire } from '../src/edge.ts'
 import { carrierSide, eventually, ok } from './carrier-side.ts'
 import { startNameServer, type TestNames } from './dns-server.ts'
 import { startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
@@ -209,4 +213,70 @@ test('RFC 3263 4.2: a listener of IPv6 reaches the AAAA addresses, and says its 
   )
   await six.close()
   carrier.close()
+})
+
+test('RFC 3261 18.4: nobody at the port (ICMP): a request fails at once, one of a dialog or for help is repeated', async () => {
+  const carrier = await carrierSide(ok, '127.0.0.72')
+  const name = 'two-hosts.example'
+  const a = (data: string) => ({ type: 'A', name, ttl: 60, data }) as const
+  names.zone.set(`A ${name}`, [a('127.0.0.71'), a('127.0.0.72')])
+  const base = testConfiguration()
+  const lab = await startEdgeForTest({
+    document: {
+      ...base,
+      edge: { ...base.edge, dns: [names.server] },
+      trunks: { two: { to: [`sip:${name}:${carrier.port}`], from: ['127.0.0.72'], listener: 'carrier' } },
+    },
+  })
+  await eventually('the address that answers proves the trunk', () => lab.core.edge.trunks.health('two') === 'up')
+  const [dead, live] = await lab.core.edge.trunks.paths('two', 'call')
+  assert.deepEqual([dead?.wire.remoteAddress, live?.wire.remoteAddress], ['127.0.0.71', '127.0.0.72'])
+  const ask = (wire: Wire | undefined, user: string, tag = '') =>
+    new Promise<string>((done) => {
+      const started = performance.now()
+      const request = makeRequest({
+        method: 'INVITE',
+        uri: `sip:${user}@${name}`,
+        from: '<sip:a@acme.example>;tag=a',
+        to: `<sip:b@${name}>${tag}`,
+        callId: `${Math.random()}`,
+        cseq: 1,
+      })
+      const late = setTimeout(() => done('still trying'), 2_000)
+      const end = (what: string) => {
+        clearTimeout(late)
+        done(performance.now() - started < 2_000 ? what : 'late')
+      }
+      lab.core.edge.transactions.request(request, wire as Wire, {
+        onResponse: (r) => end(String(r.status)),
+        onTimeout: () => end('timeout'),
+        onTransportError: () => end('failed at once'),
+      })
+    })
+  const said = await Promise.all([
+    ask(dead?.wire, '12065550100'),
+    ask(live?.wire, '12065550100'),
+    ask(dead?.wire, '12065550100', ';tag=b'),
+    ask(dead?.wire, '911'),
+  ])
+  assert.deepEqual(said, ['failed at once', '200', 'still trying', 'still trying'])
+  assert.ok(
+    carrier.got.every((g) => g.from.port === lab.port('carrier')),
+    'all from the port of the listener',
+  )
+  await lab.close()
+  carrier.close()
+})
+
+test('a port that another program holds is still said, and given back at the end', async () => {
+  const base = testConfiguration()
+  const port = await freePort()
+  const listen = { inside: { url: `udp://127.0.0.1:${port}` } }
+  const document = { ...base, trunks: {}, edge: { ...base.edge, listen } }
+  const nats = await startPrivateNats()
+  const first = await startEdgeForTest({ document, nats })
+  await assert.rejects(startEdgeForTest({ document, nats }), /the port is in use/)
+  await first.close()
+  await (await startEdgeForTest({ document, nats })).close()
+  await nats.close()
 })

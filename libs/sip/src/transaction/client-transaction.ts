@@ -80,6 +80,16 @@ export abstract class ClientMachine extends Machine implements ClientTransaction
     this.handlers = handlers
   }
 
+  /** While it may still be repeated. */
+  get sent(): SipRequest | undefined {
+    return this.request
+  }
+
+  /** Outside any dialog. */
+  get begins(): boolean {
+    return this.request !== undefined && toTag(this.request) === undefined
+  }
+
   abstract begin(): void
   abstract receive(response: SipResponse): void
   abstract cancel(headers?: Iterable<readonly [name: string, value: string]>): void

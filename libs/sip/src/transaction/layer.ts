@@ -197,6 +197,18 @@ export class TransactionLayer {
     for (const client of [...waiting]) client.transportFailed()
   }
 
+  /**
+   * ICMP said that nobody listens there (RFC 3261 18.4): requests that begin something fail at once, so that the next
+   * address is tried. Those of a dialog go on being repeated, as its peer may just be starting again; so do `exempt` ones.
+   */
+  unreachable(wire: Wire): void {
+    for (const client of [...(this.#pendingOn.get(wire) ?? [])]) {
+      if (!client.begins || (client.sent && this.#parts.exempt?.(client.sent))) continue
+      this.counters.transportErrors++
+      client.transportFailed()
+    }
+  }
+
   /** Drops everything; no handler is called any more. */
   close(): void {
     this.timers.close()

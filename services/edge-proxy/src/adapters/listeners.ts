@@ -148,6 +148,11 @@ export function createListeners(parts: {
     return await listener.connect(address, port, transport === 'TLS' ? peer : undefined)
   }
 
+  const watched = async (wire: Wire): Promise<void> => {
+    const open = opened.get(wire.listener)?.open
+    if (open && 'watch' in open) await open.watch(wire.remoteAddress, wire.remotePort)
+  }
+
   /** Its own first: RFC 3263 4.1 leaves the choice among NAPTR-less targets to us. */
   const supported = (name: string): Transport[] => {
     const own = opened.get(name)
@@ -184,6 +189,7 @@ export function createListeners(parts: {
       hops.slice(0, MAX_HOPS).map((hop) => to(name, hop.transport, hop.address, hop.port, peer)),
     )
     const wires = tried.filter((t) => t.status === 'fulfilled').map((t) => t.value)
+    if (trunk !== undefined) await Promise.all(wires.map(watched))
     if (wires.length > 0) return wires
     throw tried.find((t) => t.status === 'rejected')?.reason ?? new Error(`${uri.host}: nowhere to go`)
   }

@@ -10,6 +10,8 @@ export interface Inward {
   received(outcome: Extract<ParseOutcome, { kind: 'message' | 'refuse' | 'drop' }>, wire: Wire, back?: Wire): void
   /** Bytes that could not be sent, a connection that is gone: transactions on it have failed. */
   failed(wire: Wire, why: string): void
+  /** ICMP: nobody listens at a carrier's address just now. */
+  unreachable?(wire: Wire, why: string): void
   /** Asked before anything from a source is read: true when nothing of it counts. */
   ignores?(source: Pick<Wire, 'listener' | 'remoteAddress' | 'remotePort' | 'flow'>): boolean
   /** Every whole message sent or received, for the ladder. */

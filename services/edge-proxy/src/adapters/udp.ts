@@ -7,6 +7,7 @@ import { parseDatagram } from '@tandem/sip/message/parse.ts'
 import { responsePort } from '@tandem/sip/transaction/response-port.ts'
 import { bindingAnswer, bindingRequest, looksLikeStun, readStun, type StunMessage } from '../domain/stun.ts'
 import type { Wire } from '../edge.ts'
+import { createIcmpWatch, type IcmpWatch } from './icmp-watch.ts'
 import { advertised, bindProblem, type Inward, type OpenListener } from './received.ts'
 
 /** Wires kept for reuse; one is a few hundred bytes, a forgotten one is made anew. */
@@ -18,12 +19,17 @@ const MAX_PINGS = 4_096
 
 export interface UdpListener extends OpenListener {
   wireTo(address: string, port: number): Wire
+  /** A carrier's address: that nobody listens there is known at once. Resolves when it is watched; never rejects. */
+  watch(address: string, port: number): Promise<void>
 }
 
 export async function openUdp(listener: Listener, inward: Inward): Promise<UdpListener> {
   const family = isIPv6(listener.address) ? 6 : 4
+  await proveFree(listener, family)
   const socket = createSocket({
     type: `udp${family}`,
+    // for the sockets of the carriers beside it
+    reuseAddr: true,
     // addresses are always literal here, and of the socket's family: no look-up per datagram
     lookup: (host, _options, done) => done(null, host, family),
   })
@@ -32,13 +38,18 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
   const { host, port } = advertised(listener.advertise, listener.address, bound.port)
   const wires = new Map<string, UdpWire>()
   const pings: Pings = new Map()
+  const watch = createIcmpWatch({
+    local: { address: listener.address, port: bound.port, family },
+    received: (bytes, from) => received(bytes, from),
+    unreachable: (address, remotePort, why) => inward.unreachable?.(wireTo(address, remotePort), why),
+  })
 
   const wireTo = (remoteAddress: string, remotePort: number): UdpWire => {
     const key = `${remoteAddress} ${remotePort}`
     const known = wires.get(key)
     if (known) return known
     if (wires.size >= MAX_WIRES) for (const oldest of wires.keys()) if (wires.delete(oldest)) break
-    const wire = new UdpWire(socket, inward, listener.name, remoteAddress, remotePort, host, port, pings)
+    const wire = new UdpWire(socket, inward, listener.name, remoteAddress, remotePort, host, port, pings, watch)
     wires.set(key, wire)
     return wire
   }
@@ -66,9 +77,12 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
       // the socket is closing
     }
   }
-  socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
+  const received = (bytes: Buffer, from: RemoteInfo): void => {
     if (ignored(bytes, from)) return
-    if (looksLikeStun(bytes)) return stun(bytes, from)
+    if (looksLikeStun(bytes)) {
+      stun(bytes, from)
+      return
+    }
     const outcome = parseDatagram(bytes)
     // `more` and `close` are of streams; a keep-alive by datagram needs no answer (RFC 5626 4.4 has STUN for UDP)
     if (outcome.kind === 'more' || outcome.kind === 'close' || outcome.kind === 'keep-alive') return
@@ -78,7 +92,8 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
       outcome.kind === 'refuse' ? outcome.request : outcome.kind === 'message' ? outcome.message : undefined
     const back = request?.kind === 'request' ? responsePort(request, from.address, from.port) : from.port
     inward.received(outcome, wire, back === from.port ? wire : wireTo(from.address, back))
-  })
+  }
+  socket.on('message', received)
   // ICMP errors of one peer must not end the listener
   socket.on('error', () => {})
   return {
@@ -88,8 +103,12 @@ export async function openUdp(listener: Listener, inward: Inward): Promise<UdpLi
     port: bound.port,
     url: listener.url.replace(/:0$/, `:${bound.port}`),
     wireTo,
+    watch: watch.add,
     connections: () => wires.size,
-    close: () => new Promise((done) => socket.close(() => done())),
+    async close() {
+      await watch.close()
+      await new Promise<void>((done) => void socket.close(() => done()))
+    },
   }
 }
 
@@ -100,6 +119,14 @@ function isAnswer(bytes: Buffer): boolean {
 
 function flowOf(listener: string, address: string, port: number): string {
   return `${listener}/udp/${address}/${port}`
+}
+
+/** With reuseAddr two edges could bind one port, each unaware of the other: the first bind is without. */
+async function proveFree(listener: Listener, family: 4 | 6): Promise<void> {
+  if (listener.port === 0) return
+  const socket = createSocket({ type: `udp${family}`, lookup: (host, _options, done) => done(null, host, family) })
+  await bind(socket, listener)
+  await new Promise<void>((done) => void socket.close(() => done()))
 }
 
 function bind(socket: Socket, listener: Listener): Promise<void> {
@@ -137,6 +164,7 @@ class UdpWire implements Wire {
   readonly #socket: Socket
   readonly #inward: Inward
   readonly #pings: Pings
+  readonly #watch: IcmpWatch
 
   constructor(
     socket: Socket,
@@ -147,8 +175,10 @@ class UdpWire implements Wire {
     localAddress: string,
     localPort: number,
     pings: Pings,
+    watch: IcmpWatch,
   ) {
     this.#pings = pings
+    this.#watch = watch
     this.#socket = socket
     this.#inward = inward
     this.listener = listener
@@ -163,14 +193,31 @@ class UdpWire implements Wire {
 
   send(bytes: Uint8Array): void {
     this.#inward.seen?.('sent', bytes, this)
+    this.#guarded(() => {
+      const own = this.#watch.socketTo(this.remoteAddress, this.remotePort)
+      if (!own) this.#sendFrom(bytes)
+      else {
+        own.send(bytes, (error) => {
+          // an ICMP error that waited for the next packet took it away: it goes out by the listener itself
+          if (error) this.#guarded(() => this.#sendFrom(bytes))
+        })
+      }
+    })
+  }
+
+  /** Closed socket, port 0 in a Contact: the peer cannot be reached this way. */
+  #guarded(send: () => void): void {
     try {
-      this.#socket.send(bytes, this.remotePort, this.remoteAddress, (error) => {
-        if (error) this.#inward.failed(this, error.message)
-      })
+      send()
     } catch (error) {
-      // closed socket, port 0 in a Contact: the peer cannot be reached this way
       queueMicrotask(() => this.#inward.failed(this, (error as Error).message))
     }
+  }
+
+  #sendFrom(bytes: Uint8Array): void {
+    this.#socket.send(bytes, this.remotePort, this.remoteAddress, (error) => {
+      if (error) this.#inward.failed(this, error.message)
+    })
   }
 
   ping(expected: boolean): Promise<{ readonly mapped?: string | undefined } | undefined> {
