@@ -78,7 +78,7 @@ function configuration({ users, rules }: TableSize): string {
   const people = Array.from({ length: users }, (_, i) => `  u${i}: { site: hq, policy: all, password: { env: P } }`)
   const plan = Array.from(
     { length: rules - 1 },
-    (_, i) => `      - { name: r${i}, match: '^(7${String(i).padStart(3, '0')}\\d{4})$', to: '+1425$1' }`,
+    (_, i) => `      - { name: r${i}, match: '^(${i % 10}${String(i).padStart(3, '0')}\\d{4})$', to: '+1425$1' }`,
   )
   const trunk = (name: string) =>
     `  ${name}: { to: ["sip:192.0.2.1"], from: ["192.0.2.${name === 'a' ? 1 : 2}"], listener: in, emergency: true, cost: ${name} }`

@@ -1,3 +1,4 @@
+import { type RuleStarts, rulesByStart } from './rule-starts.ts'
 import { applyRule, type CompiledRule, compileRules, type WrittenRule } from './translate.ts'
 
 export type WrittenDialRule = WrittenRule & { readonly internal?: boolean | undefined }
@@ -13,6 +14,7 @@ export type DialPlan = {
   readonly externalPrefix: string
   readonly internal: readonly CompiledRule[]
   readonly external: readonly CompiledRule[]
+  readonly starts: { readonly internal: RuleStarts; readonly external: RuleStarts }
 }
 
 /** `internal`: on the digits as dialled. `outside`: after the external prefix. `plain`: the other rules, as dialled. */
@@ -25,14 +27,21 @@ export type Normalised =
 /** Hears of every rule tried, in order; `result` is undefined when the rule did not match `digits`. */
 export type Trace = (pass: Pass, rule: CompiledRule, digits: string, result: string | undefined) => void
 
-export const noDialPlan: DialPlan = { name: '', externalPrefix: '', internal: [], external: [] }
+const noRules = rulesByStart([])
+export const noDialPlan: DialPlan = {
+  ...{ name: '', externalPrefix: '', internal: [], external: [] },
+  starts: { internal: noRules, external: noRules },
+}
 
 export function compileDialPlan(plan: WrittenDialPlan): DialPlan {
+  const internal = compileRules(plan.rules.filter((rule) => rule.internal))
+  const external = compileRules(plan.rules.filter((rule) => !rule.internal))
   return {
     name: plan.name,
     externalPrefix: plan.externalPrefix,
-    internal: compileRules(plan.rules.filter((rule) => rule.internal)),
-    external: compileRules(plan.rules.filter((rule) => !rule.internal)),
+    internal,
+    external,
+    starts: { internal: rulesByStart(internal), external: rulesByStart(external) },
   }
 }
 
@@ -41,14 +50,21 @@ export function compileDialPlan(plan: WrittenDialPlan): DialPlan {
  * Emergency numbers are not its business: `readEmergency` comes before.
  */
 export function normalise(plan: DialPlan, digits: string, trace?: Trace): Normalised {
-  const inside = walk('internal', plan.internal, digits, trace)
+  // who listens hears of every rule; else those that cannot match are not tried
+  const inside = walk('internal', trace ? plan.internal : plan.starts.internal.of(digits), digits, trace)
   if (inside !== undefined) return inside
   const prefix = plan.externalPrefix
   if (prefix !== '' && digits.length > prefix.length && digits.startsWith(prefix)) {
-    const outside = walk('outside', plan.external, digits.slice(prefix.length), trace)
+    const rest = digits.slice(prefix.length)
+    const outside = walk('outside', trace ? plan.external : plan.starts.external.of(rest), rest, trace)
     if (outside !== undefined) return outside
   }
-  return walk('plain', plan.external, digits, trace) ?? { kind: 'unmatched', number: digits }
+  return (
+    walk('plain', trace ? plan.external : plan.starts.external.of(digits), digits, trace) ?? {
+      kind: 'unmatched',
+      number: digits,
+    }
+  )
 }
 
 function walk(pass: Pass, rules: readonly CompiledRule[], digits: string, trace: Trace | undefined) {
