@@ -105,6 +105,12 @@ export type TransferMode = 'act' | 'forward' | 'reject'
 export type RedirectMode = 'follow' | 'pass' | 'reject'
 
 /** Numbers of ours; a single one has first = last. */
+/** A group of users. */
+export interface Pool {
+  name: string
+  dialPlan: string | null
+}
+
 export interface NumberEntry {
   first: string
   last: string
@@ -228,6 +234,7 @@ export interface User {
   extension: string | null
   site: string
   policy: string
+  pool: string | null
   dialPlan: string | null
   mobile: string | null
   simultaneousRing: boolean
@@ -305,6 +312,7 @@ export interface Configuration {
   dialPlan: string | null
   edge: Edge
   sites: Readonly<Record<string, Site>>
+  pools: Readonly<Record<string, Pool>>
   dialPlans: Readonly<Record<string, DialPlan>>
   policies: Readonly<Record<string, Policy>>
   routes: readonly Route[]
@@ -496,6 +504,7 @@ function user(name: string, u: Each<Written<'users'>>): User {
     extension: u.extension ?? null,
     site: u.site,
     policy: u.policy,
+    pool: u.pool ?? null,
     dialPlan: u.dialPlan ?? null,
     mobile: u.mobile ?? null,
     simultaneousRing: u.simultaneousRing ?? false,
@@ -621,6 +630,7 @@ export function resolveConfiguration(d: ConfigurationDocument): Configuration {
       emergencyCallback: s.emergencyCallback ?? null,
       mediaBypass: s.mediaBypass ?? false,
     })),
+    pools: each(d.pools, (name, p) => ({ name, dialPlan: p.dialPlan ?? null })),
     dialPlans: each(d.dialPlans, (name, p) => ({
       name,
       externalPrefix: p.externalPrefix ?? '',

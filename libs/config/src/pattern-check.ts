@@ -1,5 +1,5 @@
 /** The lint of libs/numbers, said at the place in the file. */
-import { type Finding, lintDialPlan, lintRoute, lintTranslations } from '@tandem/numbers/lint.ts'
+import { type Finding, lintDialPlan, lintRoute, lintTranslations, worstMilliseconds } from '@tandem/numbers/lint.ts'
 import type { Findings } from './findings.ts'
 import { readRule, type WrittenRule } from './rule-form.ts'
 import type { ConfigurationDocument } from './schema.ts'
@@ -17,6 +17,13 @@ export function patternProblems(d: ConfigurationDocument, found: Findings, { lin
       rules: usable.map((rule, i) => ({ ...rule, internal: internalOf(rules, places, i) })),
     }
     say(at, places, lintDialPlan(plan, { country, lint }), rules, found)
+    if (lint)
+      patience(
+        at,
+        `the rules of ${name}`,
+        plan.rules.map(({ match }) => match),
+        found,
+      )
   }
   for (const [i, route] of (d.routes ?? []).entries()) {
     const { name, match, except = [] } = route
@@ -25,6 +32,8 @@ export function patternProblems(d: ConfigurationDocument, found: Findings, { lin
       put(at, finding, found)
     }
   }
+  const all = (d.routes ?? []).flatMap(({ match, except = [] }) => [match, ...except])
+  if (lint) patience(['routes'], 'all routes', all, found)
   for (const [name, { mayShow }] of Object.entries(d.policies))
     shownPatterns(['policies', name, 'mayShow'], mayShow, found)
   for (const name in d.users) shownPatterns(['users', name, 'mayShow'], d.users[name]?.mayShow, found)
@@ -45,6 +54,18 @@ export function patternProblems(d: ConfigurationDocument, found: Findings, { lin
       }
     }
   }
+}
+
+/** Of one number, ms: beyond the first it is felt, beyond the second calls time out. */
+const [feltMs, mostMs] = [20, 200]
+
+function patience(at: Path, what: string, patterns: readonly string[], found: Findings): void {
+  const worst = worstMilliseconds(patterns)
+  if (worst <= feltMs) return
+  const message = `to try ${what} on one number may take ${Math.round(worst)} ms`
+  const instead = 'Write quantifiers on characters, not on groups: (\\d{3})? is slow, \\d{0,3} is not.'
+  if (worst > mostMs) found.problem(at, message, instead, 'key')
+  else found.warn(at, message, instead, 'key')
 }
 
 function shownPatterns(at: Path, patterns: readonly string[] | undefined, found: Findings): void {

@@ -40,6 +40,7 @@ export function referenceProblems(
 
 type Section =
   | 'sites'
+  | 'pools'
   | 'dialPlans'
   | 'policies'
   | 'trunks'
@@ -55,6 +56,7 @@ function namesOf(d: ConfigurationDocument): Names {
   const keys = (record: object | undefined) => new Set(Object.keys(record ?? {}))
   return {
     sites: keys(d.sites),
+    pools: keys(d.pools),
     dialPlans: keys(d.dialPlans),
     policies: keys(d.policies),
     trunks: keys(d.trunks),
@@ -68,6 +70,8 @@ function namesOf(d: ConfigurationDocument): Names {
 
 function siteReferences(d: ConfigurationDocument, names: Names, found: Findings): void {
   found.refer(['dialPlan'], d.dialPlan, 'dial plan', names.dialPlans)
+  for (const [name, pool] of Object.entries(d.pools ?? {}))
+    found.refer(['pools', name, 'dialPlan'], pool.dialPlan, 'dial plan', names.dialPlans)
   for (const [name, site] of Object.entries(d.sites)) {
     found.refer(['sites', name, 'dialPlan'], site.dialPlan, 'dial plan', names.dialPlans)
     found.refer(['sites', name, 'location'], site.location, 'location', names.locations)
@@ -79,6 +83,7 @@ function userReferences(d: ConfigurationDocument, names: Names, found: Findings)
     const at = ['users', name]
     found.refer([...at, 'site'], user.site, 'site', names.sites)
     found.refer([...at, 'policy'], user.policy, 'policy', names.policies)
+    found.refer([...at, 'pool'], user.pool, 'pool', names.pools)
     found.refer([...at, 'dialPlan'], user.dialPlan, 'dial plan', names.dialPlans)
     found.refer([...at, 'location'], user.location, 'location', names.locations)
     if (user.simultaneousRing && !user.mobile) {

@@ -187,6 +187,11 @@ const Site = object(
   'a site',
 )
 
+const Pool = object(
+  { dialPlan: Type.Optional(Name('dial plan')) },
+  'a group of users; its dial plan stands between their own and that of the site',
+)
+
 /** Lync's "build a normalization rule" (and "build a translation rule"): makes match and to. */
 const RuleForm = object(
   {
@@ -566,6 +571,7 @@ const User = object(
     extension: Type.Optional(shaped(SHAPES.digits, 'extension')),
     name: Type.Optional(text('name shown to people')),
     site: Name('site'),
+    pool: Type.Optional(Name('pool')),
     policy: Name('policy'),
     dialPlan: Type.Optional(Name('dial plan')),
     mobile: Type.Optional(E164('mobile number')),
@@ -795,6 +801,7 @@ export const ConfigurationSchema = Type.Object(
     timeZone: Type.Optional(text('IANA time zone', { examples: ['America/Los_Angeles'], maxLength: 64 })),
     edge: Edge,
     sites: named(Site, 'sites by name'),
+    pools: Type.Optional(named(Pool, 'pools of users by name')),
     dialPlans: named(DialPlan, 'dial plans by name'),
     dialPlan: Type.Optional(Name('dial plan: the global one, for users and sites that name none')),
     policies: named(Policy, 'voice policies by name'),

@@ -109,3 +109,37 @@ test('keys of SRTP on a readable way are a warning, codecs that nobody knows too
     'Allow one that is not stripped, as PCMA.',
   ])
 })
+
+test('patterns that are slow together are warned of, and refused when calls would time out; simple ones are not', () => {
+  const rules = (n: number, match: (i: number) => string) =>
+    Array.from({ length: n }, (_, i) => `      - { name: r${i}, match: '${match(i)}', to: '+1$1' }`).join('\n')
+  const said = (n: number, match: (i: number) => string) => {
+    const text = acme.replace('    rules:\n', () => `    rules:\n${rules(n, match)}\n`)
+    const checked = checkConfiguration({ files: [{ path: 'a.yaml', text }] })
+    const all = checked.kind === 'bad' ? checked.problems : checked.warnings
+    return `${checked.kind} ${all.find(({ message }) => message.includes('to try the rules'))?.message ?? ''}`
+  }
+  const slow = (i: number) => `^${i}((\\d{3})?\\d{7})$`
+  assert.equal(said(10, slow), 'ok ')
+  assert.match(said(50, slow), /^ok to try the rules of us-branch on one number may take 5\d ms$/)
+  assert.match(said(250, slow), /^bad to try the rules of us-branch on one number may take 25\d ms$/)
+  assert.equal(
+    said(1000, (i) => `^${i}(\\d{10})$`),
+    'ok ',
+  )
+})
+test('names are as long as Teams has them, lists and patterns have an end', () => {
+  const problem = (from: string, to: string) => {
+    const checked = checkConfiguration({ files: [{ path: 'a.yaml', text: acme.replace(from, () => to) }], lint: false })
+    return checked.kind === 'bad' ? (checked.problems[0]?.message ?? '') : 'ok'
+  }
+  assert.equal(problem('name: puget-sound', `name: ${'a'.repeat(100)}`), 'ok')
+  assert.notEqual(problem('name: puget-sound', `name: ${'a'.repeat(101)}`), 'ok')
+  const pattern = (length: number) => `match: '^${'1'.repeat(length - 1)}'`
+  assert.equal(problem("match: '^\\+'", pattern(1024)), 'ok')
+  assert.notEqual(problem("match: '^\\+'", pattern(1025)), 'ok')
+  const usages = (n: number) =>
+    `usages: [international, ${Array.from({ length: n - 1 }, (_, i) => `u${i}`).join(', ')}]`
+  assert.equal(problem('usages: [international]', usages(10_000)), 'ok')
+  assert.notEqual(problem('usages: [international]', usages(10_001)), 'ok')
+})

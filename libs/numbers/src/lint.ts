@@ -2,10 +2,17 @@ import { type CountryCode, getExampleNumber, isSupportedCountry } from 'libphone
 import examples from 'libphonenumber-js/mobile/examples'
 import type { WrittenDialPlan, WrittenDialRule } from './dial-plan.ts'
 import { callingCode, isE164, isPlausible } from './e164.ts'
-import { type CompiledPattern, compilePattern, compileTemplate, type Pattern, substitute } from './pattern.ts'
+import {
+  type CompiledPattern,
+  compilePattern,
+  compileTemplate,
+  longestInput,
+  type Pattern,
+  substitute,
+} from './pattern.ts'
 import { isCovered } from './pattern-language.ts'
 import { samples } from './pattern-sample.ts'
-import type { PatternTree } from './pattern-tree.ts'
+import { choices, type PatternTree } from './pattern-tree.ts'
 import type { WrittenRule } from './translate.ts'
 
 export type Finding = {
@@ -54,6 +61,25 @@ export function lintTranslations(rules: readonly WrittenRule[], options: { reado
   if (options.lint === false) return findings.filter(({ severity }) => severity === 'error')
   checkShadows(usable, findings)
   return findings.sort((a, b) => a.index - b.index)
+}
+
+/** Measured: a way of a simple pattern, a pattern in RE2 on a text of 256 characters, one more of its instructions; ms. */
+const [perWay, perRe2, perInstruction] = [0.000_005, 1, 0.001]
+
+/**
+ * What it may take at most to try all of these on the longest text that is let in, ms: no single pattern can hold up a call,
+ * but a thousand that are slow could. Rough, and rather too much than too little.
+ */
+export function worstMilliseconds(sources: readonly string[]): number {
+  let total = 0
+  for (const source of sources) {
+    const compiled = compilePattern(source)
+    if (compiled.kind === 'unsupported') continue
+    const { engine, tree, size } = compiled.pattern
+    total +=
+      engine === 're2' ? perRe2 + size * perInstruction : 0.003 + choices(tree as PatternTree, longestInput) * perWay
+  }
+  return total
 }
 
 /** What is wrong with the patterns of one route: `match` has index 0, `except` follow. */

@@ -19,6 +19,8 @@ export type Pattern = {
   readonly source: string
   readonly engine: 'javascript' | 're2'
   readonly groups: number
+  /** Instructions of RE2; 0 for the other engine. */
+  readonly size: number
   /** The pattern taken apart, where it keeps to the simple grammar. */
   readonly tree: PatternTree | undefined
   test(text: string): boolean
@@ -53,6 +55,7 @@ export function javaScriptPattern(source: string, tree: PatternTree): Pattern {
     source,
     engine: 'javascript',
     groups: tree.groups,
+    size: 0,
     tree,
     test: (text) => text.length <= longestInput && expression.test(text),
     exec(text) {
@@ -70,6 +73,7 @@ export function re2Pattern(source: string, tree: PatternTree | undefined): Patte
     source,
     engine: 're2',
     groups,
+    size: expression.programSize(),
     tree,
     test: (text) => text.length <= longestInput && expression.test(text),
     exec(text) {

@@ -3,17 +3,18 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { checkConfiguration } from '@tandem/config/check.ts'
 import { holdingChanges, holdingOf } from '../src/domain/number-history.ts'
-import { findNumber, listNumbers } from '../src/domain/number-list.ts'
+import { findNumber, listNumbers, readNumberFile } from '../src/domain/number-list.ts'
 
 const acme = readFileSync(new URL('../../../examples/acme/tandem.yaml', import.meta.url), 'utf8')
 /** The example with these entries as its inventory. */
-function listed(entries: string, change: (text: string) => string = (text) => text) {
+const listed = (entries: string, change?: (text: string) => string) => listNumbers(configurationOf(entries, change))
+function configurationOf(entries: string, change: (text: string) => string = (text) => text) {
   const text = change(
     acme.replace(/\nnumbers:[\s\S]*?\n(?=\S)/, '\n').replace('\nlocations:', `\nnumbers:\n${entries}\nlocations:`),
   )
   const checked = checkConfiguration({ files: [{ path: 'tandem.yaml', text }], lint: false })
   assert.ok(checked.kind === 'ok', JSON.stringify(checked))
-  return listNumbers(checked.configuration)
+  return checked.configuration
 }
 const inventory = `  - { range: "+14255551000-+14255551999", failover: bob, note: main block }
   - { number: "+14255551001", failover: bob }
@@ -42,6 +43,16 @@ test('every number has its state: a range says how many of its numbers somebody 
     'bob',
     'the DID keeps what the entry says',
   )
+})
+test('numbers of a file are listed with the others', () => {
+  const rows =
+    'number,user,reserved,failover,policy,note\n+14255558001,bob,,,,"his, too"\n+14255558100-+14255558199,,true,,,\n'
+  const file = readNumberFile(rows)
+  const { users, emergency, numbers } = configurationOf(inventory)
+  const list = listNumbers({ users, emergency, numbers }, file)
+  assert.equal(findNumber(list, '+14255558001')?.user, 'bob')
+  assert.equal(findNumber(list, '+14255558150')?.state, 'reserved')
+  assert.equal(findNumber(list, '+14255551700')?.user, 'bob')
 })
 test('a number is found by its own entry, else by the range around it', () => {
   const list = listed(inventory)

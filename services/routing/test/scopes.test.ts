@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decide, from, refusal, tableWith, walk } from './acme.ts'
+import { explainRoute } from '../src/domain/explain.ts'
+import { decide, from, refusal, tableWith, tuesday, walk } from './acme.ts'
 
 const own = `dialPlans:
   mine:
@@ -14,6 +15,16 @@ test('R1: the dial plan of the user goes before that of the site', () => {
   const table = tableWith(['dialPlans:', own], ['policy: staff,', 'policy: staff, dialPlan: mine,'])
   assert.equal(called(decide(from.bob, '0100', {}, table)), '+12065550100')
   assert.equal(refusal(decide(from.alice, '0100', {}, table)).status, 484, 'the site has no rule for four digits')
+})
+test('R1: the dial plan of a pool stands between the one of the user and the one of the site', () => {
+  const pool = ['dialPlans:', own.replace('dialPlans:', 'pools: { east: { dialPlan: company } }\ndialPlans:')] as const
+  const pooled = tableWith(pool, ['policy: staff,', 'policy: staff, pool: east,'])
+  assert.equal(called(decide(from.bob, '0100', {}, pooled)), '+12535550100')
+  assert.equal(refusal(decide(from.alice, '0100', {}, pooled)).status, 484, 'alice is in no pool')
+  const both = tableWith(pool, ['policy: staff,', 'policy: staff, pool: east, dialPlan: mine,'])
+  assert.equal(called(decide(from.bob, '0100', {}, both)), '+12065550100')
+  const { steps } = explainRoute({ from: 'bob', dialled: '0100' }, pooled, tuesday)
+  assert.equal(steps.find(({ item }) => item === 'dial plan company')?.detail, 'of pool east')
 })
 test('R1: a site without a dial plan has the global one, a site with one does not', () => {
   const table = tableWith(global, ['dialPlan: us-branch, ', ''])

@@ -26,17 +26,31 @@ export interface NumberView {
 
 type Numbers = Pick<Configuration, 'users' | 'numbers' | 'emergency'>
 
-/** In the order of the numbers; a range before what lies in it. */
-export function listNumbers(c: Numbers): NumberView[] {
+/** A list of numbers that the configuration names (`numbers: [{ file }]`): `number,user,reserved,failover,policy,note`. */
+export function readNumberFile(csv: string): NumberEntry[] {
+  return csv.split(/\r?\n/).flatMap((line) => {
+    const [numbers = '', user = '', reserved = '', failover = '', policy = '', ...note] = line
+      .split(',')
+      .map((cell) => cell.trim())
+    const [, first, last = first] = /^(\+[1-9]\d{2,14})(?:-(\+[1-9]\d{2,14}))?$/.exec(numbers) ?? []
+    if (first === undefined || last === undefined) return []
+    const or = (text: string) => (text === '' ? null : text)
+    const entry = { first, last, user: or(user), failover: or(failover), policy: or(policy), note: or(note.join(',')) }
+    return [{ ...entry, reserved: reserved === 'true' }]
+  })
+}
+
+/** In the order of the numbers; a range before what lies in it. `more`: those of files. */
+export function listNumbers(c: Numbers, more: readonly NumberEntry[] = []): NumberView[] {
   const singles = new Map<string, NumberView>()
   for (const [user, { did }] of Object.entries(c.users))
     if (did !== null) singles.set(did, { number: did, last: did, kind: 'did', state: 'assigned', user })
   for (const [site, numbers] of Object.entries(c.emergency.elins))
     for (const number of numbers) singles.set(number, { number, last: number, kind: 'elin', state: 'emergency', site })
   const ranges: NumberView[] = []
-  for (const entry of c.numbers) {
+  for (const entry of [...c.numbers, ...more]) {
     if (entry.first !== entry.last) ranges.push(rangeOf(entry))
-    else singles.set(entry.first, { ...singleOf(entry), ...singles.get(entry.first), ...more(entry) })
+    else singles.set(entry.first, { ...singleOf(entry), ...singles.get(entry.first), ...details(entry) })
   }
   const taken = [...singles.values()].filter(({ state }) => state !== 'unassigned').map(({ number }) => Number(number))
   taken.sort((a, b) => a - b)
@@ -60,7 +74,7 @@ function below(sorted: readonly number[], value: number): number {
   return low
 }
 
-const more = ({ failover, policy, note }: NumberEntry) => ({
+const details = ({ failover, policy, note }: NumberEntry) => ({
   ...(failover === null ? {} : { failover }),
   ...(policy === null ? {} : { policy }),
   ...(note === null ? {} : { note }),
@@ -75,7 +89,7 @@ function singleOf(entry: NumberEntry): NumberView {
 function rangeOf(entry: NumberEntry): NumberView {
   const { first, last, reserved } = entry
   const size = Number(last) - Number(first) + 1
-  return { number: first, last, kind: 'range', state: reserved ? 'reserved' : 'unassigned', size, ...more(entry) }
+  return { number: first, last, kind: 'range', state: reserved ? 'reserved' : 'unassigned', size, ...details(entry) }
 }
 
 /** What is said of one number: its own entry, else the range around it. */

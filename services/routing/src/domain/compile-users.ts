@@ -38,7 +38,7 @@ export function directoryBuilder(
   const forwarding: [Writable<RoutedUser>, User][] = []
 
   const add = (user: User): void => {
-    const routed = compileUser(user, policies.get(user.policy) ?? noPolicy, plans)
+    const routed = compileUser(user, policies.get(user.policy) ?? noPolicy, c, plans)
     users.set(user.name, routed)
     if (user.did !== null) {
       dids.set(user.did, routed)
@@ -96,14 +96,19 @@ export function compilePatterns(sources: readonly string[]): Pattern[] {
   })
 }
 
-function compileUser(user: User, policy: RoutedPolicy, plans: ReadonlyMap<string, DialPlan>): RoutedUser {
+function compileUser(
+  user: User,
+  policy: RoutedPolicy,
+  c: Configuration,
+  plans: ReadonlyMap<string, DialPlan>,
+): RoutedUser {
   return {
     name: user.name,
     display: user.displayName,
     did: user.did ?? undefined,
     site: user.site,
     costCentre: user.costCentre ?? undefined,
-    dialPlan: user.dialPlan === null ? undefined : plans.get(user.dialPlan),
+    ...dialPlanOf(user, c, plans),
     policy,
     shows: policy.suppress ? undefined : (user.callerId ?? policy.showAs ?? user.did ?? undefined),
     mayShow: user.mayShow.length === 0 ? nobody : compilePatterns(user.mayShow),
@@ -116,6 +121,14 @@ function compileUser(user: User, policy: RoutedPolicy, plans: ReadonlyMap<string
     unreachable: undefined,
     afterMs: user.forward.afterMs,
   }
+}
+
+/** Scopes of R1: the user's own, else that of the pool. */
+function dialPlanOf(user: User, c: Configuration, plans: ReadonlyMap<string, DialPlan>) {
+  const own = user.dialPlan === null ? undefined : plans.get(user.dialPlan)
+  if (own !== undefined) return { dialPlan: own, dialPlanFrom: `of user ${user.name}` }
+  const pooled = plans.get(c.pools[user.pool ?? '']?.dialPlan ?? '')
+  return { dialPlan: pooled, dialPlanFrom: `of pool ${user.pool}` }
 }
 
 /** A user's name, the own mobile, or a number as that user would dial it; anything else forwards nowhere. */

@@ -73,10 +73,10 @@ type Call = {
   readonly scope: string
 }
 
-/** Scopes of R1: the user's own dial plan, else that of the site where the call comes from, the home site's, the global. */
+/** Scopes of R1: the user's own dial plan, else that of the pool, of the site where the call comes from, the home site's, the global. */
 function scopeOf(user: RoutedUser | undefined, here: RoutedSite | undefined, table: RoutingTable) {
   const home = user === undefined ? undefined : table.sites.get(user.site)
-  if (user?.dialPlan !== undefined) return { dialPlan: user.dialPlan, scope: `of user ${user.name}` }
+  if (user?.dialPlan !== undefined) return { dialPlan: user.dialPlan, scope: user.dialPlanFrom }
   if (here?.dialPlan !== undefined) return { dialPlan: here.dialPlan, scope: `of site ${here.name}` }
   if (home?.dialPlan !== undefined) return { dialPlan: home.dialPlan, scope: `of home site ${home.name}` }
   if (table.dialPlan !== undefined) return { dialPlan: table.dialPlan, scope: 'the global one' }

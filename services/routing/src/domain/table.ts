@@ -91,8 +91,10 @@ export type RoutedUser = {
   readonly did: string | undefined
   readonly site: string
   readonly costCentre: string | undefined
-  /** The user's own; it goes before the site's. */
+  /** The user's own, or that of the user's pool; it goes before the site's. */
   readonly dialPlan: DialPlan | undefined
+  /** In words: `of user alice`, `of pool east`. */
+  readonly dialPlanFrom: string
   readonly policy: RoutedPolicy
   /** What the PSTN is shown, E.164; undefined = anonymous. */
   readonly shows: string | undefined

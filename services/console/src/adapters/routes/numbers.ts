@@ -5,7 +5,7 @@ import { toE164 } from '@tandem/numbers/e164.ts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { type HoldingChange, holdingChanges, holdingOf } from '../../domain/number-history.ts'
-import { findNumber, listNumbers, type NumberView } from '../../domain/number-list.ts'
+import { findNumber, listNumbers, type NumberView, readNumberFile } from '../../domain/number-list.ts'
 import type { ConfigStore } from '../config-store.ts'
 import { Problem } from '../problem.ts'
 
@@ -30,7 +30,7 @@ export function numberRoutes(app: FastifyInstance, { store }: { store: ConfigSto
   }
   const numbers = (): NumberView[] => {
     const c = configuration()
-    const list = lists.get(c) ?? listNumbers(c)
+    const list = lists.get(c) ?? listNumbers(c, fromFiles(c, store.current()?.revision.decks ?? {}))
     lists.set(c, list)
     return list
   }
@@ -91,15 +91,22 @@ export function numberRoutes(app: FastifyInstance, { store }: { store: ConfigSto
   )
 }
 
+/** Lists of numbers travel with the revision as rate decks do. */
+function fromFiles({ numberFiles }: Configuration, texts: Readonly<Record<string, string>>) {
+  return numberFiles.flatMap((file) => readNumberFile(texts[file] ?? ''))
+}
+
 async function historyOf(store: ConfigStore, number: string): Promise<{ changes: HoldingChange[]; since: number }> {
   const notes = (await store.list(mostRevisions)).reverse()
   const all: HoldingChange[] = []
   for (const { revision, at, by, why } of notes) {
-    const source = (await store.get(revision))?.source
+    const kept = await store.get(revision)
     // Other requests have their turn: a large configuration takes a while to read.
     await breathe()
-    const read = source && checkConfiguration({ files: source, lint: false })
-    if (read?.kind === 'ok') all.push({ revision, at, by, why, ...holdingOf(listNumbers(read.configuration), number) })
+    const read = kept && checkConfiguration({ files: kept.source, lint: false })
+    if (read?.kind !== 'ok') continue
+    const list = listNumbers(read.configuration, fromFiles(read.configuration, kept?.decks ?? {}))
+    all.push({ revision, at, by, why, ...holdingOf(list, number) })
   }
   return { changes: holdingChanges(all), since: notes[0]?.revision ?? 0 }
 }
