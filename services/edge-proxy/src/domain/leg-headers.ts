@@ -16,7 +16,7 @@ export const ALLOW = 'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, RE
 /** Option tags inside a call (RFC 4028, 3891, 4488). */
 export const SUPPORTED = 'timer, replaces, norefersub'
 
-export const passInvite = (message: SipMessage): Fields => pick(message, IN_INVITE)
+export const passInvite = (message: SipMessage): Fields => [...pick(message, IN_INVITE), ...noPrivacy(message)]
 export const passResponse = (message: SipMessage): Fields => pick(message, IN_RESPONSE)
 export const passInfo = (message: SipMessage): Fields => pick(message, IN_INFO)
 /** RFC 3326: why a call was hung up or given up. */
@@ -28,6 +28,11 @@ function pick(message: SipMessage, names: readonly string[]): Fields {
     for (const value of message.headers.getAll(name)) if (value.length <= MAX_VALUE) found.push([name, value])
   }
   return found
+}
+
+/** RFC 3323 5: with `none` nothing may be withheld, and the field MUST NOT be removed. */
+function noPrivacy(message: SipMessage): Fields {
+  return message.headers.get('privacy')?.trim().toLowerCase() === 'none' ? [['Privacy', 'none']] : []
 }
 
 /** RFC 3311 5.1: may UPDATE be sent to this peer? */

@@ -211,7 +211,10 @@ export class LegLauncher {
   }
 
   #invite(place: Place, leg: CallLeg, to: Target): OutLeg | undefined {
-    const { plan, passed, maxForwards } = this.#seed
+    const { plan, maxForwards } = this.#seed
+    // policy withholds the caller all the same: one Privacy is enough
+    const withheld = to.headers.some(([name]) => name === 'Privacy')
+    const passed = this.#seed.passed.filter(([name]) => name !== 'Privacy' || !withheld)
     const { edge, config, random } = this.#parts
     const out: OutLeg = {
       leg,
