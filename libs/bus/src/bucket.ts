@@ -1,4 +1,5 @@
 /** A KV bucket: consistent, watched. A value may be larger than a message (large-value.ts). */
+import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
 import { join, PART_PREFIX, type PartStore, partsOf, split } from './large-value.ts'
@@ -7,6 +8,8 @@ export interface Entry {
   readonly key: string
   readonly value: Uint8Array
   readonly revision: number
+  /** When it was written, by the server's wall clock, ms. */
+  readonly at: number
 }
 
 export interface Bucket {
@@ -18,7 +21,14 @@ export interface Bucket {
   remove(key: string): Promise<void>
   /** Takes away the parts of large values that none of these keys names any more. */
   sweep(keep: readonly string[]): Promise<void>
+  /**
+   * Takes away the value of this very revision and leaves no marker behind: for keys that never come again. False: it
+   * has been written anew meanwhile, or is gone.
+   */
+  drop(revision: number): Promise<boolean>
   keys(filter?: string): Promise<string[]>
+  /** Every value that is there now; with `values: false` their keys and times only. */
+  list(options?: { values?: boolean }): AsyncIterable<Entry>
   /** Calls back with the present value (undefined when there is none) and then with every change; survives reconnects. */
   watch(key: string, changed: (entry: Entry | undefined) => void): () => Promise<void>
   /** The same for every key under a wildcard such as `lease.>`; the keys there are first, and again after a reconnect. */
@@ -36,9 +46,11 @@ export async function openBucket(
   // checkAPI would ask for more permissions than a reader has
   const kv = await new Kvm(nc).open(name, { allow_direct: false })
   const entry = async (
-    e: { key: string; value: Uint8Array; revision: number; operation: string } | null,
+    e: { key: string; value: Uint8Array; revision: number; created: Date; operation: string } | null,
   ): Promise<Entry | undefined> =>
-    e && e.operation === 'PUT' ? { key: e.key, value: await join(parts, e.value), revision: e.revision } : undefined
+    e && e.operation === 'PUT'
+      ? { key: e.key, value: await join(parts, e.value), revision: e.revision, at: e.created.getTime() }
+      : undefined
   const create = async (key: string, value: Uint8Array): Promise<number | undefined> => {
     try {
       return await kv.create(key, value)
@@ -80,6 +92,7 @@ export async function openBucket(
       await Promise.race([run, pause(1000)])
     })
   }
+  let jsm: JetStreamManager | undefined
   return {
     get: async (key) => await entry(await kv.get(key)),
     put: async (key, value) => await kv.put(key, await split(parts, value)),
@@ -105,6 +118,24 @@ export async function openBucket(
       for (const key of there) if (!needed.has(key.split('.')[1] as string)) await kv.purge(key)
     },
     remove: async (key) => await kv.purge(key),
+    drop: async (revision) => {
+      jsm ??= await jetstreamManager(nc, { checkAPI: false })
+      try {
+        // not erased, which would write over it on the disk: nothing in it is secret from the server
+        return await jsm.streams.deleteMessage(`KV_${name}`, revision, false)
+      } catch (error) {
+        if (error instanceof JetStreamApiError) return false
+        throw error
+      }
+    },
+    list: async function* ({ values = true } = {}) {
+      // its interface leaves out what the class takes
+      const wanted = { headers_only: !values } as Parameters<typeof kv.history>[0]
+      for await (const e of await kv.history(wanted)) {
+        const found = await entry(e)
+        if (found) yield found
+      }
+    },
     keys: async (filter) => {
       const keys: string[] = []
       for await (const k of await kv.keys(filter)) keys.push(k)

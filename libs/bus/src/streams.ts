@@ -59,6 +59,7 @@ export async function makeStreams(nc: NatsConnection, options: { replicas?: numb
     await new Kvm(nc).create(b.name, {
       history: b.history,
       max_bytes: b.maxBytes,
+      ...(b.maxAgeMs === undefined ? {} : { ttl: b.maxAgeMs }),
       replicas,
       allow_direct: false,
       storage: StorageType.File,

@@ -54,6 +54,8 @@ export interface Edge {
   media: Media
   registration: { minimumS: number; maximumS: number; contacts: number }
   sessionTimerS: number
+  /** null: each edge has one of its own */
+  clusterSecret: SecretReference | null
   drainMs: number
   calls: number
   /** INVITEs that may come of one */
@@ -377,6 +379,7 @@ function edge(e: Written<'edge'>): Edge {
       contacts: e.registration?.contacts ?? 10,
     },
     sessionTimerS: seconds(e.sessionTimer, 1800),
+    clusterSecret: e.cluster?.secret ?? null,
     drainMs: ms(e.drain, 30_000),
     calls: e.calls ?? 10_000,
     forks: e.forks ?? 20,

@@ -157,6 +157,12 @@ const Edge = object(
       ),
     ),
     sessionTimer: Type.Optional(Duration('session interval (RFC 4028)')),
+    cluster: Type.Optional(
+      object(
+        { secret: Secret },
+        'several edges: what any of them wrote into a dialog, each of them can prove to be theirs',
+      ),
+    ),
     drain: Type.Optional(Duration('how long a stopping edge waits for its calls to end')),
     calls: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'calls at once' })),
     forks: Type.Optional(

@@ -44,5 +44,6 @@ export function secretNames(configuration: Configuration): string[] {
     if (trunk.register) references.push(trunk.register.password)
     if (trunk.credentials) references.push(trunk.credentials.password)
   }
+  if (configuration.edge.clusterSecret) references.push(configuration.edge.clusterSecret)
   return [...new Set(references.flatMap((r) => ('env' in r ? [r.env] : [])))]
 }

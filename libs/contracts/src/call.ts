@@ -132,6 +132,11 @@ export const LegRecord = Type.Intersect([
     media: Type.Optional(LegMedia),
     /** True when the end was not seen but concluded (B5). */
     estimated: Type.Boolean(),
+    /**
+     * How often another edge went on with the call after its own was lost: `media` lacks what passed between the last
+     * proof of it and the loss, a minute at most each time.
+     */
+    takeovers: Type.Optional(Count),
   }),
 ])
 export type LegRecord = Static<typeof LegRecord>

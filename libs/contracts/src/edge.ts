@@ -1,7 +1,7 @@
 /** What may be asked of an edge. */
 import Type from 'typebox'
-import { request } from './contract.ts'
-import { Count, Foreign, Id, Name, Uri } from './values.ts'
+import { fact, request } from './contract.ts'
+import { Count, Foreign, Id, Instant, Name, Uri } from './values.ts'
 
 /** A test call: rings the user, then dials `to` in this user's name. */
 export const PlaceCall = request({
@@ -72,4 +72,15 @@ export const EdgeStatus = request({
   timeoutMs: 2000,
   askedBy: ['console'],
   answeredBy: 'edge-proxy',
+})
+
+/**
+ * The lease of an edge, told every second: an edge that was not heard for two and a half seconds is gone, and its calls
+ * are anybody's. `life` is another one at each start; `leaving`: this life is over, and its calls are let go.
+ */
+export const EdgeAlive = fact({
+  subject: 'edge.v1.alive',
+  body: Type.Object({ edge: Id, life: Id, at: Instant, leaving: Type.Optional(Type.Boolean()) }),
+  toldBy: ['edge-proxy'],
+  heardBy: ['edge-proxy'],
 })

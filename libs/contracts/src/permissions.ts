@@ -55,8 +55,14 @@ export function permissionsOf(service: ServiceName): Permissions {
     for (const s of streams) {
       if (s.facts.some((f) => f.heardBy.includes(service))) for (const p of readStream(s.name)) publish.add(p)
     }
-    for (const b of buckets) for (const p of readStream(`KV_${b.name}`)) publish.add(p)
+    for (const b of buckets)
+      if ((b.readBy ?? [service]).includes(service)) for (const p of readStream(`KV_${b.name}`)) publish.add(p)
   }
-  for (const b of buckets) if (b.writtenBy.includes(service)) publish.add(`$KV.${b.name}.>`)
+  for (const b of buckets) {
+    if (!b.writtenBy.includes(service)) continue
+    publish.add(`$KV.${b.name}.>`)
+    // a value that is over goes without leaving a marker (bucket.ts, `drop`)
+    if (b.readBy !== undefined) publish.add(`$JS.API.STREAM.MSG.DELETE.KV_${b.name}`)
+  }
   return { publish: [...publish].sort(), subscribe: [...subscribe].sort() }
 }

@@ -19,6 +19,7 @@ import {
 import { ConfigApplied } from './config.ts'
 import { type FactContract, subjectPattern } from './contract.ts'
 import { EmergencyAttempted, EmergencyEnded, EmergencyNotified, EmergencyStarted } from './emergency.ts'
+import { CALLS_BUCKET } from './held-call.ts'
 import { PresenceChanged } from './presence.ts'
 import { RegistrationBound, RegistrationRemoved, TrunkChanged, TrunkJudged } from './registration.ts'
 import { SecurityRefused } from './security.ts'
@@ -74,6 +75,10 @@ export interface BucketPlan {
   readonly history: number
   readonly maxBytes: number
   readonly writtenBy: readonly string[]
+  /** Left out: every service. */
+  readonly readBy?: readonly string[]
+  /** Values that nobody wrote again for so long are forgotten. */
+  readonly maxAgeMs?: number
 }
 
 /** `allow_direct: false` is set on every bucket: a direct read after a write was stale on a cluster. */
@@ -83,4 +88,14 @@ export const buckets: readonly BucketPlan[] = [
   { name: 'trunk', history: 1, maxBytes: 16 * MiB, writtenBy: ['edge-proxy', 'console'] },
   // who holds how many places of which trunk or link; and a beat of every edge
   { name: 'admission', history: 1, maxBytes: 64 * MiB, writtenBy: ['edge-proxy'] },
+  // each call that is up, written again every minute: what is older than a day belongs to nobody
+  {
+    name: CALLS_BUCKET,
+    history: 1,
+    maxBytes: 1024 * MiB,
+    writtenBy: ['edge-proxy'],
+    // descriptions may hold the keys of the media
+    readBy: ['edge-proxy'],
+    maxAgeMs: day,
+  },
 ]

@@ -104,6 +104,11 @@ test('a fact is told only by its teller and JetStream is administered only by co
       publish.filter((p) => p.startsWith('$KV.')),
       buckets.flatMap((b) => (b.writtenBy.includes(s) ? [`$KV.${b.name}.>`] : [])).sort(),
     )
+    // who is up, and the keys of their media, is the business of the edges alone
+    assert.equal(
+      publish.some((p) => p.includes('KV_calls')),
+      s === 'edge-proxy',
+    )
   }
 })
 

@@ -37,6 +37,14 @@ export function newLegOrigin(sessionId: string, address: string, user = '-'): Le
   return { user, sessionId, version: 0, address, sent: '' }
 }
 
+/** Who we were in a description that was sent before, by this node or another; undefined when it is none of ours. */
+export function originOf(text: string): LegOrigin | undefined {
+  const found = /^v=0\r\no=(\S+) (\d+) (\d+) IN IP[46] (\S+)\r\n/.exec(text)
+  if (found === null) return undefined
+  const [line, user, sessionId, version, address] = found as unknown as [string, string, string, string, string]
+  return { user, sessionId, version: Number(version), address, sent: text.slice(line.length) }
+}
+
 /**
  * The other side's description as this leg may see it: our origin, our addresses and ports, and
  * nothing that tells where the other side is. Codecs, directions and unknown attributes stay as they were.

@@ -295,6 +295,8 @@ export class Call implements CallHandle {
     }
     this.dialog = verdict.dialog
     this.requests.push(request)
+    // RFC 3261 12.2.1.1: a target refresh says where the peer is now; here the way it came is the way there
+    if (request.method === 'INVITE' || request.method === 'UPDATE') this.#wire = transaction.wire
     switch (request.method) {
       case 'BYE':
         transaction.reply(200)

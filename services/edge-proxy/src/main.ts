@@ -37,9 +37,9 @@ const start = async () => {
   // a new certificate, told by who put it there; they are looked at every few seconds anyway
   process.on('SIGHUP', () => edge?.core()?.renewCertificates())
   edge = startEdge({
-    ...{ bus, connected, log, dataFolder, node },
+    ...{ bus, connected, log, dataFolder, node, address: process.env.TANDEM_EDGE_ADDRESS },
     env: { ...process.env, TANDEM_DATA: dataFolder },
-    createCalls: callsIn(dataFolder),
+    createCalls: callsIn(dataFolder, process.env),
   })
   const { ready } = edge
   const health = await startHealth({ service, host: environment.healthHost, port: environment.healthPort, ready })

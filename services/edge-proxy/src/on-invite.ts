@@ -12,11 +12,10 @@ import { callId, from, fromTag, maxForwards, toTag } from '@tandem/sip/message/r
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { createAdmission } from './admission.ts'
-import type { B2bCall } from './domain/b2b-call.ts'
 import { trunkNeeds } from './domain/call-admission.ts'
 import { type Description, descriptionOf, SDP_TYPE } from './domain/call-body.ts'
 import { legKey } from './domain/call-leg.ts'
-import type { CallParts, RecordBox } from './domain/call-parts.ts'
+import type { CallParts, LiveCall, RecordBox } from './domain/call-parts.ts'
 import { routeQuestion } from './domain/call-question.ts'
 import { createTeller } from './domain/call-tell.ts'
 import { type EmergencyDialled, emergencyDialled, soundsUrgent } from './domain/emergency-number.ts'
@@ -33,6 +32,7 @@ import { createRefer } from './on-refer.ts'
 import { createReplacesDoor } from './on-replaces.ts'
 import { createPlacer, type Placed } from './place-call.ts'
 import { createReception, decided, type Incoming, identify, ROUTE_MS } from './reception.ts'
+import { ALONE, type Survival } from './survival.ts'
 
 /** s; told with a 503 when nobody decides. */
 const RETRY_AFTER = '5'
@@ -40,6 +40,8 @@ const RETRY_AFTER = '5'
 export interface CallsParts {
   readonly media: MediaEngine
   readonly outbox: RecordBox & { close(): Promise<void> }
+  /** Lets calls outlive this edge; without it they do not. */
+  readonly survival?: Survival
 }
 
 export interface CallControl extends Calls {
@@ -49,12 +51,13 @@ export interface CallControl extends Calls {
   /** Rings the user, then dials in the user's name. */
   placeCall(user: string, to: string): Promise<Placed>
   /** Calls up or being set up, for tests and the console. */
-  readonly calls: ReadonlyMap<string, B2bCall>
+  readonly calls: ReadonlyMap<string, LiveCall>
 }
 
 /** All calls of this edge. Closes what it was given (`media`, `outbox`) when it is closed. */
 export function createCalls(edge: Edge, given: CallsParts): CallControl {
-  const calls = new Map<string, B2bCall>()
+  const calls = new Map<string, LiveCall>()
+  const survival = given.survival ?? ALONE
   const parts: CallParts = {
     edge,
     media: given.media,
@@ -65,10 +68,12 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     random: randomTokens(),
     dialogs: new Map(),
     config: () => edge.config(),
+    held: survival.held,
     refer: createRefer(() => parts),
     over: (id) => calls.delete(id),
   }
   const door = createFrontDoor(edge, parts, calls)
+  survival.begin(parts, calls)
   return {
     calls,
     onInvite: door.onInvite,
@@ -82,7 +87,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     onInDialog(transaction) {
       const { request } = transaction
       const entry = parts.dialogs.get(legKey(callId(request), toTag(request) ?? ''))
-      if (entry === undefined) return false
+      if (entry === undefined) return survival.load(transaction)
       // RFC 3261 12.2.2: a dialog is Call-ID and both tags
       const tag = entry.leg.dialog?.remoteTag
       if (tag !== undefined && tag !== (fromTag(request) ?? '')) return false
@@ -101,17 +106,19 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
       return { calls: calls.size, legs, outbox: given.outbox.size() }
     },
     async close() {
+      await survival.handOver()
       for (const call of [...calls.values()]) call.hangUp('the edge stops')
       await parts.limits.close()
       // first the media: the last counts of those calls go into their records
       await given.media.close()
       await given.outbox.close()
+      await survival.close()
     },
   }
 }
 
 /** A transfer has joined the call `id` with another one, under whose name it goes on. */
-function joinedCall(calls: ReadonlyMap<string, B2bCall>, id: string): B2bCall | undefined {
+function joinedCall(calls: ReadonlyMap<string, LiveCall>, id: string): LiveCall | undefined {
   for (const call of calls.values()) if (call.legs.some((leg) => leg.madeIn?.callId === id)) return call
   return undefined
 }
@@ -123,7 +130,7 @@ interface Refusal {
 
 const BUSY = { status: 503, headers: [['Retry-After', RETRY_AFTER]] } as const
 
-function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, B2bCall>) {
+function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCall>) {
   const reception = createReception(parts, calls)
   const { siteOf, begin, refuse, untilDecided, start } = reception
   const askUrgently = createEmergencyDoor(edge, reception)

@@ -15,7 +15,7 @@ import { B2bCall } from './domain/b2b-call.ts'
 import { descriptionOf, SDP_TYPE } from './domain/call-body.ts'
 import { type CallFacts, instant } from './domain/call-facts.ts'
 import { CallLeg } from './domain/call-leg.ts'
-import type { CallParts } from './domain/call-parts.ts'
+import type { CallParts, LiveCall } from './domain/call-parts.ts'
 import type { CallerSide } from './domain/caller-side.ts'
 import { emergencyDialled } from './domain/emergency-number.ts'
 import { forgetLeg } from './domain/leg-end.ts'
@@ -50,7 +50,7 @@ const OFFER = [
   '',
 ].join('\r\n')
 
-export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
+export function createPlacer(parts: CallParts, calls: Map<string, LiveCall>) {
   const { edge, random, tell } = parts
 
   const place = async (user: string, dialled: string): Promise<Placed> => {
@@ -170,7 +170,7 @@ export function createPlacer(parts: CallParts, calls: Map<string, B2bCall>) {
       sipCallId: random(),
       localTag: random(),
       attempt: 1,
-      contact: contactOf(wire, legId),
+      contact: contactOf(wire, parts.held.keyOf(r.id)),
       startedMs: edge.clock.now(),
       startedWall: edge.clock.wall(),
     })

@@ -15,7 +15,7 @@ import { B2bCall } from './domain/b2b-call.ts'
 import type { Description } from './domain/call-body.ts'
 import type { CallFacts } from './domain/call-facts.ts'
 import { CallLeg } from './domain/call-leg.ts'
-import type { CallParts } from './domain/call-parts.ts'
+import type { CallParts, LiveCall } from './domain/call-parts.ts'
 import { callerNumber, nameOf, natted, partyOf, routeQuestion } from './domain/call-question.ts'
 import { type CallerSide, incomingCaller } from './domain/caller-side.ts'
 import { forgetLeg } from './domain/leg-end.ts'
@@ -61,7 +61,7 @@ export interface Arrival {
 
 export type Reception = ReturnType<typeof createReception>
 
-export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
+export function createReception(parts: CallParts, calls: Map<string, LiveCall>) {
   const { edge, random, tell } = parts
   let sites: { config: Configuration; find(address: string): string | undefined } | undefined
 
@@ -99,7 +99,7 @@ export function createReception(parts: CallParts, calls: Map<string, B2bCall>) {
       sipCallId: callId(request),
       localTag: transaction.toTag,
       attempt: 1,
-      contact: contactOf(wire, legId),
+      contact: contactOf(wire, parts.held.keyOf(id)),
       startedMs: edge.clock.now(),
       startedWall: edge.clock.wall(),
     })

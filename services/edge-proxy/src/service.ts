@@ -5,6 +5,7 @@ import { Drain, EdgeStatus } from '@tandem/contracts/edge.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { followConfiguration, keepOnDisk, type Revised, readFromDisk } from './adapters/configuration.ts'
 import { type Measured, measure } from './adapters/metrics.ts'
+import { atAddress } from './domain/own-address.ts'
 import type { Calls, Edge } from './edge.ts'
 import { type EdgeCore, startEdgeCore } from './edge-core.ts'
 
@@ -21,6 +22,8 @@ export interface EdgeServiceParts {
   readonly env: Environment
   readonly dataFolder: string
   readonly node: string
+  /** Of this edge, in place of the one that the configuration writes (own-address.ts). */
+  readonly address?: string | undefined
   readonly createCalls: (edge: Edge) => Calls
 }
 
@@ -46,7 +49,8 @@ export function startEdge(parts: EdgeServiceParts): EdgeService {
 
   const begin = async (revised: Revised) => {
     const { node, env, createCalls, dataFolder } = parts
-    const { configuration, revision } = revised
+    const configuration = atAddress(revised.configuration, parts.address)
+    const { revision } = revised
     core = await startEdgeCore({ node, bus, log, env, configuration, revision, createCalls, dataFolder })
     for (const l of core.listeners()) log.info({ listener: l.name, url: l.url }, 'listening')
     answerForIt(bus, core, node)
@@ -57,7 +61,7 @@ export function startEdge(parts: EdgeServiceParts): EdgeService {
   const take = async (revised: Revised) => {
     if (stopped || core?.edge.revision() === revised.revision) return
     try {
-      if (core) await core.apply(revised.configuration, revised.revision)
+      if (core) await core.apply(atAddress(revised.configuration, parts.address), revised.revision)
       else await begin(revised)
       log.info({ revision: revised.revision }, 'configuration in force')
     } catch (error) {

@@ -11,6 +11,7 @@ import type { CallParts } from '../src/domain/call-parts.ts'
 import { CallSession } from '../src/domain/call-session.ts'
 import type { MediaLeg } from '../src/domain/media-engine.ts'
 import type { Edge, Wire } from '../src/edge.ts'
+import { ALONE } from '../src/survival.ts'
 
 function turnable() {
   let now = 1000
@@ -145,6 +146,7 @@ function house(
     dialogs: new Map(),
     random: () => `random${++n}`,
     config: () => config,
+    held: ALONE.held,
     tell: {
       interim() {},
       ended: (_: unknown, l: CallLeg, end: { reason?: string; status: number }) =>

@@ -16,6 +16,8 @@ import type { Clock, Timer } from '../edge.ts'
 export const BUCKET = 'admission'
 const BEAT_MS = 2_000
 export const GONE_MS = 7_000
+/** A beat is missing, ms. */
+const MISSED_MS = 2_400
 /** How long a call waits for a place, ms. */
 const WAIT_MS = 150
 /** Changes by calls are gathered this long before the record is looked at, ms. */
@@ -41,6 +43,8 @@ interface Line {
   /** No place was found at this revision: the next call need not wait for the same answer. */
   refusedAt: number | undefined
 }
+
+const nodeOf = (owner: string): string => owner.slice(0, owner.lastIndexOf('-'))
 
 export class LeaseKeeper {
   readonly #parts: LeaseParts
@@ -110,7 +114,13 @@ export class LeaseKeeper {
 
   /** Its calls live on here: its places are free at once. */
   bury(node: string): void {
-    this.#buried.add(node)
+    const now = this.#parts.clock.now()
+    const held = [...this.#lines.values()].flatMap(({ record }) => Object.keys(record))
+    for (const owner of new Set([...this.#heard.keys(), ...held])) {
+      // that node may live again by now: its next life is another owner, and beats
+      const silentMs = now - (this.#heard.get(owner)?.atMs ?? Number.NEGATIVE_INFINITY)
+      if (owner !== this.owner && nodeOf(owner) === node && silentMs > MISSED_MS) this.#buried.add(owner)
+    }
     this.changed()
   }
 
@@ -205,7 +215,7 @@ export class LeaseKeeper {
   }
 
   #gone = (owner: string): boolean => {
-    if (this.#buried.has(owner.slice(0, owner.lastIndexOf('-')))) return true
+    if (this.#buried.has(owner)) return true
     const now = this.#parts.clock.now()
     if (this.#steadyMs === undefined) return false
     const known = this.#heard.get(owner)

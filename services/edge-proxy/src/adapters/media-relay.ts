@@ -13,7 +13,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import type { LegMedia } from '@tandem/contracts/call.ts'
 import type { Media, Sdp } from '@tandem/sdp/parse.ts'
-import { type LegOrigin, newLegOrigin, type RelayMedia, rewriteForRelay } from '@tandem/sdp/rewrite.ts'
+import { type LegOrigin, newLegOrigin, originOf, type RelayMedia, rewriteForRelay } from '@tandem/sdp/rewrite.ts'
 import type { Described, LegSettings, MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
 import { StreamKeying } from '../domain/srtp/stream-keying.ts'
 import { type HeardKeys, heardKeys, takesOffer } from '../domain/srtp/takes-offer.ts'
@@ -115,6 +115,10 @@ class RelayLeg implements MediaLeg {
       else stream.expect(media, NOBODY)
     }
     return found
+  }
+
+  resume(said: string): void {
+    this.#origin = originOf(said) ?? this.#origin
   }
 
   connect(other: MediaLeg): void {

@@ -55,7 +55,10 @@ export interface LegEnd {
 }
 
 /** Without the media: the engine may still be counting (call-tell.ts). */
-export function legRecord(call: CallFacts, leg: CallLeg, end: LegEnd, nowMs: number, wallMs: number): LegRecord {
+export function legRecord(call: CallFacts, leg: CallLeg, end: LegEnd, atMs: number, wallMs: number): LegRecord {
+  // billing.md B5: of a leg that was taken over and not heard of again nothing is known after its last proof
+  const estimated = leg.provenMs !== undefined
+  const nowMs = Math.min(atMs, leg.provenMs ?? atMs)
   const answered = leg.answeredAtMs !== undefined
   // billing.md B3: durations from the monotonic clock; wall times are the start plus durations, so a clock step is harmless
   const wallAt = (ms: number) => instant(leg.startedWall + (ms - leg.startedMs))
@@ -73,7 +76,8 @@ export function legRecord(call: CallFacts, leg: CallLeg, end: LegEnd, nowMs: num
     q850: end.q850 ?? causeOf(end.status, answered),
     ...(end.reason === undefined ? {} : { reason: short(end.reason) }),
     ...(leg.codec === undefined ? {} : { codec: leg.codec }),
-    estimated: false,
+    estimated,
+    ...(leg.takeovers === 0 ? {} : { takeovers: leg.takeovers }),
   }
 }
 

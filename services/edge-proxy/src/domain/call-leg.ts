@@ -4,7 +4,7 @@
  */
 
 import type { Context, Span } from '@opentelemetry/api'
-import type { LegRecord, LegRole } from '@tandem/contracts/call.ts'
+import type { LegMedia, LegRecord, LegRole } from '@tandem/contracts/call.ts'
 import type { Party } from '@tandem/contracts/values.ts'
 import type { Dialog } from '@tandem/sip/dialog/dialog.ts'
 import type { SessionTimer } from '@tandem/sip/dialog/session-timer.ts'
@@ -82,7 +82,9 @@ export class CallLeg {
   span: Span | undefined
   context: Context | undefined
 
-  dialog: Dialog | undefined
+  #dialog: Dialog | undefined
+  /** Told when what another edge would need of this leg is not what it was (held-calls.ts). */
+  onChange: (() => void) | undefined
   /** Descriptions as text: the last of the peer, the last that it was sent. */
   heard: string | undefined
   said: string | undefined
@@ -114,6 +116,13 @@ export class CallLeg {
   /** The final record is written. */
   ended = false
   seq = 0
+  /** Of a leg that another edge had before (adoption.ts): what it had carried, how often that was, */
+  counted: LegMedia | undefined
+  takeovers = 0
+  /** until when it is proven, clock ms, as long as its peer has not been heard here, */
+  provenMs: number | undefined
+  /** and that its peer has still to learn where we are. */
+  moved = false
 
   constructor(parts: LegParts) {
     this.legId = parts.legId
@@ -130,6 +139,16 @@ export class CallLeg {
     this.startedMs = parts.startedMs
     this.startedWall = parts.startedWall
     this.held = parts.held
+  }
+
+  get dialog(): Dialog | undefined {
+    return this.#dialog
+  }
+
+  /** Every request either way changes its dialog, and so does a new target; what was agreed with it is there by then or in the same turn. */
+  set dialog(dialog: Dialog | undefined) {
+    this.#dialog = dialog
+    this.onChange?.()
   }
 
   /** Of our in-dialog requests to it and of its record: whose side hung up. */

@@ -9,6 +9,8 @@ import type { TrunkLimits } from './call-admission.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallSession } from './call-session.ts'
 import type { CallTeller } from './call-tell.ts'
+import type { EmergencyRun } from './emergency-run.ts'
+import type { HeldCalls } from './held-calls.ts'
 import type { MediaEngine } from './media-engine.ts'
 
 /** Final records on their way to billing; never awaited by a call. */
@@ -36,10 +38,23 @@ export interface CallParts {
   /** Legs by Call-ID and our tag: where in-dialog requests go. */
   readonly dialogs: Map<string, DialogEntry>
   readonly config: () => Configuration
+  /** Keeps what another edge needs to go on with an answered call. */
+  readonly held: HeldCalls
   /** A REFER inside a call (transfer.ts). */
   readonly refer: (session: CallSession, leg: CallLeg, transaction: ServerTransaction) => void
   /** The call is over and forgets itself. */
   readonly over: (callId: string) => void
+}
+
+/** A call of this edge, whatever has become of it. */
+export interface LiveCall {
+  readonly id: string
+  readonly legs: readonly CallLeg[]
+  /** Once it is answered. */
+  readonly session: CallSession | undefined
+  /** The story of an emergency call, where this edge has told its beginning. */
+  readonly emergency: EmergencyRun | undefined
+  hangUp(reason: string): void
 }
 
 export interface DialogEntry {

@@ -36,6 +36,7 @@ import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
+import type { HeldSession } from './held-calls.ts'
 import { forgetLeg } from './leg-end.ts'
 import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
 import { withDialogWire } from './leg-wire.ts'
@@ -68,7 +69,7 @@ export interface Ask {
   readonly contentType?: string | undefined
 }
 
-export class CallSession implements LegOwner {
+export class CallSession implements LegOwner, HeldSession {
   /** A transfer puts another leg in the place of one. */
   legs: readonly [CallLeg, CallLeg]
   readonly #parts: CallParts
@@ -79,6 +80,8 @@ export class CallSession implements LegOwner {
   #interimDue = 0
   /** A transfer that is under way: while it is, one side may go without the other. */
   transfer: RunningTransfer | undefined
+  /** How often another edge has taken it over before. */
+  takeovers = 0
 
   constructor(parts: CallParts, facts: CallFacts, caller: CallLeg, callee: CallLeg, over: (end: LegEnd) => void) {
     this.#parts = parts
@@ -103,6 +106,28 @@ export class CallSession implements LegOwner {
     for (const leg of this.legs) this.#armTimer(leg)
     this.#interimDue = this.#edge.clock.now() + INTERIM_MS
     this.#watch()
+    this.#parts.held.up(this)
+  }
+
+  /** After a takeover: the peer hears where we are now and where its audio goes (RFC 3261 14.1). */
+  reanchor(leg: CallLeg): void {
+    leg.moved = true
+    this.#wheel.clear(leg.sessionTimer)
+    this.#refresh(leg)
+  }
+
+  /** Another edge has the call: nothing is sent and nothing told; what it holds here is given back. */
+  abandon(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#wheel.clear(this.#interim)
+    for (const leg of this.legs) {
+      leg.ended = true
+      forgetLeg(this.#parts, leg, 200)
+    }
+    this.transfer?.callOver()
+    this.transfer = undefined
+    this.#parts.over(this.#facts.callId)
   }
 
   get over(): boolean {
@@ -121,6 +146,7 @@ export class CallSession implements LegOwner {
     const { dialog } = leg
     if (dialog === undefined || this.#ended) return void transaction.reply(481)
     const { request } = transaction
+    leg.provenMs = undefined
     // a phone behind a NAT, or over a new connection, is reached where it was last heard
     if (leg.party.kind !== 'trunk') leg.wire = transaction.wire as Wire
     const verdict = receiveInDialog(dialog, request)
@@ -188,6 +214,7 @@ export class CallSession implements LegOwner {
   ): void {
     if (this.#ended) return
     this.#ended = true
+    this.#parts.held.over(this.#facts.callId)
     this.#wheel.clear(this.#interim)
     const how = { status: 200, reason: why.reason, q850: why.q850 }
     for (const leg of this.legs) {
@@ -232,11 +259,13 @@ export class CallSession implements LegOwner {
     this.legs = gone === first ? [by, second] : [first, by]
     this.#parts.dialogs.set(by.key, { leg: by, owner: this })
     this.#armTimer(by)
+    this.#parts.held.changed(this.#facts.callId)
   }
 
   /** Its legs go on in another session. */
   dissolve(): void {
     this.#ended = true
+    this.#parts.held.over(this.#facts.callId)
     this.#wheel.clear(this.#interim)
     for (const leg of this.legs) {
       this.#wheel.clear(leg.sessionTimer)
@@ -513,7 +542,9 @@ export class CallSession implements LegOwner {
       return false
     }
     leg.dialog = verdict.dialog
+    leg.provenMs = undefined
     if (response.status >= 300) return false
+    if (request.method === 'INVITE') leg.moved = false
     if (response.headers.has('allow')) leg.takesUpdate = allowsUpdate(response)
     leg.session = agreedAsUac(request, response)
     this.#armTimer(leg)
@@ -594,7 +625,8 @@ export class CallSession implements LegOwner {
       return
     }
     const headers = this.offerHeaders(leg)
-    const update = leg.takesUpdate || leg.said === undefined
+    // an UPDATE without a description would not tell where the audio goes
+    const update = !leg.moved && (leg.takesUpdate || leg.said === undefined)
     const ask: Ask = update
       ? { method: 'UPDATE', headers }
       : { method: 'INVITE', headers, body: leg.said, contentType: SDP_TYPE }
@@ -637,6 +669,7 @@ export class CallSession implements LegOwner {
       if (now >= this.#interimDue - 10) {
         this.#interimDue = now + INTERIM_MS
         for (const leg of this.legs) if (!leg.ended) this.#parts.tell.interim(this.factsOf(leg), leg)
+        this.#parts.held.changed(this.#facts.callId)
       }
       if (this.#silent(now, inactivityMs)) this.end('tandem', { reason: 'no audio' })
       else this.#watch()

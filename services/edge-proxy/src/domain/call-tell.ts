@@ -1,10 +1,11 @@
 /** Tells the facts of legs on the bus, each once, with the trace of its call; final records go to the outbox. */
-import { isSpanContextValid, trace } from '@opentelemetry/api'
 import { CallAnswered, CallAttemptFailed, CallInterim, CallRinging, CallStarted } from '@tandem/contracts/call.ts'
 import type { Edge } from '../edge.ts'
 import { type CallFacts, type LegEnd, legFact, legRecord, rounded } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { RecordBox } from './call-parts.ts'
+import { mediaOf, withEarlier } from './leg-media.ts'
+import { traceparentOf } from './trace-of.ts'
 
 export interface CallTeller {
   started(call: CallFacts, leg: CallLeg): void
@@ -34,7 +35,7 @@ export function createTeller(edge: Pick<Edge, 'bus' | 'clock'>, outbox: RecordBo
         options(leg),
       ),
     interim(call, leg) {
-      const media = leg.media.counts()
+      const media = mediaOf(leg)
       const durationMs = rounded(clock.now() - (leg.answeredAtMs ?? clock.now()))
       const body = { ...legFact(call, leg, clock.wall()), durationMs, ...(media === undefined ? {} : { media }) }
       bus.tell(CallInterim, body, options(leg))
@@ -49,16 +50,10 @@ export function createTeller(edge: Pick<Edge, 'bus' | 'clock'>, outbox: RecordBo
       if (leg.ended) return
       leg.ended = true
       const record = legRecord(call, leg, end, clock.now(), clock.wall())
-      leg.media.settle((media) => {
+      leg.media.settle((counts) => {
+        const media = withEarlier(leg.counted, counts)
         outbox.put(media === undefined ? record : { ...record, media }, traceparentOf(leg))
       })
     },
   }
-}
-
-/** W3C traceparent of a leg's span; undefined when nothing is traced. */
-function traceparentOf(leg: CallLeg): string | undefined {
-  const context = leg.context === undefined ? undefined : trace.getSpanContext(leg.context)
-  if (context === undefined || !isSpanContextValid(context)) return undefined
-  return `00-${context.traceId}-${context.spanId}-${context.traceFlags.toString(16).padStart(2, '0')}`
 }

@@ -189,7 +189,7 @@ export class LegLauncher {
       localTag: random(),
       attempt: place.number,
       held: place.held,
-      contact: contactOf(wire, legId),
+      contact: contactOf(wire, this.#parts.held.keyOf(this.#seed.facts.callId)),
       startedMs: edge.clock.now(),
       startedWall: edge.clock.wall(),
     })

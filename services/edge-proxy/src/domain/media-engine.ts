@@ -58,6 +58,8 @@ export interface MediaLeg {
   answer(sdp: Sdp, peer: MediaPeer, to: MediaLeg, done: Described): void
   /** Its audio goes past the edge: there is nothing to count or to hear. */
   readonly direct: boolean
+  /** What another edge has last told this leg's peer of us: descriptions go on from it (RFC 3264 8). */
+  resume?(said: string): void
   /** From now on audio flows between the two. A leg talks to one other leg at a time. */
   connect(other: MediaLeg): void
   /** The codec's clock rate in Hz, for the jitter. */

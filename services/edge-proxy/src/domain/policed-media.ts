@@ -6,7 +6,7 @@
 import type { LegMedia } from '@tandem/contracts/call.ts'
 import { withCodecs } from '@tandem/sdp/codec-policy.ts'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
-import { type LegOrigin, newLegOrigin, withOrigin } from '@tandem/sdp/rewrite.ts'
+import { type LegOrigin, newLegOrigin, originOf, withOrigin } from '@tandem/sdp/rewrite.ts'
 import type { Described, LegSettings, MediaEngine, MediaLeg, MediaPeer } from './media-engine.ts'
 import { areNeighbours } from './media-policy.ts'
 
@@ -55,6 +55,11 @@ class PolicedLeg implements MediaLeg {
     if (!(to instanceof PolicedLeg)) return void done(undefined, 503)
     if (this.#neighbours.has(to)) return void done(to.#written(sdp))
     this.#inner.answer(sdp, peer, to.#inner, (text, why) => done(to.#asOurs(text), why))
+  }
+
+  resume(said: string): void {
+    this.#inner.resume?.(said)
+    if (this.#settings.bypass !== undefined) this.#origin = originOf(said) ?? this.#origin
   }
 
   connect(other: MediaLeg): void {

@@ -1,0 +1,200 @@
+/**
+ * Every call that is up, as another edge would go on with it, in the KV bucket `calls`. No call waits for it: what changed
+ * is gathered for a moment and written pipelined; while the bus is away it waits here.
+ *
+ *   up, changed -> dirty -(50 ms)-> written at its own revision -> clean
+ *                                     `-- the revision is another's: this edge was given up, and the call is not its any more
+ */
+import type { Bucket } from '@tandem/bus/bucket.ts'
+import type { Bus } from '@tandem/bus/bus.ts'
+import { CALLS_BUCKET, type HeldCall } from '@tandem/contracts/held-call.ts'
+import type { Logger } from '@tandem/observability/log.ts'
+import { recordOf } from '../domain/dialog-record.ts'
+import type { HeldSession } from '../domain/held-calls.ts'
+import type { Clock, Timer } from '../edge.ts'
+
+/** From a change to its writing, ms: a call that is over by then is never written. */
+const GATHER_MS = 50
+/** The bus does not take it: again after this, ms. */
+const AGAIN_MS = 500
+/** Writes under way at once. */
+const IN_FLIGHT = 256
+
+type Owner = NonNullable<HeldCall['owner']>
+
+export interface CallStore {
+  up(session: HeldSession): void
+  changed(callId: string): void
+  over(callId: string): void
+  /** A call that this edge has just taken over, written at that revision. */
+  taken(callId: string, revision: number): void
+  /** Writes that nobody has these calls, and gives them up here; those that could not be written stay. */
+  release(): Promise<void>
+  /** Calls that wait to be written. */
+  waiting(): number
+  bucket(): Promise<Bucket>
+  close(): void
+}
+
+export interface CallStoreParts {
+  readonly bus: Pick<Bus, 'bucket' | 'connected'>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly owner: Owner
+}
+
+interface Kept {
+  session: HeldSession | undefined
+  /** 0: nothing is written yet. */
+  revision: number
+  dirty: boolean
+  busy: boolean
+}
+
+export function createCallStore(parts: CallStoreParts): CallStore {
+  const { bus, clock, log } = parts
+  const kept = new Map<string, Kept>()
+  const dirty = new Set<string>()
+  let opened: Bucket | undefined
+  let timer: Timer | undefined
+  let flights = 0
+  let closed = false
+
+  const bucket = async (): Promise<Bucket> => (opened ??= await bus.bucket(CALLS_BUCKET))
+  const later = (ms: number) => {
+    if (closed) return
+    timer ??= clock.setTimer(ms, () => {
+      timer = undefined
+      flush()
+    })
+  }
+  const mark = (callId: string, ms = GATHER_MS) => {
+    dirty.add(callId)
+    later(ms)
+  }
+
+  const flush = () => {
+    if (!bus.connected) {
+      if (dirty.size > 0) later(AGAIN_MS)
+      return
+    }
+    for (const callId of dirty) {
+      if (flights >= IN_FLIGHT) return
+      const entry = kept.get(callId)
+      // what is being written is looked at again afterwards
+      if (entry?.busy) continue
+      dirty.delete(callId)
+      if (entry) void write(callId, entry)
+    }
+  }
+
+  const write = async (callId: string, entry: Kept): Promise<void> => {
+    entry.busy = true
+    flights++
+    try {
+      const { session } = entry
+      if (session === undefined) await drop(callId, entry)
+      else await put(callId, entry, session)
+    } catch (error) {
+      log.debug({ call: callId, why: String(error) }, 'a call could not be written down yet')
+      mark(callId, AGAIN_MS)
+    } finally {
+      entry.busy = false
+      flights--
+      if (entry.session === undefined && kept.get(callId) === entry) mark(callId, 0)
+      else if (dirty.size > 0) later(GATHER_MS)
+    }
+  }
+
+  const drop = async (callId: string, entry: Kept): Promise<void> => {
+    if (entry.revision > 0) await (await bucket()).drop(entry.revision)
+    entry.revision = 0
+    // a transfer may have begun another session of this call meanwhile
+    if (entry.session === undefined) kept.delete(callId)
+    else mark(callId)
+  }
+
+  const put = async (callId: string, entry: Kept, session: HeldSession, owner: Owner | undefined = parts.owner) => {
+    const record = recordOf(session, owner, { ms: clock.now(), wall: clock.wall() })
+    if (record === undefined) return
+    attach(session, callId)
+    const store = await bucket()
+    const revision = await store.update(callId, JSON.stringify(record), entry.revision)
+    if (revision !== undefined) {
+      entry.revision = revision
+      return
+    }
+    // ours after all, when the answer to an earlier write was lost
+    const present = await store.get(callId)
+    const holder = present === undefined ? undefined : ownerIn(present.value)
+    if (present === undefined || holder?.life === parts.owner.life) {
+      entry.revision = present?.revision ?? 0
+      mark(callId)
+      return
+    }
+    log.warn({ call: callId, by: holder?.edge }, 'another edge has taken this call over')
+    kept.delete(callId)
+    session.abandon()
+  }
+
+  const attach = (session: HeldSession, callId: string) => {
+    const changed = () => mark(callId)
+    for (const leg of session.legs) leg.onChange ??= changed
+  }
+
+  const ofEntry = (callId: string): Kept => {
+    const entry = kept.get(callId) ?? { session: undefined, revision: 0, dirty: false, busy: false }
+    kept.set(callId, entry)
+    return entry
+  }
+
+  return {
+    bucket,
+    up(session) {
+      const { callId } = session.facts
+      ofEntry(callId).session = session
+      attach(session, callId)
+      mark(callId)
+    },
+    changed: (callId) => {
+      if (kept.has(callId)) mark(callId)
+    },
+    over(callId) {
+      const entry = kept.get(callId)
+      if (entry === undefined) return
+      entry.session = undefined
+      if (entry.revision > 0 || entry.busy) return mark(callId)
+      kept.delete(callId)
+      dirty.delete(callId)
+    },
+    taken(callId, revision) {
+      ofEntry(callId).revision = revision
+    },
+    async release() {
+      const release = async (callId: string, entry: Kept) => {
+        const { session } = entry
+        if (session === undefined) return
+        const record = recordOf(session, undefined, { ms: clock.now(), wall: clock.wall() })
+        if (record === undefined) return
+        const revision = await (await bucket()).update(callId, JSON.stringify(record), entry.revision)
+        if (revision === undefined) return
+        kept.delete(callId)
+        session.abandon()
+      }
+      await Promise.allSettled([...kept].map(([callId, entry]) => release(callId, entry)))
+    },
+    waiting: () => dirty.size,
+    close() {
+      closed = true
+      if (timer) clock.clearTimer(timer)
+    },
+  }
+}
+
+function ownerIn(value: Uint8Array): HeldCall['owner'] {
+  try {
+    return (JSON.parse(Buffer.from(value).toString()) as HeldCall).owner
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Which edges live: each tells its lease every second, and everybody hears all of them, his own too. Who does not hear
+ * himself is cut off or has slept, and judges nobody until he has heard everybody again.
+ */
+import type { Bus } from '@tandem/bus/bus.ts'
+import { EdgeAlive } from '@tandem/contracts/edge.ts'
+import type { HeldCall } from '@tandem/contracts/held-call.ts'
+import type { Clock, Timer } from '../edge.ts'
+
+const TELL_MS = 1000
+/** Not heard for so long: gone, ms. */
+export const LEASE_MS = 2500
+const LOOK_MS = 250
+/** An edge that is gone for good is forgotten after this, ms. */
+const FORGET_MS = 600_000
+/** Own words that are not heard for so long, or a look that comes so late: no judgement, ms. */
+const DOUBT_MS = 1600
+
+type Life = NonNullable<HeldCall['owner']>
+
+export interface EdgeLease {
+  /** False while it lives, or while nobody can tell. */
+  gone(owner: HeldCall['owner']): boolean
+  /** Clock ms of the last word of this life; undefined: it was never heard here. */
+  heard(owner: HeldCall['owner']): number | undefined
+  /** Other edges that live. */
+  others(): number
+  /** Tells the others that this life is over. */
+  leave(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface EdgeLeaseParts {
+  readonly bus: Pick<Bus, 'tell' | 'hear' | 'flush' | 'connected'>
+  readonly clock: Clock
+  readonly self: Life
+  /** Somebody is gone, or might be since nobody was listening: calls may be left without an edge. */
+  readonly onGone: () => void
+}
+
+interface Peer {
+  life: string
+  heardMs: number
+  /** Of this life. */
+  sinceMs: number
+  leaving: boolean
+  gone: boolean
+  /** Calls of the life before this one were looked for. */
+  settled: boolean
+}
+
+export function holdLease(parts: EdgeLeaseParts): EdgeLease {
+  const { bus, clock, self } = parts
+  const peers = new Map<string, Peer>()
+  let ownHeardMs = Number.NEGATIVE_INFINITY
+  /** Since then everybody could be heard; undefined: not now. */
+  let soundMs: number | undefined
+  let lookedMs = clock.now()
+  let judged = false
+  let timer: Timer | undefined
+  let closed = false
+
+  const tell = (leaving?: boolean) =>
+    bus.tell(EdgeAlive, {
+      ...self,
+      at: new Date(clock.wall()).toISOString(),
+      ...(leaving ? { leaving } : {}),
+    })
+
+  const stopHearing = bus.hear(EdgeAlive, ({ edge, life, leaving }) => {
+    const now = clock.now()
+    if (edge === self.edge) {
+      if (life === self.life) ownHeardMs = now
+      return
+    }
+    let peer = peers.get(edge)
+    if (peer?.life !== life) {
+      peer = { life, heardMs: now, sinceMs: now, leaving: false, gone: false, settled: false }
+      peers.set(edge, peer)
+    }
+    peer.heardMs = now
+    peer.gone = false
+    if (leaving && !peer.leaving) {
+      peer.leaving = true
+      parts.onGone()
+    }
+  })
+
+  const look = () => {
+    const now = clock.now()
+    const sound = bus.connected && now - ownHeardMs < DOUBT_MS && now - lookedMs < DOUBT_MS
+    lookedMs = now
+    if (!sound) {
+      soundMs = undefined
+      judged = false
+      return
+    }
+    if (soundMs === undefined) {
+      soundMs = now
+      for (const peer of peers.values()) peer.heardMs = now
+      // the calls of this node's own earlier life need no waiting
+      parts.onGone()
+    }
+    judge(now, soundMs)
+  }
+
+  const judge = (now: number, since: number) => {
+    let found = false
+    for (const [edge, peer] of peers) {
+      if (peer.gone && now - peer.heardMs > FORGET_MS) peers.delete(edge)
+      if (!peer.gone && now - peer.heardMs > LEASE_MS) {
+        peer.gone = true
+        found = true
+      }
+      if (!peer.settled && now - peer.sinceMs > LEASE_MS) {
+        peer.settled = true
+        found = true
+      }
+    }
+    if (!judged && now - since > LEASE_MS) {
+      judged = true
+      found = true
+    }
+    if (found) parts.onGone()
+  }
+
+  let told = Number.NEGATIVE_INFINITY
+  const tick = () => {
+    if (closed) return
+    if (clock.now() - told >= TELL_MS) {
+      told = clock.now()
+      tell()
+    }
+    look()
+    timer = clock.setTimer(LOOK_MS, tick)
+  }
+  tick()
+
+  return {
+    gone(owner) {
+      if (owner === undefined) return true
+      if (owner.edge === self.edge) return owner.life !== self.life
+      const now = clock.now()
+      if (soundMs === undefined) return false
+      const peer = peers.get(owner.edge)
+      // whom nobody has heard within a lease does not live
+      if (peer === undefined) return now - soundMs > LEASE_MS
+      if (peer.life === owner.life) return peer.leaving || now - peer.heardMs > LEASE_MS
+      // a new life of that node goes on with its own calls, at their own addresses, unless it does not
+      return now - peer.sinceMs > LEASE_MS
+    },
+    heard(owner) {
+      const peer = owner === undefined ? undefined : peers.get(owner.edge)
+      return peer?.life === owner?.life ? peer?.heardMs : undefined
+    },
+    others: () => [...peers.values()].filter((p) => !p.leaving && clock.now() - p.heardMs <= LEASE_MS).length,
+    async leave() {
+      tell(true)
+      await bus.flush()
+    },
+    async close() {
+      closed = true
+      if (timer) clock.clearTimer(timer)
+      await stopHearing()
+    },
+  }
+}

@@ -1,0 +1,24 @@
+/** What a leg's audio came to, with what it was before another edge took the call over. */
+import type { LegMedia } from '@tandem/contracts/call.ts'
+import type { CallLeg } from './call-leg.ts'
+
+/** As far as known now. */
+export function mediaOf(leg: Pick<CallLeg, 'media' | 'counted'>): LegMedia | undefined {
+  return withEarlier(leg.counted, leg.media.counts())
+}
+
+export function withEarlier(before: LegMedia | undefined, now: LegMedia | undefined): LegMedia | undefined {
+  if (before === undefined || now === undefined) return now ?? before
+  const { received, sent } = now
+  return {
+    received: {
+      ...received,
+      packets: before.received.packets + received.packets,
+      bytes: before.received.bytes + received.bytes,
+      lost: (before.received.lost ?? 0) + (received.lost ?? 0),
+    },
+    sent: { ...sent, packets: before.sent.packets + sent.packets, bytes: before.sent.bytes + sent.bytes },
+    rtcpReceived: before.rtcpReceived + now.rtcpReceived,
+    rtcpSent: before.rtcpSent + now.rtcpSent,
+  }
+}

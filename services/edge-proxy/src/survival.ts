@@ -1,0 +1,65 @@
+/** What lets calls outlive their edge, wired together: the store of calls, the lease, the key in our Contact, adoption. */
+import { randomBytes } from 'node:crypto'
+import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import { createCallStore } from './adapters/call-store.ts'
+import { type EdgeLease, holdLease } from './adapters/edge-lease.ts'
+import { createAdoption } from './adoption.ts'
+import { readCallKey, writeCallKey } from './domain/call-key.ts'
+import type { CallParts, LiveCall } from './domain/call-parts.ts'
+import type { HeldCalls } from './domain/held-calls.ts'
+import type { Edge } from './edge.ts'
+
+export interface Survival {
+  readonly held: HeldCalls
+  /** Begins to look for calls without an edge. */
+  begin(parts: CallParts, calls: Map<string, LiveCall>): void
+  /** A request for a dialog that is not known here; false: it is none of this cluster's calls. */
+  load(transaction: ServerTransaction): boolean
+  /** Lets the calls that are up go to the other edges, where there are some. */
+  handOver(): Promise<void>
+  close(): Promise<void>
+}
+
+/** `secret`: that of the cluster, as it is now. */
+export function createSurvival(edge: Edge, secret: () => string | Uint8Array): Survival {
+  const { bus, clock, log } = edge
+  const owner = { edge: edge.node, life: randomBytes(12).toString('base64url') }
+  const store = createCallStore({ bus, clock, log, owner })
+  let lease: EdgeLease | undefined
+  let adoption: ReturnType<typeof createAdoption> | undefined
+  return {
+    held: {
+      up: store.up,
+      changed: store.changed,
+      over: store.over,
+      keyOf: (callId) => writeCallKey(callId, secret()),
+    },
+    begin(parts, calls) {
+      const readKey = (user: string) => readCallKey(user, secret())
+      adoption = createAdoption({ parts, calls, store, owner, readKey, lease: () => lease as EdgeLease })
+      const { search } = adoption
+      lease = holdLease({ bus, clock, self: owner, onGone: search })
+    },
+    load: (transaction) => adoption?.load(transaction) ?? false,
+    async handOver() {
+      adoption?.close()
+      if (!bus.connected || (lease?.others() ?? 0) === 0) return
+      await store.release()
+      await lease?.leave()
+    },
+    async close() {
+      adoption?.close()
+      await lease?.close()
+      store.close()
+    },
+  }
+}
+
+/** An edge by itself: nobody goes on with its calls. */
+export const ALONE: Survival = {
+  held: { up() {}, changed() {}, over() {}, keyOf: (callId) => callId },
+  begin() {},
+  load: () => false,
+  async handOver() {},
+  async close() {},
+}

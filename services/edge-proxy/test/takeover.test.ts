@@ -1,0 +1,235 @@
+/** Two edge processes on one NATS; one is killed with -9, and the other goes on with its calls. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Bus } from '@tandem/bus/bus.ts'
+import { CONFIG_BUCKET, CONFIG_KEY, writeRevision } from '@tandem/config/revision.ts'
+import { CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
+import { EdgeStatus } from '@tandem/contracts/edge.ts'
+import { CALLS_BUCKET } from '@tandem/contracts/held-call.ts'
+import { ResolveRoute } from '@tandem/contracts/routing.ts'
+import { type Itsp, startItsp } from '@tandem/testing/itsp.ts'
+import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
+import { type Phone, startPhone } from '@tandem/testing/phone.ts'
+import { freePort, steadyPort } from '@tandem/testing/ports.ts'
+import type { CallHandle } from '@tandem/testing/sip-call.ts'
+import { stringify } from 'yaml'
+import { plan, toTrunk } from './call-edge.ts'
+import { PASSWORDS, testConfiguration } from './start-edge.ts'
+
+const A = '127.0.0.1'
+const B = '127.0.0.3'
+const WITHIN = 20_000
+
+let nats: PrivateNats
+let folder: string
+let itsp: Itsp
+let ports: { inside: number; carrier: number }
+let console: Bus
+const records: LegRecord[] = []
+const processes = new Set<ChildProcess>()
+const phones: Phone[] = []
+
+before(async () => {
+  nats = await startPrivateNats()
+  folder = await mkdtemp(join(tmpdir(), 'tandem-takeover-'))
+  itsp = await startItsp({ name: 'Carrier A' })
+  ports = { inside: await steadyPort(), carrier: await steadyPort() }
+  console = await nats.bus('console')
+  const routing = await nats.bus('routing')
+  routing.answer(ResolveRoute, ({ dialled }) => plan([toTrunk('itsp-a', dialled.slice(1))], { dialled }))
+  const billing = await nats.bus('billing')
+  billing.hear(CallEnded, (record) => void records.push(record as LegRecord))
+  await Promise.all([routing.flush(), billing.flush()])
+  const document = {
+    ...testConfiguration(),
+    edge: {
+      listen: {
+        inside: { url: `udp://127.0.0.1:${ports.inside}`, digest: ['md5'] },
+        carrier: { url: `udp://127.0.0.1:${ports.carrier}` },
+      },
+      media: { relay: 'embedded', address: '127.0.0.1', ports: '12000-12399' },
+      cluster: { secret: { env: 'CLUSTER_SECRET' } },
+    },
+    routes: [{ name: 'all', match: '^\\+', usages: ['national'], trunks: ['itsp-a'] }],
+    trunks: {
+      'itsp-a': { to: [itsp.uri], from: [`127.0.0.1:${itsp.port}`], listener: 'carrier', emergency: true },
+    },
+  }
+  const source = [{ path: 'tandem.yaml', text: stringify(JSON.parse(JSON.stringify(document))) }]
+  const revision = { revision: 1, by: 'test', at: new Date().toISOString(), why: 'test', source, decks: {} }
+  await (await console.bucket(CONFIG_BUCKET)).put(CONFIG_KEY, writeRevision(revision))
+})
+after(async () => {
+  await Promise.all(phones.map((phone) => phone.close()))
+  for (const child of processes) await end(child, 'SIGKILL')
+  await itsp?.close()
+  await nats?.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  processes.delete(child)
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill(signal)
+  await gone
+}
+
+async function startEdge(node: string, address: string): Promise<ChildProcess> {
+  const data = join(folder, node)
+  await mkdir(data, { recursive: true })
+  const health = await freePort()
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
+    env: {
+      ...{ PATH: process.env.PATH, ...PASSWORDS, CLUSTER_SECRET: 'of these edges' },
+      ...{ NATS_URL: nats.url, NATS_USER: 'edge-proxy', NATS_PASSWORD: nats.passwords['edge-proxy'] },
+      ...{ HEALTH_PORT: String(health), TANDEM_DATA: data, TANDEM_NODE: node, TANDEM_EDGE_ADDRESS: address },
+    },
+    stdio: ['ignore', process.env.LOG_LEVEL ? 'inherit' : 'ignore', 'inherit'],
+  })
+  processes.add(child)
+  await until(`edge ${node} is ready`, async () => {
+    const answer = await fetch(`http://127.0.0.1:${health}/readyz`).catch(() => undefined)
+    return answer?.status === 200
+  })
+  return child
+}
+
+async function until(what: string, look: () => Promise<boolean>, ms = WITHIN): Promise<void> {
+  const limit = performance.now() + ms
+  while (!(await look())) {
+    if (performance.now() > limit) assert.fail(`not within ${ms} ms: ${what}`)
+    await new Promise((done) => setTimeout(done, 50))
+  }
+}
+
+/** Calls of each edge by its node. */
+async function calls(): Promise<Record<string, number>> {
+  return Object.fromEntries((await console.askAll(EdgeStatus, {}, 200)).map((s) => [s.edge, s.calls]))
+}
+
+async function phoneAt(name: string, address: string, password: string): Promise<Phone> {
+  const server = `udp://${address}:${ports.inside}`
+  const phone = await startPhone({ name, server, password, domain: 'acme.example' })
+  phones.push(phone)
+  await phone.register()
+  return phone
+}
+
+type Talk = readonly [near: CallHandle, far: CallHandle]
+
+async function talk(phone: Phone, number: string): Promise<Talk> {
+  const call = await phone.call(`9${number}`)
+  const invite = await itsp.nextInvite((i) => i.number === number, WITHIN)
+  await call.answered
+  await until('the carrier has the call', async () => invite.call !== undefined)
+  const far = invite.call as CallHandle
+  await hearing([call, far])
+  return [call, far]
+}
+
+/** Both hear the other in what comes from now on. */
+async function hearing([near, far]: Talk): Promise<void> {
+  const [here, there] = [near.audio.packetsReceived, far.audio.packetsReceived]
+  await until(
+    'packets both ways',
+    async () => near.audio.packetsReceived > here + 60 && far.audio.packetsReceived > there + 60,
+  )
+  await Promise.all([near.audio.hears(far.audio.tone, WITHIN), far.audio.hears(near.audio.tone, WITHIN)])
+}
+
+const legsOf = ([near, far]: Talk): LegRecord[] =>
+  records.filter((r) => r.sipCallId === near.callId || r.sipCallId === far.callId)
+
+async function keys(): Promise<string[]> {
+  const found: string[] = []
+  for await (const { key } of (await (await nats.bus('edge-proxy')).bucket(CALLS_BUCKET)).list()) found.push(key)
+  return found
+}
+
+test('an edge that is killed: the other goes on with its calls, and so does its own next life when it is alone', async () => {
+  const survivor = await startEdge('edge-a', A)
+  const doomed = await startEdge('edge-b', B)
+  const alice = await phoneAt('alice', B, PASSWORDS.ALICE_PASSWORD)
+  const one = await talk(alice, '2065550101')
+  const two = await talk(alice, '2065550102')
+  await until('both are written down', async () => (await keys()).length === 2)
+  assert.deepEqual(await calls(), { 'edge-a': 0, 'edge-b': 2 })
+
+  await end(doomed, 'SIGKILL')
+  await until('the other edge has both', async () => (await calls())['edge-a'] === 2)
+  await hearing(one)
+  await hearing(two)
+  assert.ok(one[0].audio.from?.startsWith(`${A}:`) && one[1].audio.from?.startsWith(`${A}:`))
+
+  // its next life finds nothing that is its own
+  const again = await startEdge('edge-b', B)
+  assert.equal(await two[0].hold(), 200)
+  await until('the carrier is held', async () => two[1].held)
+  assert.equal(await two[0].resume(), 200)
+  await one[0].hangUp()
+  assert.deepEqual(await one[1].ended, { by: 'peer', why: 'hung-up' })
+  await until('two records', async () => legsOf(one).length === 2)
+  assert.deepEqual(await calls(), { 'edge-a': 1, 'edge-b': 0 })
+
+  // the edge that has it now is killed, too, while the other is not there: its own next life has it
+  await end(again, 'SIGTERM')
+  await end(survivor, 'SIGKILL')
+  const next = await startEdge('edge-a', A)
+  await until('the next life has the call', async () => (await calls())['edge-a'] === 1)
+  await hearing(two)
+  await two[1].hangUp()
+  assert.deepEqual(await two[0].ended, { by: 'peer', why: 'hung-up' })
+  await until('two records', async () => legsOf(two).length === 2)
+  for (const record of [...legsOf(one), ...legsOf(two)]) {
+    assert.equal(record.estimated, false)
+    assert.ok(record.media && record.media.received.packets > 60, 'its packets are counted')
+  }
+  assert.deepEqual([legsOf(one)[0]?.takeovers, legsOf(two)[0]?.takeovers], [1, 2])
+  assert.deepEqual([legsOf(one)[0]?.endedBy, legsOf(two)[0]?.endedBy], ['caller', 'callee'])
+  await until('nothing is left in the bucket', async () => (await keys()).length === 0)
+  await end(next, 'SIGKILL')
+})
+
+test('a peer that is gone when its edge is: the leg ends where it was proven last, and says that it is estimated', async () => {
+  const doomed = await startEdge('edge-b', B)
+  const bob = await phoneAt('bob', B, PASSWORDS.BOB_PASSWORD)
+  const [near, far] = await talk(bob, '2065550103')
+  await until('it is written down', async () => (await keys()).length === 1)
+  await end(doomed, 'SIGKILL')
+  // both hang up at an edge that is not there: their BYEs are lost
+  void near.hangUp()
+  void far.hangUp()
+  const survivor = await startEdge('edge-a', A)
+  await until('both legs are recorded', async () => legsOf([near, far]).length === 2)
+  for (const record of legsOf([near, far])) {
+    assert.equal(record.estimated, true)
+    // this edge has never heard the other: what was written down is all that is proven
+    assert.ok(record.durationMs > 0 && record.durationMs < 2000, `${record.durationMs} ms`)
+  }
+  await end(survivor, 'SIGKILL')
+})
+
+test('an edge that stops hands its calls over', async () => {
+  const leaving = await startEdge('edge-b', B)
+  const survivor = await startEdge('edge-a', A)
+  const bob = await phoneAt('bob', B, PASSWORDS.BOB_PASSWORD)
+  const talking = await talk(bob, '2065550104')
+  await until('the edges know each other', async () => Object.keys(await calls()).length === 2)
+  const stopped = end(leaving, 'SIGTERM')
+  await until('the other has it', async () => (await calls())['edge-a'] === 1)
+  await stopped
+  await hearing(talking)
+  await talking[0].hangUp()
+  assert.deepEqual(await talking[1].ended, { by: 'peer', why: 'hung-up' })
+  await until('two records', async () => legsOf(talking).length === 2)
+  assert.equal(legsOf(talking)[0]?.estimated, false)
+  await end(survivor, 'SIGKILL')
+})
