@@ -8,6 +8,7 @@ import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'n
 import type { ConfigurationDocument } from '@tandem/config/schema.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
+import { freePort } from '@tandem/testing/ports.ts'
 import { namesOne, sipIdentities } from '../src/domain/sip-identity.ts'
 import type { Peer } from '../src/edge.ts'
 import { type CertificateAuthority, makeAuthority } from './certificates.ts'
@@ -207,6 +208,39 @@ test('RFC 5922 7.3: the edge calls a carrier only when its certificate holds the
   assert.ok(anybody?.alive)
   const urgent = await towards({ ca: strangers.file, names: ['nobody.example'] }, true)
   assert.ok(urgent?.alive, 'a call for help goes out all the same')
+  await edge.apply(configuration())
+})
+
+test('RFC 5923: calls to a carrier go over the connection that it opened and offered, if its certificate proves it', async () => {
+  const port = await freePort()
+  await edge.apply(configuration({ to: [`sip:carrier.example:${port};transport=tls`] }))
+  const uri = parseUri(`sip:${OUTSIDE}:${port};transport=tls`)
+  assert.ok(uri)
+  const way = async () => (await edge.core.edge.wires.toUri('carriers', uri, 'secure'))[0]
+  const from = async (certificate: object, alias: string) => {
+    const peer = await rawPeer('TLS', { port: edge.port('carriers') }, { from: OUTSIDE, tls: certificate })
+    const via = `SIP/2.0/TLS carrier.example:${port};branch=z9hG4bK${Math.random()};rport${alias}`
+    await peer.ask(requestOf(peer, 'OPTIONS'), { via })
+    return peer
+  }
+  const silent = await from(pair('sbc'), '')
+  await assert.rejects(way(), /ECONNREFUSED/, 'it was not offered')
+  const other = await from(pair('customer'), ';alias')
+  await assert.rejects(way(), /ECONNREFUSED/, 'not the carrier')
+  const carrier = await from(pair('sbc'), ';alias')
+  const wire = await way()
+  assert.equal(wire?.remotePort, carrier.port)
+  wire?.send(
+    Buffer.from(
+      'OPTIONS sip:carrier.example SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bKa\r\nFrom: <sip:a@b>;tag=a\r\nTo: <sip:c@d>\r\nCall-ID: a\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n',
+    ),
+  )
+  await carrier.next((m) => m.kind === 'request' && m.method === 'OPTIONS')
+  carrier.close()
+  for (let i = 0; i < 500 && wire?.alive; i++) await new Promise((done) => setTimeout(done, 20))
+  await assert.rejects(way(), /ECONNREFUSED/, 'gone with its connection')
+  silent.close()
+  other.close()
   await edge.apply(configuration())
 })
 

@@ -350,5 +350,5 @@ const IGNORE: ClientHandlers = { onResponse() {}, onTimeout() {}, onTransportErr
 
 // RFC 3581 3: rport asks for the answer to come back to the port we sent from
 function viaValue(wire: Wire, branch: string): string {
-  return `SIP/2.0/${wire.transport} ${wire.sentBy};branch=${branch};rport`
+  return `SIP/2.0/${wire.transport} ${wire.sentBy};branch=${branch};rport${wire.alias ? ';alias' : ''}`
 }

@@ -9,6 +9,8 @@ export interface Wire {
   readonly transport: string
   /** What goes into the sent-by of our Via: `host` or `host:port` (RFC 3261 18.1.1). */
   readonly sentBy: string
+  /** RFC 5923 8.1: requests say `alias` in Via: the peer may send its own over this connection. */
+  readonly alias?: boolean
   /** UDP: the connection for requests over 1300 bytes (RFC 3261 18.1.1) to the same peer, while there is one. */
   large?: () => Wire | undefined
   /** For logs and traces, such as `udp 127.0.0.1:5060 > 127.0.0.2:40112`. */

@@ -5,6 +5,8 @@ import { type ConnectionOptions, connect } from 'node:tls'
 import type { Trunk } from '@tandem/config/defaults.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
 import { namesOne, sipIdentities } from '../domain/sip-identity.ts'
+import { SYSTEM } from '../domain/tls-demand.ts'
+import type { Proof } from '../edge.ts'
 import { certificatesIn, readNamed } from './server-tls.ts'
 
 /** Who must be at the other end. */
@@ -19,6 +21,18 @@ export interface TlsPeer {
 /** Connections are used again only for the same demands. */
 export function peerKey({ trunk, host, unproven }: TlsPeer): string {
   return `${trunk.name} ${host} ${JSON.stringify(trunk.tls)}${unproven ? ' unproven' : ''}`
+}
+
+/** RFC 5923 8.2: who called us over this connection is who we would have to prove there, by his certificate. */
+export function provenAs(proof: Proof | undefined, { trunk, host }: TlsPeer): boolean {
+  const { tls } = trunk
+  const names = tls && tls.names.length > 0 ? tls.names : [host]
+  return proof?.authorities.includes(tls?.ca ?? SYSTEM) === true && namesOne(proof.identities, names)
+}
+
+/** RFC 5923 9.2: an alias is believed only with a certificate: without one of ours `alias` would be for nothing. */
+export function offersAlias(peer: TlsPeer | undefined): boolean {
+  return peer?.trunk.tls?.certificate != null && peer.unproven !== true
 }
 
 /** Resolves when the connection can carry SIP. Files are read for each connection: a new certificate needs no restart. */

@@ -2,6 +2,8 @@
  * TCP and TLS alike: one connection as a wire, with the bounds that a stranger needs (RFC 3261 18, RFC 5626 4.4.1).
  */
 import type { Socket } from 'node:net'
+import type { SipRequest } from '@tandem/sip/message/message.ts'
+import { topVia } from '@tandem/sip/message/read.ts'
 import type { Clock, Proof, Wire } from '../edge.ts'
 import { type Framed, StreamFramer } from './frame.ts'
 import type { Inward } from './received.ts'
@@ -32,6 +34,10 @@ export interface StreamParts {
   readonly local: { readonly host: string; readonly port: number }
   readonly clock: Clock
   readonly inward: Inward
+  /** RFC 5923: our own requests offer the connection for those of the peer. */
+  readonly alias?: boolean
+  /** A request offers this connection for requests to the port of its Via (RFC 5923). */
+  readonly onAlias?: (wire: StreamWire, sentByPort: number) => void
   readonly onClose: (wire: StreamWire) => void
   readonly proof: Proof | undefined
 }
@@ -48,6 +54,7 @@ export class StreamWire implements Wire {
   readonly name: string
   readonly flow: string
   readonly proof: Proof | undefined
+  readonly alias: boolean
   readonly #socket: Socket
   readonly #parts: StreamParts
   readonly #framer = new StreamFramer()
@@ -72,6 +79,7 @@ export class StreamWire implements Wire {
     this.name = `${parts.transport.toLowerCase()} ${this.sentBy} > ${this.remoteAddress}:${this.remotePort}`
     this.flow = `${parts.listener}/${parts.transport.toLowerCase()}/${this.remoteAddress}/${this.remotePort}/${++opened}`
     this.proof = parts.proof
+    this.alias = parts.alias ?? false
     this.#lastMs = parts.clock.now()
     parts.socket.setNoDelay(true)
     parts.socket.on('data', (chunk: Buffer) => this.#read(chunk))
@@ -137,6 +145,11 @@ export class StreamWire implements Wire {
     else if (now - this.#lastMs > (this.#sensible ? IDLE_MS : SILENT_MS)) this.close('idle')
   }
 
+  #offered(request: SipRequest): void {
+    const via = topVia(request)
+    if (via?.params.has('alias')) this.#parts.onAlias?.(this, via.port ?? 5061)
+  }
+
   #read(chunk: Buffer): void {
     const now = this.#parts.clock.now()
     this.#lastMs = now
@@ -164,7 +177,10 @@ export class StreamWire implements Wire {
       if (outcome.refusal) inward.received({ kind: 'refuse', ...outcome.refusal, length: bytes.length }, this)
       return
     }
-    if (outcome.kind === 'message') this.#sensible = true
+    if (outcome.kind === 'message') {
+      this.#sensible = true
+      if (this.proof && outcome.message.kind === 'request') this.#offered(outcome.message)
+    }
     inward.seen?.('received', bytes, this)
     inward.received(outcome, this)
   }

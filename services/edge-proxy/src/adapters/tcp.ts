@@ -2,7 +2,7 @@
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net'
 import type { Listener } from '@tandem/config/defaults.ts'
 import type { Clock, Proof, Timer, Wire } from '../edge.ts'
-import { peerKey, type TlsPeer } from './client-tls.ts'
+import { offersAlias, peerKey, provenAs, type TlsPeer } from './client-tls.ts'
 import { advertised, type Inward, listen, type OpenListener } from './received.ts'
 import { plain, StreamWire } from './stream.ts'
 
@@ -46,11 +46,13 @@ export async function openStream(
 ): Promise<StreamListener> {
   const wires = new Map<string, Set<StreamWire>>()
   const perSource = new Map<string, number>()
+  /** RFC 5923: connections of carriers that call us, by the address at which they say they listen. */
+  const aliases = new Map<string, StreamWire>()
   const dialling = new Map<string, Promise<Wire>>()
   let count = 0
   let local = advertised(listener.advertise, listener.address, listener.port)
 
-  const adopt = (socket: Socket, as = '', proof?: Proof): StreamWire | undefined => {
+  const adopt = (socket: Socket, as = '', proof?: Proof, alias = false): StreamWire | undefined => {
     const source = socket.remoteAddress
     // the peer may be gone before we look
     if (source === undefined || count >= MAX_CONNECTIONS || (perSource.get(source) ?? 0) >= MAX_PER_SOURCE) {
@@ -60,7 +62,18 @@ export async function openStream(
     }
     const { name } = listener
     const { transport } = kind
-    const wire = new StreamWire({ socket, transport, listener: name, local, clock, inward, onClose, proof })
+    const wire = new StreamWire({
+      socket,
+      transport,
+      listener: name,
+      local,
+      clock,
+      inward,
+      onClose,
+      proof,
+      alias,
+      onAlias,
+    })
     count++
     perSource.set(source, (perSource.get(source) ?? 0) + 1)
     const key = `${wire.remoteAddress} ${wire.remotePort} ${as}`
@@ -69,8 +82,14 @@ export async function openStream(
     else wires.set(key, new Set([wire]))
     return wire
 
+    // RFC 5923 9.2: "If the client does not present a certificate, the server MUST proceed as if [alias] was not present"
+    function onAlias(from: StreamWire, sentByPort: number): void {
+      if (proof && aliases.size < MAX_CONNECTIONS) aliases.set(`${from.remoteAddress} ${sentByPort}`, from)
+    }
+
     function onClose(gone: StreamWire): void {
       count--
+      for (const [at, wire] of gone.proof ? aliases : []) if (wire === gone) aliases.delete(at)
       const left = (perSource.get(source as string) ?? 1) - 1
       if (left > 0) perSource.set(source as string, left)
       else perSource.delete(source as string)
@@ -100,7 +119,7 @@ export async function openStream(
 
   const open = async (address: string, remotePort: number, peer: TlsPeer | undefined): Promise<Wire> => {
     const socket = await dial(kind, listener.address, address, remotePort, peer)
-    const wire = adopt(socket, asOf(peer))
+    const wire = adopt(socket, asOf(peer), undefined, kind.transport === 'TLS' && offersAlias(peer))
     if (!wire) throw new Error(`no more connections from listener ${listener.name}`)
     return wire
   }
@@ -112,6 +131,8 @@ export async function openStream(
     url: listener.url.replace(/:0$/, `:${port}`),
     connections: () => count,
     connect(address, remotePort, peer) {
+      const alias = peer && aliases.get(`${address} ${remotePort}`)
+      if (alias?.alive && peer && provenAs(alias.proof, peer)) return Promise.resolve(alias)
       const key = `${address} ${remotePort} ${asOf(peer)}`
       // RFC 3261 18: a connection that is there SHOULD be used again
       for (const wire of wires.get(key) ?? []) if (wire.alive) return Promise.resolve(wire)
