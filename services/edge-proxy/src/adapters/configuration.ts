@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/defaults.ts'
 import { followRevisions, type Made } from '@tandem/config/follow.ts'
-import { readRevision } from '@tandem/config/revision.ts'
+import { readRevisionAside } from '@tandem/config/read-aside.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 
 export interface Revised {
@@ -48,7 +48,7 @@ export async function keepOnDisk(folder: string, bytes: Uint8Array, log: Logger)
 
 export async function readFromDisk(folder: string, log: Logger): Promise<Revised | undefined> {
   try {
-    const kept = read(await readFile(fileIn(folder)))
+    const kept = await read(await readFile(fileIn(folder)))
     if (kept.kind === 'made') return kept.value
     log.error({ why: kept.why }, 'the configuration on disk is not used')
     return undefined
@@ -57,8 +57,8 @@ export async function readFromDisk(folder: string, log: Logger): Promise<Revised
   }
 }
 
-function read(bytes: Uint8Array): Made<Revised> {
-  const outcome = readRevision(bytes)
+async function read(bytes: Uint8Array): Promise<Made<Revised>> {
+  const outcome = await readRevisionAside(bytes)
   if (outcome.kind === 'ok') {
     const { configuration, revision } = outcome
     return { kind: 'made', value: { configuration, revision: revision.revision, bytes } }

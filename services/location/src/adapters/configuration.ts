@@ -1,7 +1,8 @@
 /** The running configuration, from the KV bucket that console writes. */
 import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import { followRevisions } from '@tandem/config/follow.ts'
-import { type ReadRevision, readRevision } from '@tandem/config/revision.ts'
+import { readRevisionAside } from '@tandem/config/read-aside.ts'
+import type { ReadRevision } from '@tandem/config/revision.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 
@@ -13,8 +14,8 @@ export function followConfiguration(
 ): Stop {
   let inForce: number | undefined
   return followRevisions<Extract<ReadRevision, { kind: 'ok' }>>(bus, {
-    make: (bytes) => {
-      const read = readRevision(bytes)
+    make: async (bytes) => {
+      const read = await readRevisionAside(bytes)
       return read.kind === 'ok' ? { kind: 'made', value: read } : { kind: 'bad', why: read.message }
     },
     use: ({ configuration, revision: { revision } }) => {

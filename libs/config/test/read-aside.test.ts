@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { readRevisionAside } from '../src/read-aside.ts'
+import { readRevision, writeRevision } from '../src/revision.ts'
+
+const acme = readFileSync(new URL('../../../examples/acme/tandem.yaml', import.meta.url), 'utf8')
+const people = Array.from({ length: 3000 }, (_, i) => `  u${i}: { site: hq, policy: staff, password: { env: P } }`)
+const revision = (text: string) =>
+  writeRevision({ ...{ revision: 7, by: 'x', at: '', why: '', decks: {} }, source: [{ path: 'a.yaml', text }] })
+
+test('a large revision is read beside what runs: the same configuration, and the longest stop is short', async () => {
+  const bytes = revision(acme.replace(/^users:\n/m, `users:\n${people.join('\n')}\n`))
+  let [stop, last] = [0, performance.now()]
+  const beat = setInterval(() => {
+    stop = Math.max(stop, performance.now() - last)
+    last = performance.now()
+  }, 1)
+  const aside = await readRevisionAside(bytes)
+  clearInterval(beat)
+  const began = performance.now()
+  const here = readRevision(bytes)
+  const whole = performance.now() - began
+  assert.ok(aside.kind === 'ok' && here.kind === 'ok')
+  assert.deepEqual(aside.configuration, here.configuration)
+  assert.equal(aside.revision.revision, 7)
+  assert.ok(stop < whole, `${stop} ms of ${whole} ms`)
+})
+test('a large revision that does not compile says why', async () => {
+  const read = await readRevisionAside(revision(`${acme}\n# ${'x'.repeat(300_000)}\nnonsense: 1\n`))
+  assert.equal(read.kind, 'bad')
+  assert.ok(read.kind === 'bad' && read.problems.length > 0)
+})
