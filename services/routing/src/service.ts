@@ -65,11 +65,16 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     )
   }
 
+  /** Trunks whose prober has spoken: no other edge's word on their health counts. */
+  const probed = new Set<string>()
   // From the stream, so that a router that starts later knows it too. One prober per trunk: its last word counts.
   stops.push(
-    bus.replay(TrunkChanged, { sinceMs: rememberMs }, ({ trunk, edge, calls, health: state }) => {
-      health.set(trunk, state)
+    bus.replay(TrunkChanged, { sinceMs: rememberMs }, ({ trunk, edge, calls, health: state, prober }) => {
       carried.set(trunk, edge, calls)
+      if (prober) probed.add(trunk)
+      // an edge that has just begun knows nothing yet
+      else if (probed.has(trunk)) return
+      health.set(trunk, state)
       const away = isAway(state)
       if (away === down.has(trunk)) return
       const next = new Set(down)

@@ -83,6 +83,20 @@ test('a trunk that an edge finds down is tried last until it is up again', async
   edge.tell(TrunkChanged, { ...state, health: 'up' })
   await until(async () => (await dial('912065550100'))[0] === 'callee: itsp-a 12065550100, itsp-b +12065550100')
 })
+test('the word of the edge that asks the carrier counts, not that of one that has just begun', async () => {
+  const state = { trunk: 'itsp-a', at: new Date().toISOString(), calls: 0 }
+  const last = async () => (await dial('912065550100'))[0] === 'callee: itsp-b +12065550100, itsp-a 12065550100'
+  edge.tell(TrunkChanged, { ...state, edge: 'edge-1', health: 'down', prober: true })
+  await until(last)
+  edge.tell(TrunkChanged, { ...state, edge: 'edge-2', health: 'probing' })
+  edge.tell(TrunkChanged, { ...state, trunk: 'itsp-b', edge: 'edge-2', health: 'down' })
+  // the facts come in order: what edge-2 says of the other trunk has been heard
+  await until(async () => (await dial('9011442079460000')).length > 0 && !(await last()))
+  edge.tell(TrunkChanged, { ...state, trunk: 'itsp-b', edge: 'edge-2', health: 'up' })
+  await until(last)
+  edge.tell(TrunkChanged, { ...state, edge: 'edge-1', health: 'up', prober: true })
+  await until(async () => !(await last()))
+})
 test('explain answers over the bus with every step', async () => {
   const asked = await console.ask(ExplainRoute, { from: 'bob', dialled: '9011442079460000' })
   assert.ok(asked.kind === 'answer')
