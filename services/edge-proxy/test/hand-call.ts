@@ -68,6 +68,14 @@ async function askRaw(peer: RawPeer, request: SipRequest): Promise<SipResponse> 
   return await peer.next(final, WAIT_MS)
 }
 
+/** RFC 3261 17.1.1.3: the ACK of a refusal belongs to its transaction, that of a 2xx is one of its own. */
+function ackIn(peer: RawPeer, holder: { dialog: Dialog | undefined }, response: SipResponse): void {
+  if (!holder.dialog) throw new Error('there is no dialog')
+  const ack = ackInDialog(holder.dialog, cseq(response)?.sequence ?? 0)
+  ack.headers.prepend('Via', response.status >= 300 ? (response.headers.get('via') ?? '') : via(peer))
+  peer.send(writeMessage(ack))
+}
+
 export class HandCaller {
   readonly peer: RawPeer
   readonly invite: SipRequest
@@ -125,6 +133,11 @@ export class HandCaller {
       response.status >= 300 ? makeAck(this.invite, response) : ackInDialog(dialog as Dialog, 1, contentOf(body))
     if (response.status < 300) ack.headers.prepend('Via', via(this.peer))
     this.peer.send(writeMessage(ack))
+  }
+
+  /** The ACK of a re-INVITE's final response. */
+  ackAgain(response: SipResponse): void {
+    ackIn(this.peer, this, response)
   }
 
   cancel(): void {
@@ -193,6 +206,10 @@ export class HandCallee {
 
   ask(tag: string, method: string, parts: Parts = {}): Promise<SipResponse> {
     return askIn(this.peer, this.dialogs.get(tag) ?? { dialog: undefined }, method, parts)
+  }
+
+  ack(tag: string, response: SipResponse): void {
+    ackIn(this.peer, this.dialogs.get(tag) ?? { dialog: undefined }, response)
   }
 
   reply(request: SipRequest, status: number, parts: Parts = {}): void {
