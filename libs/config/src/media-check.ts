@@ -17,6 +17,14 @@ export function mediaProblems(d: ConfigurationDocument, found: Findings): void {
   for (const [name, { url, srtp }] of Object.entries(d.edge.listen)) {
     if (srtp !== undefined && srtp !== 'off' && readable(url))
       warnReadable(['edge', 'listen', name, 'srtp'], name, found)
+    // RFC 8827 6.5, RFC 8835 3.4: browsers speak nothing else
+    if (/^wss?:/.test(url) && d.edge.media.relay === 'embedded') {
+      found.problem(
+        ['edge', 'listen', name, 'url'],
+        `browsers on ${name} need DTLS-SRTP and ICE, which the embedded relay has not`,
+        'Write edge.media: { relay: rtpengine, control: ["udp://127.0.0.1:22222"] }.',
+      )
+    }
   }
   for (const [name, { srtp, listener, codecs }] of Object.entries(d.trunks)) {
     const url = d.edge.listen[listener]?.url

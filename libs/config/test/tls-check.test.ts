@@ -49,11 +49,15 @@ test('what does not fit together is said: certificates without TLS, a certificat
     'inside-tcp speaks tcp: it shows no certificate',
   ])
   const web = 'remote:     { url: "tls://127.0.0.1:5061"'
-  assert.deepEqual(said([[web, 'remote: { url: "ws://192.0.2.1:5062"']]), [
+  const rtpengine = ['relay: embedded,', 'relay: rtpengine, control: ["udp://127.0.0.1:22222"],'] as const
+  assert.deepEqual(said([[web, 'remote: { url: "ws://192.0.2.1:5062"'], rtpengine]), [
     'remote would take calls of browsers in the clear',
   ])
-  assert.deepEqual(said([[web, 'remote: { url: "ws://127.0.0.1:5062"']]), [], 'behind a reverse proxy')
-  assert.deepEqual(said([['remote:     {', 'browser: { url: "wss://127.0.0.1:8443" }\n    remote: {']]), [
+  assert.deepEqual(said([[web, 'remote: { url: "ws://127.0.0.1:5062"'], rtpengine]), [], 'behind a reverse proxy')
+  assert.deepEqual(said([[web, 'remote: { url: "ws://127.0.0.1:5062"']]), [
+    'browsers on remote need DTLS-SRTP and ICE, which the embedded relay has not',
+  ])
+  assert.deepEqual(said([['remote:     {', 'browser: { url: "wss://127.0.0.1:8443" }\n    remote: {'], rtpengine]), [
     'browser speaks TLS and has no certificate',
     'browser speaks TLS and has no privateKey',
   ])

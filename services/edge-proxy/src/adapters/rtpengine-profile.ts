@@ -56,6 +56,7 @@ function offered(towards: Keying): Fields {
 }
 
 function answered(towards: Keying): Fields {
-  // RFC 8834 4.5: browsers insist on rtcp-mux; passive: the browser begins the handshake, when its ICE is through
-  return towards === 'dtls' ? { 'rtcp-mux': ['accept'], DTLS: 'passive' } : { 'rtcp-mux': ['demux'] }
+  // RFC 8834 4.5: browsers insist on rtcp-mux; RFC 5763 5: who answers SHOULD be active. Told to be passive only now,
+  // rtpengine never answers the handshake of the browser.
+  return towards === 'dtls' ? { 'rtcp-mux': ['accept'] } : { 'rtcp-mux': ['demux'] }
 }

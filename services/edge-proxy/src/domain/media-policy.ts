@@ -21,9 +21,15 @@ export interface MediaPolicy {
 /** Of a leg that nobody is behind. */
 export const PLAIN_MEDIA: MediaPolicy = { keying: 'off', codecs: undefined, bypass: undefined }
 
+/** Of a browser: its candidates are found by ICE, so it is nobody's neighbour. */
+const BROWSER_MEDIA: MediaPolicy = { keying: 'dtls', codecs: undefined, bypass: undefined }
+
 /** `listener`: on which the peer is reached. */
 export function mediaPolicy(config: Configuration, party: Party, listener: string, peer: MediaPeer): MediaPolicy {
-  const keys = config.edge.listen[listener]?.srtp ?? 'off'
+  const on = config.edge.listen[listener]
+  // RFC 8827 6.5: a browser speaks DTLS-SRTP and nothing else
+  if (on?.transport === 'ws' || on?.transport === 'wss') return BROWSER_MEDIA
+  const keys = on?.srtp ?? 'off'
   if (party.kind === 'trunk') {
     const trunk = config.trunks[party.trunk]
     return {
