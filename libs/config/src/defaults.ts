@@ -60,6 +60,8 @@ export interface Edge {
   calls: number
   /** INVITEs that may come of one */
   forks: number
+  /** PEM files; chains by their x5u; hosts */
+  stir: { anchors: readonly string[]; certificates: Readonly<Record<string, string>>; repositories: readonly string[] }
   /** address[:port] of name servers; empty: those of the machine */
   dns: readonly string[]
 }
@@ -221,6 +223,10 @@ export interface Trunk {
   weight: number
   when: readonly RouteWindow[]
   transfer: TransferMode
+  stir: {
+    sign: { x5u: string; key: SecretReference; attestation: 'auto' | 'full' | 'partial' | 'gateway' } | null
+    verify: { missing: 'allow' | 'reject'; invalid: 'allow' | 'reject' } | null
+  }
   /** null: that of the listener */
   srtp: Srtp | null
   codecs: CodecPolicy | null
@@ -383,6 +389,11 @@ function edge(e: Written<'edge'>): Edge {
     drainMs: ms(e.drain, 30_000),
     calls: e.calls ?? 10_000,
     forks: e.forks ?? 20,
+    stir: {
+      anchors: e.stir?.anchors ?? [],
+      certificates: e.stir?.certificates ?? {},
+      repositories: e.stir?.repositories ?? [],
+    },
     dns: e.dns ?? [],
   }
 }
@@ -490,6 +501,12 @@ function trunk(name: string, t: Each<Written<'trunks'>>, country: string): Trunk
     weight: t.weight ?? 0,
     when: windows(t.when),
     transfer: t.transfer ?? 'reject',
+    stir: {
+      sign: t.stir?.sign ? { ...t.stir.sign, attestation: t.stir.sign.attestation ?? 'auto' } : null,
+      verify: t.stir?.verify
+        ? { missing: t.stir.verify.missing ?? 'allow', invalid: t.stir.verify.invalid ?? 'allow' }
+        : null,
+    },
     srtp: t.srtp ?? null,
     codecs: t.codecs
       ? { allow: t.codecs.allow ?? null, strip: t.codecs.strip ?? [], order: t.codecs.order ?? [] }

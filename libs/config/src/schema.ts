@@ -172,6 +172,27 @@ const Edge = object(
         description: 'INVITEs that may come of one by phones, simultaneous ring, forwarding and failover',
       }),
     ),
+    stir: Type.Optional(
+      object(
+        {
+          anchors: Type.Optional(
+            list(text('PEM file'), 'certificates of the authorities that are trusted', { maxItems: 256 }),
+          ),
+          certificates: Type.Optional(
+            Type.Record(Type.String({ maxLength: 1024 }), text('PEM file'), {
+              maxProperties: 1000,
+              description: 'certificate chains at hand, by the URL (x5u) under which callers name them',
+            }),
+          ),
+          repositories: Type.Optional(
+            list(text('host[:port]'), 'hosts from which certificates may be fetched by https; none when left out', {
+              maxItems: 64,
+            }),
+          ),
+        },
+        'STIR/SHAKEN: whom to believe',
+      ),
+    ),
     dns: Type.Optional(
       list(shaped(SHAPES.dnsServer, 'name server'), 'name servers; those of the machine when left out', {
         maxItems: 8,
@@ -539,6 +560,39 @@ const Trunk = object(
       Type.Boolean({ description: 'P-Asserted-Identity is sent to and believed from this carrier (RFC 3325)' }),
     ),
     transfer: Transfer('this carrier'),
+    stir: Type.Optional(
+      object(
+        {
+          sign: Type.Optional(
+            object(
+              {
+                x5u: text('https URL of our certificate, as verifiers fetch it', { pattern: '^https://' }),
+                key: Secret,
+                attestation: Type.Optional(
+                  oneOf(
+                    ['auto', 'full', 'partial', 'gateway'],
+                    'SHAKEN level (RFC 8588); auto: full for a number of ours, partial for another, gateway for transit',
+                  ),
+                ),
+              },
+              'sign what goes out (RFC 8224); the key is EC P-256 in PEM',
+            ),
+          ),
+          verify: Type.Optional(
+            object(
+              {
+                missing: Type.Optional(oneOf(['allow', 'reject'], 'a call without Identity: 428 when rejected')),
+                invalid: Type.Optional(
+                  oneOf(['allow', 'reject'], 'one that proves wrong: 403, 436, 437 or 438 when rejected'),
+                ),
+              },
+              'look at what comes in; phones are told by verstat',
+            ),
+          ),
+        },
+        'STIR/SHAKEN: signed caller identity',
+      ),
+    ),
     srtp: Srtp('on this trunk; that of the listener when left out'),
     codecs: Codecs,
     mediaBypass: Bypass('of sites with mediaBypass on the same listener and this trunk'),

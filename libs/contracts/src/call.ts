@@ -41,6 +41,10 @@ export const Leg = Type.Object({
   sipCallId: Foreign,
   /** Who has sent the call here by a transfer (RFC 3892), `user:alice` or `trunk:itsp-a`: this leg was made for it. */
   referredBy: Type.Optional(Foreign),
+  /** SHAKEN (RFC 8588) level that the call came with, proven, or that we gave it. */
+  attestation: Type.Optional(Type.Union([Type.Literal('A'), Type.Literal('B'), Type.Literal('C')])),
+  /** What the Identity of an incoming call proved: TN-Validation-Passed, TN-Validation-Failed, No-TN-Validation. */
+  verstat: Type.Optional(Type.String({ maxLength: 32 })),
   /** The call with which a transfer has joined the one of this leg. */
   joined: Type.Optional(Id),
 })

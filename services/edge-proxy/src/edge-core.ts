@@ -115,7 +115,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     seen: capture.seen,
   }
   const listeners: Listeners = createListeners({ clock, inward, env: parts.env, log })
-  const base = { node, bus, log, clock, config: () => configuration, revision: () => revision }
+  const base = { node, bus, log, env: parts.env, clock, config: () => configuration, revision: () => revision }
   const folder = parts.dataFolder
   const store = folder === undefined ? undefined : openBindingStore({ folder: join(folder, 'edge'), clock, log })
   const registrations = createRegistrations(base, store, (listener, uri) => listeners.toUri(listener, uri))

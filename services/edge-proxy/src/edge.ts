@@ -3,6 +3,7 @@
  */
 import type { Bus } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
+import type { Environment } from '@tandem/config/secrets.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import type { NameAddr, SipRequest, SipUri } from '@tandem/sip/message/message.ts'
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
@@ -146,6 +147,8 @@ export interface Edge {
   readonly clock: Clock
   config(): Configuration
   revision(): number
+  /** Where secrets are (TANDEM_DATA, variables that the configuration names). */
+  readonly env: Environment
   readonly transactions: TransactionLayer
   readonly bindings: Bindings
   readonly trunks: Trunks

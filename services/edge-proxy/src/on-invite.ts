@@ -11,6 +11,7 @@ import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { callId, from, fromTag, maxForwards, toTag } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import { openStirStore } from './adapters/stir-store.ts'
 import { createAdmission } from './admission.ts'
 import { trunkNeeds } from './domain/call-admission.ts'
 import { type Description, descriptionOf, SDP_TYPE } from './domain/call-body.ts'
@@ -24,6 +25,7 @@ import type { CallPlan } from './domain/leg-launcher.ts'
 import type { MediaEngine } from './domain/media-engine.ts'
 import { mediaPolicy } from './domain/media-policy.ts'
 import { takesOffer } from './domain/srtp/takes-offer.ts'
+import { createStir, refusalOf } from './domain/stir.ts'
 import { warning } from './domain/warning.ts'
 import { peakKbps } from './domain/wire-rate.ts'
 import type { Calls, Edge, Peer, Wire } from './edge.ts'
@@ -69,6 +71,10 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     dialogs: new Map(),
     config: () => edge.config(),
     held: survival.held,
+    stir: createStir(
+      edge.config,
+      openStirStore(edge.config, edge.env, edge.log, () => edge.clock.now()),
+    ),
     refer: createRefer(() => parts),
     over: (id) => calls.delete(id),
   }
@@ -160,7 +166,15 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
     const arrival = { transaction, wire, peer, request, dialled, offer, timer }
     // RFC 3891; a call for help is one whatever else it wants
     if (urgent === undefined && comesInto(arrival)) return
+    const verdict =
+      peer.kind === 'trunk' ? parts.stir.verify(request, peer.trunk, dialled, edge.clock.wall()) : undefined
+    const unproven = refusalOf(verdict, (peer.kind === 'trunk' && config.trunks[peer.trunk]?.stir.verify) || null)
+    // a PBX behind a trunk calls for help too
+    if (unproven && !soundsUrgent(config, dialled))
+      return void transaction.reply(unproven.status, { reason: unproven.reason })
     const incoming = begin({ transaction, wire, peer, request, dialled, emergency: urgent !== undefined, offer, timer })
+    incoming.leg.verstat = verdict?.verstat
+    incoming.leg.attestation = verdict?.attestation
     const asked = urgent
       ? askUrgently(incoming, urgent)
       : ask(incoming, device === 'unknown' ? undefined : device?.instance)

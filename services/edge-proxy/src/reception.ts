@@ -9,7 +9,7 @@ import type { LegRole } from '@tandem/contracts/call.ts'
 import { ResolveRoute, type RouteDecision } from '@tandem/contracts/routing.ts'
 import type { UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
-import { callId, fromTag, maxForwards } from '@tandem/sip/message/read.ts'
+import { callId, elements, fromTag, maxForwards } from '@tandem/sip/message/read.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { B2bCall } from './domain/b2b-call.ts'
 import type { Description } from './domain/call-body.ts'
@@ -205,6 +205,7 @@ export function createReception(parts: CallParts, calls: Map<string, LiveCall>) 
       // 0 has come this far only with a call for help
       maxForwards: maxForwards(request) || 70,
       passed: passInvite(request),
+      identity: incoming.peer.kind === 'trunk' ? elements(request, 'identity').slice(0, 8) : [],
       askAgain: async ({ dialled, uri }, by) => {
         const question = routeQuestion({ ...incoming, wallMs: edge.clock.wall() }, siteOf, edge.revision())
         const { toUri: _, calledPartyId: __, ...rest } = question

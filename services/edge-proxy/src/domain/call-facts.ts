@@ -42,6 +42,8 @@ export function legFact(call: CallFacts, leg: CallLeg, wallMs: number): Leg {
     attempt: leg.attempt,
     sipCallId: short(leg.sipCallId),
     ...(leg.referredBy === undefined ? {} : { referredBy: short(leg.referredBy) }),
+    ...(leg.attestation === undefined ? {} : { attestation: leg.attestation }),
+    ...(leg.verstat === undefined ? {} : { verstat: leg.verstat }),
     ...(leg.joined === undefined ? {} : { joined: leg.joined }),
   }
 }

@@ -16,7 +16,9 @@ import type { Wire } from '../edge.ts'
 import type { CallFacts } from './call-facts.ts'
 import type { Held } from './ledger.ts'
 import type { MediaLeg, MediaPeer } from './media-engine.ts'
+import type { Attestation } from './passport.ts'
 import type { ReliableProvisionals } from './reliable-provisionals.ts'
+import type { Verstat } from './stir-verdict.ts'
 
 export interface LegParts {
   readonly legId: string
@@ -75,6 +77,8 @@ export class CallLeg {
   joined: string | undefined
   /** RFC 3891 3: who else may replace it (a REFER that was passed on said so). */
   replaceableBy: string | undefined
+  attestation: Attestation | undefined
+  verstat: Verstat | undefined
   /** REFERs received on it. */
   refers = 0
   /** RFC 3323: its peer wants to stay unknown. */

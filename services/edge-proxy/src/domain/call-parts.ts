@@ -12,6 +12,7 @@ import type { CallTeller } from './call-tell.ts'
 import type { EmergencyRun } from './emergency-run.ts'
 import type { HeldCalls } from './held-calls.ts'
 import type { MediaEngine } from './media-engine.ts'
+import type { Stir } from './stir.ts'
 
 /** Final records on their way to billing; never awaited by a call. */
 export interface RecordBox {
@@ -40,6 +41,7 @@ export interface CallParts {
   readonly config: () => Configuration
   /** Keeps what another edge needs to go on with an answered call. */
   readonly held: HeldCalls
+  readonly stir: Stir
   /** A REFER inside a call (transfer.ts). */
   readonly refer: (session: CallSession, leg: CallLeg, transaction: ServerTransaction) => void
   /** The call is over and forgets itself. */

@@ -24,6 +24,8 @@ export interface IdentityQuestion {
   readonly tag: string
   /** RFC 3325: only a peer that is trusted sees P-Asserted-Identity. */
   readonly trusted: boolean
+  /** What was proven of the number (3GPP TS 24.229 7.2A.20). */
+  readonly verstat?: string | undefined
 }
 
 export function identityOf(q: IdentityQuestion): Identity {
@@ -31,7 +33,8 @@ export function identityOf(q: IdentityQuestion): Identity {
   const hidden = caller.withheld || caller.number === ''
   const headers: [string, string][] = []
   const own = `<sip:${userPart(caller.number)}@${q.domain}>`
-  if (q.trusted && caller.number !== '') headers.push(['P-Asserted-Identity', `${quoted(caller.display)}${own}`])
+  const proven = q.verstat === undefined ? own : `<sip:${userPart(caller.number)};verstat=${q.verstat}@${q.domain}>`
+  if (q.trusted && caller.number !== '') headers.push(['P-Asserted-Identity', `${quoted(caller.display)}${proven}`])
   // RFC 3323 4.2: what says that the caller wants to stay unknown
   if (caller.withheld) headers.push(['Privacy', 'id'])
   // RFC 3261 8.1.1.3: "Anonymous" and a URI without meaning; RFC 3323 4.1.1.3: anonymous.invalid

@@ -44,6 +44,8 @@ export interface CallSeed {
   /** The caller's offer; undefined: he wants one (late offer). */
   readonly offer: { readonly sdp: Sdp; readonly text: string } | undefined
   readonly maxForwards: number
+  /** Identity of the caller's INVITE, from a carrier (RFC 8224). */
+  readonly identity?: readonly string[]
   /** From the caller's INVITE, on the allow-list. */
   readonly passed: readonly (readonly [string, string])[]
   readonly span: Span
@@ -134,6 +136,7 @@ export class LegLauncher {
       domain,
       tag: leg.localTag,
       trusted: !plan.shown.withheld,
+      verstat: this.#seed.caller.leg.verstat,
     })
     // RFC 3327 5.1: the Path of the registration is the Route of requests to it
     const target = { uri: binding.contact.uriText, routes: binding.path, ...identity, extra: what.headers ?? [] }
@@ -165,9 +168,25 @@ export class LegLauncher {
       trusted,
     })
     // Privacy is written above, once
-    const extra = (what.headers ?? []).filter(([name]) => name.toLowerCase() !== 'privacy')
+    const extra: (readonly [string, string])[] = (what.headers ?? []).filter(
+      ([name]) => name.toLowerCase() !== 'privacy',
+    )
     const uri = `sip:${userPart(what.called)}@${path.host}`
+    // RFC 8224 8: a number that is withheld from this carrier is not told by a signature either
+    const hidden = withheld && !trusted
+    const number = what.calling === 'anonymous' ? plan.shown.number : what.calling
+    const signed = hidden ? undefined : this.#signed(what.trunk, number, what.called)
+    leg.attestation = signed?.attestation
+    if (signed) extra.push(...signed.headers)
     return this.#invite(place, leg, { uri, routes: path.routes, ...identity, extra })
+  }
+
+  #signed(trunk: string, orig: string, dest: string) {
+    const { caller, facts, identity } = this.#seed
+    const { edge, stir } = this.#parts
+    const user = caller.leg.party.kind === 'user' ? caller.leg.party.user : undefined
+    const came = identity && identity.length > 0 ? { identity, dest: facts.to ?? facts.dialled } : undefined
+    return stir.sign({ trunk, orig, dest, user, came, nowMs: edge.clock.wall() })
   }
 
   #newLeg(place: Place, party: CallLeg['party'], wire: Wire, peer: MediaPeer): CallLeg {

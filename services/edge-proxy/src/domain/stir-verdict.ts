@@ -1,0 +1,84 @@
+/** What the Identity headers of an INVITE prove (RFC 8224 6.2, 8588, 8946). Pure: certificates are looked up by the caller. */
+import type { X509Certificate } from 'node:crypto'
+import { type Attestation, faultOf, type Passport, readIdentity } from './passport.ts'
+import { leadsToAnchor, mayAssert, numberAuthority } from './stir-certificate.ts'
+
+/** 3GPP TS 24.229 7.2A.20: as phones are told. */
+export type Verstat = 'TN-Validation-Passed' | 'TN-Validation-Failed' | 'No-TN-Validation'
+
+export interface Verdict {
+  readonly verstat: Verstat
+  readonly attestation?: Attestation | undefined
+  /** RFC 8224 6.2.2: how it would be refused. */
+  readonly status?: 403 | 428 | 436 | 437 | 438
+  readonly reason?: string
+}
+
+/** By x5u: the chain; `unknown`: not here (yet); `failed`: it could not be had. */
+export type Lookup = (x5u: string) => readonly X509Certificate[] | 'unknown' | 'failed'
+
+export interface Said {
+  /** Canonical numbers (RFC 8224 8.3). */
+  readonly orig: string | undefined
+  readonly dest: string | undefined
+  readonly nowMs: number
+}
+
+const MOST = 8
+const NOTHING: Verdict = { verstat: 'No-TN-Validation' }
+const failed = (status: NonNullable<Verdict['status']>, reason: string): Verdict => ({
+  verstat: 'TN-Validation-Failed',
+  status,
+  reason,
+})
+
+export function verdictOf(
+  values: readonly string[],
+  said: Said,
+  anchors: readonly X509Certificate[],
+  lookup: Lookup,
+): Verdict {
+  if (values.length === 0) return { ...NOTHING, status: 428, reason: 'Use Identity Header' }
+  const now = Math.floor(said.nowMs / 1000)
+  const { orig, dest } = said
+  const expected = { iat: now, orig: { tn: orig ?? '' }, dest: { tn: [dest ?? ''] } }
+  const read = values.slice(0, MOST).map((value) => readIdentity(value, expected))
+  const passports = read.flatMap((passport) => passport ?? [])
+  // RFC 8224 6.2: "a PASSporT extension that is not supported": as if it were not there
+  const own = passports.find(({ header }) => header.ppt === undefined || header.ppt === 'shaken')
+  if (own === undefined) return passports.length === read.length ? NOTHING : failed(438, 'Invalid Identity Header')
+  const check = (passport: Passport, at: string | undefined): Verdict =>
+    checked(passport, { ...said, dest: at }, anchors, lookup)
+  let at = dest
+  // RFC 8946 5: from where the call is now back to where it was sent first, each step proven
+  for (let i = 0; i < MOST && at !== undefined && !goesTo(own, at); i++) {
+    const here: string = at
+    const div = passports.find((p) => p.header.ppt === 'div' && goesTo(p, here) && p.claims.div?.tn !== undefined)
+    if (div === undefined) break
+    const step = check(div, here)
+    if (step.verstat !== 'TN-Validation-Passed') return step
+    at = div.claims.div?.tn
+  }
+  return check(own, at)
+}
+
+const goesTo = ({ claims }: Passport, number: string): boolean => claims.dest.tn?.includes(number) === true
+
+function checked(passport: Passport, said: Said, anchors: readonly X509Certificate[], lookup: Lookup): Verdict {
+  const chain = lookup(passport.header.x5u)
+  if (chain === 'unknown') return NOTHING
+  if (chain === 'failed') return { ...NOTHING, status: 436, reason: 'Bad Identity Info' }
+  const [leaf] = chain
+  const authority = leaf && numberAuthority(leaf)
+  if (leaf === undefined || authority === undefined || !leadsToAnchor(chain, anchors, said.nowMs))
+    return failed(437, 'Unsupported Credential')
+  const now = Math.floor(said.nowMs / 1000)
+  const fault = faultOf(passport, leaf.publicKey, { orig: said.orig, dest: said.dest, now })
+  if (fault) return failed(fault.status, fault.reason)
+  // a `div` is signed by whoever sent the call on, for the number that it was sent from
+  const spokenFor = passport.header.ppt === 'div' ? passport.claims.div?.tn : said.orig
+  if (spokenFor === undefined || !mayAssert(authority, spokenFor)) return failed(437, 'Unsupported Credential')
+  const { attest } = passport.claims
+  const attestation = attest === 'A' || attest === 'B' || attest === 'C' ? attest : undefined
+  return { verstat: 'TN-Validation-Passed', attestation }
+}
