@@ -1,8 +1,11 @@
 /**
- * A service or NATS hangs (SIGSTOP: it takes everything and answers nothing). Ordinary calls are refused at once and come
+ * A service, NATS or the database hangs (SIGSTOP: it takes everything and answers nothing) or is killed (SIGKILL, and
+ * nobody starts it again until the end of the test). Ordinary calls are refused at once and come
  * back by themselves; calls for help go out with the place all the same; calls that stand do not notice.
  */
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Cdr } from '@tandem/contracts/billing.ts'
 import type { Phone } from '@tandem/testing/phone.ts'
@@ -16,15 +19,43 @@ let alice: Phone
 let bob: Phone
 const answered: CallHandle[] = []
 let pids: Map<string, number>
+let supervisor: number
 
 before(async () => {
   here = await startEnterprise()
   alice = await here.insidePhone('alice')
   bob = await here.outsidePhone('bob')
-  const { parts } = await here.platform.tandemJson<{ parts: { name: string; pid: number }[] }>('status')
-  pids = new Map(parts.map((part) => [part.name, part.pid]))
+  await readPids()
 })
 after(async () => await here?.close())
+
+async function readPids(): Promise<void> {
+  // `tandem status` fails while a part is away
+  const text = await readFile(join(here.platform.data, 'run', 'state.json'), 'utf8')
+  const state = JSON.parse(text) as { supervisor: { pid: number }; parts: { name: string; pid: number }[] }
+  pids = new Map(state.parts.map((part) => [part.name, part.pid]))
+  supervisor = state.supervisor.pid
+}
+
+/** The supervisor, which would start it again, stands still meanwhile. */
+async function whileKilled(part: string, work: () => Promise<void>): Promise<void> {
+  const pid = pids.get(part) ?? assert.fail(`no part ${part}`)
+  process.kill(supervisor, 'SIGSTOP')
+  try {
+    process.kill(pid, 'SIGKILL')
+    await work()
+  } finally {
+    process.kill(supervisor, 'SIGCONT')
+  }
+  await eventually(
+    `${part} runs again`,
+    async () => {
+      await readPids()
+      return pids.get(part) !== pid && pids.get(part) !== undefined
+    },
+    60_000,
+  )
+}
 
 async function whileHung(parts: readonly string[], work: () => Promise<void>): Promise<void> {
   const hung = parts.map((part) => pids.get(part) ?? assert.fail(`no part ${part}`))
@@ -62,7 +93,31 @@ async function helpIsReached(): Promise<void> {
   assert.equal((await far.ended).why, 'hung-up')
 }
 
-async function talk(phone: Phone, number: string): Promise<{ call: CallHandle; far: CallHandle }> {
+/** Audio both ways, hold, resume, and a BYE from either side. */
+async function goesOn(first: Talk, second: Talk): Promise<void> {
+  for (const { call, far } of [first, second]) {
+    const [here, there] = [call.audio.packetsReceived, far.audio.packetsReceived]
+    await eventually(
+      'audio goes on both ways',
+      async () => call.audio.packetsReceived > here + 25 && far.audio.packetsReceived > there + 25,
+      WITHIN,
+    )
+  }
+  assert.equal(await first.call.hold(), 200)
+  await eventually('the far end is held', async () => first.far.held, WITHIN)
+  assert.equal(await first.call.resume(), 200)
+  await first.call.hangUp()
+  assert.deepEqual(await first.far.ended, { by: 'peer', why: 'hung-up' })
+  await second.far.hangUp()
+  assert.deepEqual(await second.call.ended, { by: 'peer', why: 'hung-up' })
+}
+
+interface Talk {
+  readonly call: CallHandle
+  readonly far: CallHandle
+}
+
+async function talk(phone: Phone, number: string): Promise<Talk> {
   const call = await phone.call(`9${number.slice(1)}`)
   const invite = await here.a.nextInvite((i) => i.number === number, WITHIN)
   await call.answered
@@ -117,23 +172,34 @@ test('NATS hangs: calls that stand go on, are held, resumed and hung up; help is
   await whileHung(['nats'], async () => {
     await refusedAtOnce()
     await helpIsReached()
-    for (const { call, far } of [first, second]) {
-      const [here, there] = [call.audio.packetsReceived, far.audio.packetsReceived]
-      await eventually(
-        'audio goes on both ways',
-        async () => call.audio.packetsReceived > here + 25 && far.audio.packetsReceived > there + 25,
-        WITHIN,
-      )
-    }
-    assert.equal(await first.call.hold(), 200)
-    await eventually('the far end is held', async () => first.far.held, WITHIN)
-    assert.equal(await first.call.resume(), 200)
-    await first.call.hangUp()
-    assert.deepEqual(await first.far.ended, { by: 'peer', why: 'hung-up' })
-    await second.far.hangUp()
-    assert.deepEqual(await second.call.ended, { by: 'peer', why: 'hung-up' })
+    await goesOn(first, second)
   })
   await worksAgain()
+})
+
+for (const part of ['routing', 'nats']) {
+  test(`${part} is killed: calls that stand go on, are held, resumed and hung up; help is reached; the others are refused; after it all is well again`, async () => {
+    const first = await talk(alice, '12065550125')
+    const second = await talk(bob, '12065550126')
+    await whileKilled(part, async () => {
+      await refusedAtOnce()
+      await helpIsReached()
+      await goesOn(first, second)
+    })
+    await worksAgain()
+  })
+}
+
+test('PostgreSQL hangs, then is killed: no call notices', async () => {
+  await whileHung(['postgres'], async () => {
+    const first = await talk(alice, '12065550127')
+    await goesOn(first, await talk(bob, '12065550128'))
+  })
+  await whileKilled('postgres', async () => {
+    const first = await talk(alice, '12065550129')
+    await helpIsReached()
+    await goesOn(first, await talk(bob, '12065550130'))
+  })
 })
 
 test('no record was lost meanwhile: every answered call has its two legs', async () => {

@@ -15,8 +15,15 @@ export interface Postgres {
 
 const LOOK_EVERY_MS = 1000
 
-/** One left behind by an `up` that was killed is taken over: it holds the CDRs. `onEnded` hears of each death. */
-export async function startPostgres(folder: DataFolder, onEnded: (why: string) => void): Promise<Postgres> {
+/**
+ * One left behind by an `up` that was killed is taken over: it holds the CDRs. `onEnded` hears of each death, `onBack` of
+ * each return.
+ */
+export async function startPostgres(
+  folder: DataFolder,
+  onEnded: (why: string) => void,
+  onBack: () => void,
+): Promise<Postgres> {
   let server: EmbeddedServer = await startEmbedded({ dataFolder: folder.path })
   let restarts = 0
   let starting: Promise<void> | undefined
@@ -27,6 +34,7 @@ export async function startPostgres(folder: DataFolder, onEnded: (why: string) =
     starting = startEmbedded({ dataFolder: folder.path })
       .then((again) => {
         server = again
+        onBack()
       })
       .catch((error: unknown) => onEnded(`PostgreSQL does not start: ${(error as Error).message}`))
       .finally(() => {

@@ -150,7 +150,11 @@ class Running implements Up {
   async #startDatabase(): Promise<string> {
     const given = this.#options.environment.DATABASE_URL
     if (given) return given
-    this.#postgres = await startPostgres(this.folder, (why) => this.#options.warn(why))
+    this.#postgres = await startPostgres(
+      this.folder,
+      (why) => this.#options.warn(why),
+      () => this.#save(),
+    )
     this.#save()
     return this.#postgres.url
   }
