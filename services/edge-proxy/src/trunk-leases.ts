@@ -17,6 +17,9 @@ import type { Clock, Timer } from './edge.ts'
 /** A lease that was not renewed for so long is free, ms. */
 export const LEASE_MS = 15_000
 
+/** The console that makes the bucket, or the bus, may come a moment later than the edge, ms. */
+const SOON_MS = 500
+
 export interface TrunkLeases {
   /** The trunks of the configuration. */
   want(trunks: readonly string[]): void
@@ -57,7 +60,8 @@ export function createTrunkLeases(parts: {
   let opening = false
   let closed = false
   let timer: Timer | undefined
-  let away = clock.now()
+  /** When a lease was last written, or seen to be, monotonic ms. */
+  let agreedMs = clock.now()
 
   const setHeld = (trunk: string, lease: Lease, held: boolean) => {
     if (lease.held === held) return
@@ -72,6 +76,7 @@ export function createTrunkLeases(parts: {
       const opened = await bus.bucket('trunk')
       stops.push(
         opened.watchAll('lease.>', (key, entry) => {
+          agreedMs = clock.now()
           const lease = leases.get(trunkOfKey(key))
           if (!lease || (entry && entry.revision <= lease.revision)) return
           const holder = entry && Buffer.from(entry.value).toString()
@@ -105,6 +110,7 @@ export function createTrunkLeases(parts: {
     lease.busy = true
     try {
       const revision = await bucket.update(trunkKey('lease', trunk), node, lease.revision)
+      agreedMs = clock.now()
       if (revision !== undefined) {
         Object.assign(lease, { holder: node, revision, seenMs: clock.now() })
         setHeld(trunk, lease, true)
@@ -122,13 +128,11 @@ export function createTrunkLeases(parts: {
   }
 
   const round = async () => {
-    const now = clock.now()
-    if (bus.connected) away = now
     if (!bucket) await open()
     if (bus.connected && bucket) await Promise.all([...leases].map(([trunk, lease]) => take(trunk, lease)))
     // nobody to agree with: everybody asks for himself
-    if (clock.now() - away > leaseMs) for (const [trunk, lease] of leases) setHeld(trunk, lease, true)
-    if (!closed) timer = clock.setTimer(leaseMs / 3, () => void round())
+    if (clock.now() - agreedMs > leaseMs) for (const [trunk, lease] of leases) setHeld(trunk, lease, true)
+    if (!closed) timer = clock.setTimer(bucket ? leaseMs / 3 : Math.min(leaseMs / 3, SOON_MS), () => void round())
   }
 
   return {
@@ -141,7 +145,7 @@ export function createTrunkLeases(parts: {
         void take(trunk, lease)
       }
       if (!timer) {
-        timer = clock.setTimer(leaseMs / 3, () => void round())
+        timer = clock.setTimer(Math.min(leaseMs / 3, SOON_MS), () => void round())
         void open().then(() => Promise.all([...leases].map(([trunk, lease]) => take(trunk, lease))))
       }
     },

@@ -112,3 +112,17 @@ test('an edge whose bus is away asks for itself', async () => {
   await lonely.close()
   await nats.start()
 })
+
+test('an edge that cannot agree with others, as the bucket is not there, asks for itself', async () => {
+  const bare = await startPrivateNats({ streams: false })
+  const alone = await startEdgeForTest({
+    nats: bare,
+    trunkLeaseMs: 900,
+    document: testConfiguration({
+      trunks: { 'itsp-a': { to: [`sip:127.0.0.1:${carrier.port}`], from: ['127.0.0.1'], listener: 'carrier' } },
+    }),
+  })
+  await eventually('it asks and knows', () => health(alone) === 'up')
+  await alone.close()
+  await bare.close()
+})
