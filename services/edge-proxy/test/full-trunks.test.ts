@@ -50,7 +50,7 @@ test('a call from a full trunk is refused with the reason; the hang-up makes pla
   await again.hangUp()
   await until('the call ends', () => numberOfCalls() === 0)
 })
-test('a call that is given up while it rings, is busy or is refused keeps no place', async () => {
+test('a call that is given up while it rings, is busy or finds nobody keeps no place', async () => {
   house.route(() => plan([toTrunk('itsp-a', '12065550100')]))
   house.itspA.setBehaviour('busy')
   for (let i = 0; i < 3; i++) await assert.rejects((await house.alice.call('912065550100')).answered, /486/)
@@ -62,6 +62,10 @@ test('a call that is given up while it rings, is busy or is refused keeps no pla
     await call.hangUp()
     await until('the call ends', () => numberOfCalls() === 0)
   }
+  house.route(() => plan([toTrunk('itsp-a', '12065550100', { noResponseMs: 300 })]))
+  house.itspA.setBehaviour('silent')
+  await assert.rejects((await house.alice.call('912065550100')).answered, /504/)
+  await until('the silent call ends', () => numberOfCalls() === 0)
   house.itspA.setBehaviour('answer')
   const call = await house.alice.call('912065550100')
   await call.answered
