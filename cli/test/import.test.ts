@@ -118,6 +118,22 @@ Global/all,0,,^(\\d{11})$,+$1,all,False`
   assert.equal(sections.dialPlan, 'global')
 })
 
+test('the dial plan of a registrar pool becomes that of a pool, the one of a gateway that of its trunk', () => {
+  const plan = (Identity: string) => ({
+    Identity,
+    NormalizationRules: [{ Name: 'r', Pattern: '^(\\d{10})$', Translation: '+1$1' }],
+  })
+  const rows = [
+    { Identity: 'PstnGateway:192.0.2.7', PoolFqdn: '192.0.2.7', GatewaySipClientTcpPort: 5066 },
+    plan('Service:Registrar:pool01.contoso.net'),
+    plan('Service:PstnGateway:192.0.2.7'),
+  ]
+  const { sections, errors } = importLync(rowsIn(JSON.stringify(rows)), options)
+  assert.deepEqual(errors, [])
+  assert.deepEqual(sections.pools, { 'pool01.contoso.net': { dialPlan: 'pool01.contoso.net' } })
+  assert.equal(sections.trunks['192.0.2.7']?.dialPlan, '192.0.2.7')
+})
+
 test('Windows PowerShell writes UTF-16, which is read too', () => {
   const text = readFileSync(join(exports, 'dial-plans.xml'), 'utf8')
   const read = readExport(Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(text, 'utf16le')]))

@@ -1,7 +1,7 @@
 /** Get-CsDialPlan, Get-CsTenantDialPlan and Get-CsVoiceNormalizationRule. */
 import { lintDialPlan } from '@tandem/numbers/lint.ts'
 import { type ExportedValue, isObject } from './export-file.ts'
-import { freeName, has, listOf, lost, parentOf, scopeOf, textOf } from './lync-properties.ts'
+import { freeName, has, listOf, lost, parentOf, plainName, scopeOf, textOf } from './lync-properties.ts'
 import { type Making, readRule, type SourceRow, say, sayFindings, type WrittenRule } from './making.ts'
 
 /** A rule as a property of a dial plan: an object, or what its ToString says. */
@@ -20,6 +20,7 @@ function planOf(m: Making, identity: string): string {
   const name = m.names.dialPlans(scope.kind === 'global' ? 'global' : scope.name)
   m.sections.dialPlans[name] ??= { rules: [] }
   if (scope.kind === 'global') m.sections.dialPlan = name
+  if (scope.kind === 'pool') m.sections.pools[plainName(scope.name)] = { dialPlan: name }
   if (scope.kind === 'site') m.sections.siteDialPlans[scope.name] = name
   const trunk = scope.kind === 'trunk' ? m.sections.trunks[m.names.trunks(scope.name)] : undefined
   if (trunk !== undefined) trunk.dialPlan = name

@@ -42,11 +42,15 @@ export function listOf(values: ExportedObject, name: string): ExportedValue[] | 
   return inside.split(/[,;]/).map((one) => one.trim().replace(/^"|"$/g, ''))
 }
 
-export type Scope = { readonly kind: 'global' } | { readonly kind: 'site' | 'trunk' | 'tag'; readonly name: string }
+export type Scope =
+  | { readonly kind: 'global' }
+  | { readonly kind: 'site' | 'pool' | 'trunk' | 'tag'; readonly name: string }
 
-/** `Global`, `Site:Redmond`, `Service:PstnGateway:gw.contoso.net`, `Tag:Sales` or only `Sales`. */
+/** `Global`, `Site:Redmond`, `Service:Registrar:pool01.contoso.net`, `Service:PstnGateway:gw.contoso.net`, `Tag:Sales` or only `Sales`. */
 export function scopeOf(identity: string): Scope {
   if (/^global$/i.test(identity)) return { kind: 'global' }
+  const [, pool] = /^(?:service:)?(?:Registrar|UserServer):(.+)$/i.exec(identity) ?? []
+  if (pool !== undefined) return { kind: 'pool', name: pool }
   const [, kind = '', name = ''] = /^(site|service|tag):(?:PstnGateway:)?(.+)$/i.exec(identity) ?? []
   if (/^site$/i.test(kind)) return { kind: 'site', name }
   return /^service$/i.test(kind) ? { kind: 'trunk', name } : { kind: 'tag', name: name || identity }

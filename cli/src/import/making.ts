@@ -24,6 +24,8 @@ export interface WrittenRule {
 export interface Sections {
   dialPlan?: string
   dialPlans: Record<string, { externalPrefix?: string; rules: WrittenRule[] }>
+  /** Lync's registrar pools; who is in one is said by `pool` of the user. */
+  pools: Record<string, { dialPlan: string }>
   policies: Record<string, { usages: string[]; forward?: string[]; ring?: string[] }>
   routes: { name: string; match: string; usages: string[]; trunks: string[] }[]
   trunks: Record<string, Record<string, unknown>>
@@ -54,7 +56,7 @@ export interface Making {
 
 export function startMaking(options: LyncOptions): Making {
   return {
-    sections: { dialPlans: {}, policies: {}, routes: [], trunks: {}, siteDialPlans: {} },
+    sections: { dialPlans: {}, pools: {}, policies: {}, routes: [], trunks: {}, siteDialPlans: {} },
     ...{ errors: [], notes: [], options, translations: new Map() },
     names: {
       ...{ dialPlans: nameMaker(), policies: nameMaker(), routes: nameMaker() },

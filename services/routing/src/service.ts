@@ -1,8 +1,15 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import { CONFIG_BUCKET } from '@tandem/config/revision.ts'
 import type { Answer, Question } from '@tandem/contracts/contract.ts'
 import { TrunkChanged } from '@tandem/contracts/registration.ts'
-import { ExplainRoute, RehearseConfiguration, ResolveRoute } from '@tandem/contracts/routing.ts'
+import {
+  ExplainRoute,
+  type MovedCall,
+  RehearseConfiguration,
+  ResolveRoute,
+  type SampledCall,
+} from '@tandem/contracts/routing.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { compileAside } from './adapters/compile-aside.ts'
 import { judgeTrunks } from './adapters/judge-trunks.ts'
@@ -12,6 +19,7 @@ import { movedCalls } from './domain/compare-calls.ts'
 import { decideRoute } from './domain/decide-route.ts'
 import { explainRoute, isAway, type TrunkHealth } from './domain/explain.ts'
 import { runTests } from './domain/run-tests.ts'
+import type { RoutingTable } from './domain/table.ts'
 import { holdTables } from './hold-tables.ts'
 
 export type RoutingService = {
@@ -20,6 +28,17 @@ export type RoutingService = {
   /** The configuration revision that decides now. */
   revision(): number | undefined
   stop(): Promise<void>
+}
+
+/** In slices: between two of them the calls that came meanwhile are decided, emergency calls among them. */
+async function moved(calls: readonly SampledCall[], before: RoutingTable, after: RoutingTable): Promise<MovedCall[]> {
+  const found: MovedCall[] = []
+  for (let at = 0; at < calls.length; at += 50) {
+    for (const call of movedCalls(calls.slice(at, at + 50), before, after))
+      found.push({ ...call, index: at + call.index })
+    await turn()
+  }
+  return found
 }
 
 /** As long as the stream keeps the state of trunks, ms. */
@@ -91,7 +110,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
       const before = tables.current()
       return {
         outcomes: runTests(read.configuration.tests, read.table, clock(), before),
-        ...(before === undefined ? {} : { moved: movedCalls(calls, before, read.table) }),
+        ...(before === undefined ? {} : { moved: await moved(calls, before, read.table) }),
       }
     }),
   )

@@ -135,6 +135,22 @@ test('one by a revision that never comes is answered by what is here', async () 
   const got = await edge.ask(ResolveRoute, { ...ask(from.alice, '912065550100'), revision: 50 })
   assert.ok(got.kind === 'answer' && got.answer.revision === 5)
 })
+test('a rehearsal of many calls names the right ones', async () => {
+  const call = (dialled: string) => ({
+    ...{ source: from.alice, number: '+14255551001', dialled, at: '2026-03-10T17:00:00.000Z', times: 1 },
+  })
+  const calls = Array.from({ length: 130 }, (_, i) => call(i % 60 === 59 ? '9011442079460000' : '1002'))
+  const text = acmeText.replace('usages: [local, national, international]', 'usages: [local, national]')
+  const asked = await console.ask(RehearseConfiguration, {
+    revision: new TextDecoder().decode(written(9, text)),
+    calls,
+  })
+  assert.ok(asked.kind === 'answer')
+  assert.deepEqual(
+    asked.answer.moved?.map(({ index }) => index),
+    [59, 119],
+  )
+})
 test('a rehearsal says which recent calls would go elsewhere, and how tests go now and then', async () => {
   const call = (source: typeof from.alice | typeof from.itspA, dialled: string) => ({
     ...{ source, number: '+14255551001', dialled, at: '2026-03-10T17:00:00.000Z', times: 3 },
