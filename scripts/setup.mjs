@@ -18,6 +18,7 @@ const PROGRAMS = {
   nft: { apt: 'nftables', brew: null, why: 'firewalls and NATs in the tests' },
   tcpdump: { apt: 'tcpdump', brew: null, why: 'what crossed the wire in the tests' },
   kamailio: { apt: 'kamailio', brew: null, why: 'a registrar in the tests' },
+  tshark: { apt: 'tshark', brew: 'wireshark', why: 'an independent reader of captures in the tests' },
   chromium: { apt: 'chromium', brew: null, why: 'the console in a browser in the tests' },
 }
 

@@ -32,6 +32,8 @@ export interface Api {
   get<T>(path: string, query?: Query): Promise<T>
   /** Body of another type than JSON, as text. */
   text(path: string, query?: Query, accept?: string): Promise<string>
+  /** A file. */
+  bytes(path: string): Promise<Uint8Array>
   post<T>(path: string, body: unknown): Promise<T>
   /** Every page of a resource, one after the other. */
   pages<T extends { next?: string | undefined }>(path: string, query?: Query): AsyncGenerator<T>
@@ -76,6 +78,7 @@ export function connectApi({ address, token }: { address: string; token: string 
     get: async (path, query = {}) => await json(await ask('GET', path, query, undefined, 'application/json')),
     text: async (path, query = {}, accept = 'text/plain') =>
       await (await ask('GET', path, query, undefined, accept)).text(),
+    bytes: async (path) => new Uint8Array(await (await ask('GET', path, {}, undefined, '*/*')).arrayBuffer()),
     post: async (path, body) => await json(await ask('POST', path, {}, body, 'application/json')),
     async *pages<T extends { next?: string | undefined }>(path: string, query: Query = {}) {
       let cursor: string | undefined

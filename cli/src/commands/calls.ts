@@ -1,4 +1,5 @@
 /** calls, ladder, call */
+import { writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Api } from '../api/client.ts'
 import type { CallPage, CallView } from '../api/resources.ts'
@@ -21,7 +22,9 @@ export function addCallCommands(program: Command): void {
       })
       print(options, calls, () => (calls.length > 0 ? callTable(calls) : 'no calls'))
     })
-  addApiCommand(program, 'ladder <call>', 'the SIP ladder of a call of the last hour', 'ladder last').action(ladder)
+  addApiCommand(program, 'ladder <call>', 'the SIP ladder of a call of the last hour', 'ladder last')
+    .option('--pcap <file>', 'write its messages as pcap, for sngrep, tshark and Wireshark')
+    .action(ladder)
   addApiCommand(
     program,
     'call',
@@ -54,9 +57,19 @@ export function callTable(calls: readonly CallView[]): string {
   )
 }
 
-async function ladder(call: string, options: CommonOptions): Promise<void> {
+async function ladder(call: string, options: CommonOptions & { pcap?: string }): Promise<void> {
   const api = apiOf(options)
   const id = call === 'last' ? await lastCall(api) : call
+  if (options.pcap !== undefined) {
+    const capture = await api.bytes(`/calls/${encodeURIComponent(id)}/pcap`)
+    writeFileSync(options.pcap, capture)
+    print(
+      options,
+      { callId: id, file: options.pcap, bytes: capture.length },
+      () => `${options.pcap}: ${capture.length} bytes`,
+    )
+    return
+  }
   if (options.json) console.log(JSON.stringify(await api.get(`/calls/${encodeURIComponent(id)}/ladder`), null, 2))
   else console.log((await api.text(`/calls/${encodeURIComponent(id)}/ladder`, { format: 'text' })).trimEnd())
 }

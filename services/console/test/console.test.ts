@@ -296,6 +296,13 @@ test('a live call is listed with its legs, streamed as it changes, and ends; its
     ],
   )
   const text = (await call('/api/v1/calls/call-1/ladder?format=text', { token: viewer })).text
+  const pcap = '/api/v1/calls/call-1/pcap'
+  assert.equal((await call(pcap)).status, 401)
+  assert.equal((await call(pcap, { token: viewer })).status, 403, 'numbers of people: for operators')
+  const file = await call(pcap, { token: 'admin-token-admin-token' })
+  assert.deepEqual([file.status, file.type], [200, 'application/vnd.tcpdump.pcap'])
+  assert.match(file.text, /INVITE sip:/)
+  assert.equal((await call('/api/v1/calls/nobody/pcap', { token: 'admin-token-admin-token' })).status, 404)
   assert.match(text, /user:alice.*tandem.*trunk:itsp-a/)
   assert.match(text, /INVITE \(SDP\).*▶/)
   const record = (l: Leg): LegRecord => ({

@@ -1,4 +1,4 @@
-import { Code, Group, Paper, ScrollArea, Text, Title } from '@mantine/core'
+import { Anchor, Code, Group, Paper, ScrollArea, Text, Title } from '@mantine/core'
 import { useEffect, useState } from 'react'
 import { type CallView, type Ladder, read } from './api.ts'
 
@@ -40,9 +40,14 @@ export function LadderView({ call }: { call: CallView }) {
         <Title order={4}>
           {call.from} → {call.dialled}
         </Title>
-        <Text size="xs" c="dimmed">
-          {call.callId}
-        </Text>
+        <Group gap="sm">
+          <Text size="xs" c="dimmed">
+            {call.callId}
+          </Text>
+          <Anchor size="xs" href={`/api/v1/calls/${encodeURIComponent(call.callId)}/pcap`} download>
+            Download pcap
+          </Anchor>
+        </Group>
       </Group>
       {ladder ? (
         <ScrollArea>

@@ -4,6 +4,7 @@ import { HangUp, PlaceCall } from '@tandem/contracts/edge.ts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
 import { drawLadder, ladderText } from '../../domain/ladder.ts'
+import { pcapOf } from '../../domain/pcap.ts'
 import type { CallIndex } from '../call-index.ts'
 import type { EventStream } from '../event-stream.ts'
 import { answerOf, Problem } from '../problem.ts'
@@ -78,6 +79,20 @@ export function callRoutes(
       const ladder = drawLadder(id, messages)
       if ((request.query as { format?: string }).format !== 'text') return ladder
       return reply.type('text/plain; charset=utf-8').send(ladderText(ladder))
+    },
+  )
+  app.get(
+    '/api/v1/calls/:id/pcap',
+    { config: { need: 'operate' }, schema: { summary: 'The SIP messages of a call as pcap', params: CallParams } },
+    async (request, reply) => {
+      const { id } = request.params as { id: string }
+      const messages = await index.messages(id)
+      if (!messages)
+        throw new Problem(404, 'No ladder', `no messages of call ${id} are kept; ladders are kept for an hour`)
+      return reply
+        .type('application/vnd.tcpdump.pcap')
+        .header('content-disposition', `attachment; filename="${id}.pcap"`)
+        .send(pcapOf(messages))
     },
   )
   app.get(
