@@ -134,7 +134,7 @@ export function createReception(parts: CallParts, calls: Map<string, LiveCall>) 
         firstNumber: 1 + (Buffer.from(random()).readUInt32BE(0) >>> 2),
         // RFC 3262 3: without PRACK the INVITE "SHOULD" be rejected; a call for help goes on
         onLost: () => {
-          if (!emergency) calls.get(id)?.hangUp('no PRACK')
+          if (!facts.emergency) calls.get(id)?.hangUp('no PRACK')
         },
       })
     }

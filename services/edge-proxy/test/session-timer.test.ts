@@ -192,6 +192,21 @@ test('as refresher we send UPDATE after half the interval, and the call goes on'
   assert.deepEqual(h.methods('caller'), [])
 })
 
+test('a call of three hours is refreshed on both sides, whoever does it, and never cut', async () => {
+  const h = house({
+    takesUpdate: false,
+    answer: (r) => [200, [['Session-Expires', r.headers.get('session-expires') ?? '']]],
+  })
+  h.caller.session = { interval: 1800, refresher: 'us' }
+  h.callee.session = { interval: 900, refresher: 'us' }
+  h.session.begin()
+  await h.clock.turn(3 * 3_600_000)
+  assert.equal(h.over(), 0)
+  assert.deepEqual([...new Set(h.methods('callee'))], ['INVITE', 'ACK'])
+  assert.equal(h.methods('caller').filter((m) => m === 'INVITE').length, 12)
+  assert.equal(h.methods('callee').filter((m) => m === 'INVITE').length, 24)
+})
+
 test('a peer that knows no UPDATE is refreshed by a re-INVITE that changes nothing', async () => {
   const h = house({
     takesUpdate: false,
