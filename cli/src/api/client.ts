@@ -40,6 +40,8 @@ export interface Api {
 }
 
 const PATIENCE_MS = 15_000
+/** A change goes round all services, and a large one takes each of them its time to read. */
+const CHANGE_PATIENCE_MS = 180_000
 
 export function connectApi({ address, token }: { address: string; token: string | null }): Api {
   const base = /^https?:/.test(address) ? address.replace(/\/$/, '') : `http://${address}`
@@ -51,7 +53,7 @@ export function connectApi({ address, token }: { address: string; token: string 
     try {
       response = await fetch(url, {
         method,
-        signal: AbortSignal.timeout(PATIENCE_MS),
+        signal: AbortSignal.timeout(path.startsWith('/config/') ? CHANGE_PATIENCE_MS : PATIENCE_MS),
         headers: {
           accept,
           ...(token ? { authorization: `Bearer ${token}` } : {}),

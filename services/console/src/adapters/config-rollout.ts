@@ -25,17 +25,25 @@ export async function rollCall(bus: Bus): Promise<ConfigFollower[]> {
   return await bus.askAll(ListConfigFollowers, {}, rollCallMs)
 }
 
+/** Reading a million numbers and their decks takes a service its time: so long for each MiB of a proposal beyond the first, ms. */
+const perMiB = 2_000
+const longestMs = 120_000
+
+/** How long services may take to read a proposal of that size, ms. */
+export function patienceMs(bytes: number): number {
+  return Math.min(PrepareConfiguration.timeoutMs + Math.floor(bytes / 2 ** 20) * perMiB, longestMs)
+}
+
 /** Those of `present` that refuse, or do not answer in time; none: all are ready. */
 export async function prepare(
   bus: Bus,
   present: readonly ConfigFollower[],
   proposal: { revision: number; entry: number },
+  withinMs: number,
 ): Promise<Objection[]> {
   if (present.length === 0) return []
   // one that came after the roll call answers too: its word must not stand for that of another
-  const answers = await bus.askAll(PrepareConfiguration, proposal, PrepareConfiguration.timeoutMs, (so) =>
-    allOf(present, so),
-  )
+  const answers = await bus.askAll(PrepareConfiguration, proposal, withinMs, (so) => allOf(present, so))
   const answered = new Set(answers.map(nameOf))
   const objections = [
     ...answers.flatMap(({ service, instance, refused }) =>
@@ -43,7 +51,7 @@ export async function prepare(
     ),
     ...present
       .filter((one) => !answered.has(nameOf(one)))
-      .map(({ service, instance }) => ({ service, instance, why: 'did not answer within 10 s' })),
+      .map(({ service, instance }) => ({ service, instance, why: `did not answer within ${withinMs / 1000} s` })),
   ]
   return objections.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
 }

@@ -13,7 +13,7 @@ import {
   writeRevision,
 } from '@tandem/config/revision.ts'
 import { ConfigApplied } from '@tandem/contracts/config.ts'
-import { type Objection, prepare, rollCall, type Settled, settle } from './config-rollout.ts'
+import { type Objection, patienceMs, prepare, rollCall, type Settled, settle } from './config-rollout.ts'
 
 /** Who, when and why, without the text. */
 export type RevisionNote = Pick<Revision, 'revision' | 'by' | 'at' | 'why'>
@@ -33,8 +33,8 @@ export interface ConfigStore {
   apply(change: Omit<Revision, 'revision' | 'at'>, rollbackOf?: number): Promise<ApplyOutcome>
 }
 
-/** A proposal that is older was left behind by a console that died: longer than `prepare` may take, ms. */
-const staleMs = 15_000
+/** A proposal that is older than `prepare` may take, and this, was left behind by a console that died, ms. */
+const staleMs = 5_000
 /** Revisions with large rate decks or inventories are kept for this many changes; small ones for ever. */
 const largeRevisions = 20
 const keyOf = (revision: number) => `revision.${revision}`
@@ -94,7 +94,12 @@ export async function openConfigStore(bus: Bus, onChange: (revision: number) => 
       if (entry === undefined) return { kind: 'raced' }
       try {
         const followers = await rollCall(bus)
-        const objections = await prepare(bus, followers, { revision: revision.revision, entry })
+        const objections = await prepare(
+          bus,
+          followers,
+          { revision: revision.revision, entry },
+          patienceMs(bytes.length),
+        )
         if (objections.length > 0) return { kind: 'refused', objections }
         if (!(await commit(bytes, revision))) return { kind: 'raced' }
         const more = rollbackOf === undefined ? {} : { rollbackOf }
@@ -120,5 +125,7 @@ async function propose(bucket: Bucket, bytes: Uint8Array): Promise<number | unde
   if (there === undefined) return await bucket.update(CONFIG_PROPOSED_KEY, bytes, 0)
   const parsed = parseRevision(there.value)
   const age = parsed.kind === 'revision' ? Date.now() - Date.parse(parsed.revision.at) : Number.POSITIVE_INFINITY
-  return age < staleMs ? undefined : await bucket.update(CONFIG_PROPOSED_KEY, bytes, there.revision)
+  return age < patienceMs(there.value.length) + staleMs
+    ? undefined
+    : await bucket.update(CONFIG_PROPOSED_KEY, bytes, there.revision)
 }
