@@ -110,6 +110,22 @@ test('messages of RFC 4475 with bytes changed, cut, doubled and put in are read 
   )
 })
 
+test('a fold that holds nothing never becomes the end of the head', () => {
+  const lines = [
+    'OPTIONS sip:a@example.com SIP/2.0',
+    'From: sip:caller@example.net;tag=1\r\n \r\n\t ',
+    'Subject: \r\n ',
+    'To: sip:user@example.com',
+    'Call-ID: fold',
+    'CSeq: 1 OPTIONS',
+    'Via: SIP/2.0/UDP host.example.com;branch=z9hG4bKfold',
+    'Content-Length: 0',
+  ]
+  const outcome = parseDatagram(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`))
+  assert.equal(outcome.kind, 'message')
+  assertStable(outcome)
+})
+
 test('a stream cut anywhere gives the same messages as the whole', () => {
   const whole = Buffer.concat(
     samples.filter((bytes) => {

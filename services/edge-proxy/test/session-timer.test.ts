@@ -66,6 +66,8 @@ let clockNow = () => 0
 function house(
   options: {
     inactivityMs?: number
+    emergency?: boolean
+    direct?: boolean
     takesUpdate?: boolean
     answer?: (request: SipRequest) => [number, [string, string][]] | undefined
   } = {},
@@ -116,7 +118,7 @@ function house(
       direction: side === 'caller' ? 'in' : 'out',
       wire: wire(side),
       peer: { address: '127.0.0.1', behindNat: false },
-      media: silentMedia,
+      media: options.direct ? { ...silentMedia, direct: true } : silentMedia,
       sipCallId: side,
       localTag: 'us',
       attempt: 1,
@@ -154,7 +156,7 @@ function house(
     },
   } as unknown as CallParts
   let over = 0
-  const facts = { callId: 'c', edge: 'e', from: '', dialled: '', to: undefined, emergency: false }
+  const facts = { callId: 'c', edge: 'e', from: '', dialled: '', to: undefined, emergency: options.emergency ?? false }
   const session = new CallSession(parts, facts, caller, callee, () => over++)
   const methods = (side: string) => sent.filter((s) => s.side === side).map((s) => s.message.method)
   return { clock, layer, session, caller, callee, sent, records, methods, over: () => over }

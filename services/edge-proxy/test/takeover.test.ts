@@ -19,7 +19,7 @@ import { type Phone, startPhone } from '@tandem/testing/phone.ts'
 import { freePort, steadyPort } from '@tandem/testing/ports.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
 import { stringify } from 'yaml'
-import { plan, toTrunk } from './call-edge.ts'
+import { plan, somePorts, toTrunk } from './call-edge.ts'
 import { PASSWORDS, testConfiguration } from './start-edge.ts'
 
 const A = '127.0.0.1'
@@ -53,7 +53,7 @@ before(async () => {
         inside: { url: `udp://127.0.0.1:${ports.inside}`, digest: ['md5'] },
         carrier: { url: `udp://127.0.0.1:${ports.carrier}` },
       },
-      media: { relay: 'embedded', address: '127.0.0.1', ports: '12000-12399' },
+      media: { relay: 'embedded', address: '127.0.0.1', ports: somePorts() },
       cluster: { secret: { env: 'CLUSTER_SECRET' } },
     },
     routes: [{ name: 'all', match: '^\\+', usages: ['national'], trunks: ['itsp-a'] }],

@@ -71,7 +71,8 @@ function readField(headers: Fields, text: string, line: number, lf: number, fold
   if (headers.names.length >= MAX_FIELDS) return 'Too many header fields'
   let start = colon + 1
   while (isSpace(text, start)) start++
-  while (end > start && isSpace(text, end - 1)) end--
+  // folds that hold nothing go too: written back, the last would be the empty line that ends the head
+  while (end > start && (isSpace(text, end - 1) || (folded && isLineEnd(text, end - 1)))) end--
   if (start > end) start = end
   const value = text.slice(start, end)
   // RFC 3261 7.3.1: a fold reads as a single space.
@@ -91,6 +92,11 @@ function readField(headers: Fields, text: string, line: number, lf: number, fold
 /** RFC 3261 7: a line ends in CRLF, and neither stands alone elsewhere. */
 function isLine(text: string, start: number, lf: number): boolean {
   return lf > start && text.indexOf('\r', start) === lf - 1
+}
+
+function isLineEnd(text: string, i: number): boolean {
+  const code = text.charCodeAt(i)
+  return code === CR || code === 10
 }
 
 function isSpace(text: string, i: number): boolean {

@@ -676,11 +676,15 @@ export class CallSession implements LegOwner, HeldSession {
     })
   }
 
-  /** No packet from either side for that long, and nobody is on hold (E12). */
+  /**
+   * No packet from either side for that long, and nobody is on hold (E12). A call for help may be silent as long as it
+   * likes; one whose audio goes past us is heard by nobody here.
+   */
   #silent(now: number, inactivityMs: number): boolean {
-    if (inactivityMs <= 0) return false
+    if (inactivityMs <= 0 || this.#facts.emergency) return false
     for (const leg of this.legs) {
       if (leg.ended) continue
+      if (leg.media.direct) return false
       const last = Math.max(leg.media.lastHeard() ?? 0, leg.answeredAtMs ?? now)
       if (now - last < inactivityMs) return false
       const sdp = leg.heard === undefined ? undefined : parseSdp(leg.heard)

@@ -163,7 +163,8 @@ function refusal(
     }
     // RFC 5627 5.1: the address of record or a GRUU of it as contact would go round for ever
     const { user, domain } = facts.aor
-    const ours = contact.uri.host === domain && contact.uri.port === undefined
+    // RFC 3261 19.1.4: a URI with header fields is another one (RFC 4475 3.3.14)
+    const ours = contact.uri.host === domain && contact.uri.port === undefined && contact.uri.headers === undefined
     if (ours && (contact.uri.user === user || contact.uri.params.has('gr'))) {
       return refused(403, 'Contact is the address of record')
     }
