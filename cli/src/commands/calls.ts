@@ -71,7 +71,16 @@ async function ladder(call: string, options: CommonOptions & { pcap?: string }):
     return
   }
   if (options.json) console.log(JSON.stringify(await api.get(`/calls/${encodeURIComponent(id)}/ladder`), null, 2))
-  else console.log((await api.text(`/calls/${encodeURIComponent(id)}/ladder`, { format: 'text' })).trimEnd())
+  else {
+    const query = { format: 'text', width: terminalWidth() }
+    console.log((await api.text(`/calls/${encodeURIComponent(id)}/ladder`, query)).trimEnd())
+  }
+}
+
+/** Characters, as COLUMNS or else the terminal says; undefined when the ladder is read by a program. */
+function terminalWidth(): number | undefined {
+  const width = Number(process.env.COLUMNS) || process.stdout.columns
+  return width ? Math.min(Math.max(Math.floor(width), 20), 1000) : undefined
 }
 
 async function lastCall(api: Api): Promise<string> {

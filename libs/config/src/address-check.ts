@@ -3,11 +3,12 @@ import ipaddr from 'ipaddr.js'
 import type { Findings } from './findings.ts'
 import type { ConfigurationDocument } from './schema.ts'
 import type { Path } from './source.ts'
-import { parseListenUrl, parsePeer, parsePortRange } from './units.ts'
+import { parseCollectorUrl, parseListenUrl, parsePeer, parsePortRange } from './units.ts'
 
 export function addressProblems(d: ConfigurationDocument, found: Findings): void {
   listeners(d, found)
   media(d, found)
+  collector(d, found)
   networks(d, found)
   peers(d, found)
 }
@@ -79,6 +80,15 @@ function media(d: ConfigurationDocument, found: Findings): void {
       )
     }
   }
+}
+
+function collector({ edge }: ConfigurationDocument, found: Findings): void {
+  if (!edge.capture) return
+  const at = ['edge', 'capture', 'hep']
+  const { host, port } = parseCollectorUrl(edge.capture.hep)
+  if (port < 1 || port > 65535) found.problem(at, `${port} is not a port`, 'Write 1 to 65535; Homer listens on 9060.')
+  if (/^[\d.]+$|:/.test(host) && !ipaddr.isValid(host))
+    found.problem(at, `${host} is not an IP address`, 'Write an address or a name, as udp://192.0.2.9:9060.')
 }
 
 function overlaps(a: string, b: string): boolean {

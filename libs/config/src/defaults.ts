@@ -4,7 +4,14 @@
  */
 import { readRule, type WrittenRule } from './rule-form.ts'
 import type { ConfigurationDocument, SecretReference } from './schema.ts'
-import { type ListenTransport, parseBandwidth, parseDuration, parseListenUrl, parsePortRange } from './units.ts'
+import {
+  type ListenTransport,
+  parseBandwidth,
+  parseCollectorUrl,
+  parseDuration,
+  parseListenUrl,
+  parsePortRange,
+} from './units.ts'
 
 type Written<K extends keyof ConfigurationDocument> = NonNullable<ConfigurationDocument[K]>
 type Each<T> = T extends Record<string, infer V> ? V : never
@@ -64,6 +71,16 @@ export interface Edge {
   stir: { anchors: readonly string[]; certificates: Readonly<Record<string, string>>; repositories: readonly string[] }
   /** address[:port] of name servers; empty: those of the machine */
   dns: readonly string[]
+  /** null: nothing is exported */
+  capture: Capture | null
+}
+
+/** A HEP3 collector: host without brackets. */
+export interface Capture {
+  host: string
+  port: number
+  id: number
+  password: SecretReference | null
 }
 
 export interface Site {
@@ -395,6 +412,13 @@ function edge(e: Written<'edge'>): Edge {
       repositories: e.stir?.repositories ?? [],
     },
     dns: e.dns ?? [],
+    capture: e.capture
+      ? {
+          ...parseCollectorUrl(e.capture.hep),
+          id: e.capture.id ?? 2001,
+          password: e.capture.password ?? null,
+        }
+      : null,
   }
 }
 

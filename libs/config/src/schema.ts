@@ -198,6 +198,18 @@ const Edge = object(
         maxItems: 8,
       }),
     ),
+    capture: Type.Optional(
+      object(
+        {
+          hep: shaped(SHAPES.collectorUrl, 'collector that gets the SIP messages of calls by HEP3, as Homer'),
+          id: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 4_294_967_295, description: 'capture agent id that it shows' }),
+          ),
+          password: Type.Optional(Secret),
+        },
+        'export of SIP messages, credentials, keys and places left out',
+      ),
+    ),
   },
   'edge proxy: listeners and media',
 )

@@ -45,5 +45,6 @@ export function secretNames(configuration: Configuration): string[] {
     if (trunk.credentials) references.push(trunk.credentials.password)
   }
   if (configuration.edge.clusterSecret) references.push(configuration.edge.clusterSecret)
+  if (configuration.edge.capture?.password) references.push(configuration.edge.capture.password)
   return [...new Set(references.flatMap((r) => ('env' in r ? [r.env] : [])))]
 }

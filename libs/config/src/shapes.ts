@@ -62,6 +62,11 @@ export const SHAPES = {
     title: 'control URL',
     example: 'udp://127.0.0.1:22222',
   },
+  collectorUrl: {
+    pattern: '^udp://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+):\\d{1,5}$',
+    title: 'URL of a HEP collector',
+    example: 'udp://192.0.2.9:9060',
+  },
   sipUri: {
     pattern: '^sips?:([^@\\s<>]{1,128}@)?(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+)(:\\d{1,5})?(;[^\\s<>]*)?$',
     title: 'SIP URI',

@@ -37,6 +37,13 @@ export function parseListenUrl(written: string): { transport: ListenTransport; a
   }
 }
 
+/** `udp://homer.example:9060`, `udp://[2001:db8::9]:9060` → host without brackets, port. */
+export function parseCollectorUrl(written: string): { host: string; port: number } {
+  const parts = /^udp:\/\/(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(written)
+  if (!parts) throw new TypeError(`not a collector URL: ${written}`)
+  return { host: (parts[1] ?? parts[2]) as string, port: Number(parts[3]) }
+}
+
 /** `192.0.2.10:5060`, `10.0.0.0/8`, `[2001:db8::1]:5060`, `2001:db8::/32` → address, prefix length and port as written. */
 export function parsePeer(written: string): { address: string; prefix: number | null; port: number | null } {
   const bracketed = /^\[([^\]]+)\](?::(\d+))?$/.exec(written)

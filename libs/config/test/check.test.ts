@@ -400,3 +400,18 @@ test('a rate deck that is missing or wrong is said, with the line of the CSV', (
   const real = readFileSync(new URL('../../../examples/acme/rates/itsp-a.csv', import.meta.url), 'utf8')
   assert.equal(checkConfiguration({ files, decks: { 'rates/itsp-a.csv': real } }).kind, 'ok')
 })
+
+test('edge.capture: a collector by address or name, its password by reference only, its port and address checked', () => {
+  const beside = 'edge:\n'
+  const capture = (text: string) => `edge:\n  capture: ${text}\n`
+  const { configuration: c } = good(acme.replace(beside, capture('{ hep: "udp://[2001:db8::9]:9060" }')))
+  assert.deepEqual(c.edge.capture, { host: '2001:db8::9', port: 9060, id: 2001, password: null })
+  assert.equal(good(acme).configuration.edge.capture, null)
+  const port = wrong(beside, capture('{ hep: "udp://homer.example:90600" }'), '"udp://homer')
+  assert.match(port.message, /90600 is not a port/)
+  const address = wrong(beside, capture('{ hep: "udp://192.0.2.900:9060" }'), '"udp://192')
+  assert.match(address.message, /192\.0\.2\.900 is not an IP address/)
+  const secret = wrong(beside, capture('{ hep: "udp://homer.example:9060", password: abc }'), 'abc')
+  assert.match(secret.instead, /env: EDGE_CAPTURE_PASSWORD/)
+  assert.doesNotMatch(secret.message, /abc/)
+})

@@ -16,6 +16,7 @@ import { type AbuseGate, createAbuseGate, provenFlows } from './abuse-gate.ts'
 import { openBindingStore } from './adapters/binding-store.ts'
 import { type Capture, createCapture } from './adapters/capture.ts'
 import { type RealClock, realClock } from './adapters/clock.ts'
+import { createHepExport, type HepExport } from './adapters/hep-export.ts'
 import { createListeners, type Listeners } from './adapters/listeners.ts'
 import type { Inward, OpenListener } from './adapters/received.ts'
 import { createAuthenticator } from './authenticator.ts'
@@ -61,6 +62,8 @@ export interface EdgeCore {
   registeredTrunk(trunk: string): boolean
   subscriptions(): number
   captureLost(): number
+  /** Captured messages that did not reach the collector. */
+  exportLost(): number
   /** Requests and connections of banned or flooding sources that got no answer. */
   dropped(): number
   /** The bus is back: what is true now is told again. */
@@ -74,7 +77,8 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   let { configuration, revision } = parts
   let draining = false
   const clock: RealClock = realClock()
-  const capture: Capture = createCapture({ node, bus, clock })
+  const collector: HepExport = createHepExport({ env: parts.env, log, clock })
+  const capture: Capture = createCapture({ node, bus, clock, beside: collector.send })
   const layer = new TransactionLayer({
     now: () => clock.now(),
     setTimer: (ms, fire) => clock.setTimer(ms, fire),
@@ -173,12 +177,14 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     await messages.close()
     registrations.close()
     capture.close()
+    collector.close()
     layer.close()
     await listeners.close()
     clock.close()
   }
 
   listeners.useNameServers(configuration.edge.dns)
+  collector.configured(configuration.edge.capture, configuration.edge.dns)
   try {
     await listeners.apply(configuration.edge.listen, configuration.trunks)
   } catch (error) {
@@ -197,6 +203,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
       revision = nextRevision
       // listeners first: who may send on them is derived from those that are open
       listeners.useNameServers(next.edge.dns)
+      collector.configured(next.edge.capture, next.edge.dns)
       const opening = listeners.apply(next.edge.listen, next.trunks)
       registrations.forgetUsers((user) => Object.hasOwn(next.users, user))
       try {
@@ -215,6 +222,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     registeredTrunk: trunks.registered,
     subscriptions: () => subscriptions.count(),
     captureLost: capture.lost,
+    exportLost: collector.lost,
     dropped: gate.dropped,
     retell() {
       registrations.retell()

@@ -123,6 +123,7 @@ function figuresOf(core: EdgeCore): Measured {
     trunks: () => Object.keys(edge.config().trunks).map((name) => ({ name, health: edge.trunks.health(name) })),
     transactions: () => ({ ...edge.transactions.counters }),
     captureLost: core.captureLost,
+    exportLost: core.exportLost,
     dropped: core.dropped,
   }
 }

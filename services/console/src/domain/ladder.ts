@@ -25,16 +25,18 @@ export interface Ladder {
 
 const edgeColumn = 'tandem'
 
-/** Pure: the same messages in any order give the same ladder. */
+/** Pure: the same messages in any order give the same ladder. Each leg has a column of its own. */
 export function drawLadder(callId: string, messages: readonly CapturedMessage[]): Ladder {
-  const inOrder = messages.toSorted((a, b) => a.offsetUs - b.offsetUs)
-  const peers = [...new Set(inOrder.map((m) => m.peer))]
-  const first = inOrder[0]?.peer
-  const columns = first === undefined ? [edgeColumn] : [first, edgeColumn, ...peers.filter((p) => p !== first)]
+  const inOrder = messages.toSorted(byTime)
+  const legs = [...new Map(inOrder.map((m) => [partyOf(m), m.peer]))]
+  const names = numbered(legs.map(([, peer]) => peer))
+  const columns = [...names.slice(0, 1), edgeColumn, ...names.slice(1)]
+  // the edge stands behind the first leg
+  const columnOf = new Map(legs.map(([party], i) => [party, i === 0 ? 0 : i + 1]))
+  const edge = columns.indexOf(edgeColumn, legs.length === 0 ? 0 : 1)
   const seen = new Set<string>()
   const arrows = inOrder.map((m): LadderArrow => {
-    const peer = columns.indexOf(m.peer)
-    const edge = columns.indexOf(edgeColumn)
+    const peer = columnOf.get(partyOf(m)) ?? 0
     const key = `${m.legId}|${m.direction}|${m.text}`
     const retransmission = seen.has(key)
     seen.add(key)
@@ -53,45 +55,89 @@ export function drawLadder(callId: string, messages: readonly CapturedMessage[])
   return { callId, columns, arrows }
 }
 
+const partyOf = ({ legId, peer }: CapturedMessage): string => `${legId} ${peer}`
+
+/** What was received comes before what was sent because of it. */
+function byTime(a: CapturedMessage, b: CapturedMessage): number {
+  return (
+    a.offsetUs - b.offsetUs || compare(a.direction, b.direction) || compare(a.legId, b.legId) || compare(a.text, b.text)
+  )
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** Two phones of a user, a second try at a trunk: told apart by a number. */
+function numbered(names: readonly string[]): string[] {
+  const times = new Map<string, number>()
+  return names.map((name) => {
+    const time = (times.get(name) ?? 0) + 1
+    times.set(name, time)
+    return time === 1 ? name : `${name} (${time})`
+  })
+}
+
 function labelOf(text: string): string {
   const startLine = text.slice(0, text.indexOf('\r\n') === -1 ? 200 : text.indexOf('\r\n'))
-  const body = /\r\nContent-Type:\s*([^\s;]+)/i.exec(text)?.[1]?.toLowerCase()
+  const head = text.split('\r\n\r\n', 1)[0] ?? text
+  // RFC 3261 7.3.3: c is its compact form
+  const body = /\r\n(?:Content-Type|c)[ \t]*:\s*([^\s;]+)/i.exec(head)?.[1]?.toLowerCase()
   const what = startLine.startsWith('SIP/2.0 ') ? startLine.slice(8) : (startLine.split(' ')[0] ?? startLine)
   const carries =
     body === undefined ? '' : body === 'application/sdp' ? ' (SDP)' : ` (${body.replace('application/', '')})`
   return `${what}${carries}`.slice(0, 80)
 }
 
-/** The ladder as text for a terminal, in the manner of sngrep. */
-export function ladderText(ladder: Ladder, width = 28): string {
-  const centre = (i: number): number => 10 + Math.floor(width / 2) + i * width
-  const total = centre(ladder.columns.length - 1) + Math.ceil(width / 2) + 1
-  const line = (): string[] => {
+const TIME_ROOM = 10
+const NARROWEST = 8
+const WIDEST = 40
+const AGAIN = ' again'
+
+/**
+ * The ladder as text for a terminal of so many characters, in the manner of sngrep; under each name how it was reached.
+ * No line is longer as long as eight characters are left for a column.
+ */
+export function ladderText(ladder: Ladder, terminal?: number): string {
+  const fits = terminal === undefined ? 28 : Math.floor((terminal - TIME_ROOM) / ladder.columns.length)
+  const width = Math.min(Math.max(fits, NARROWEST), WIDEST)
+  const centre = (i: number): number => TIME_ROOM + Math.floor(width / 2) + i * width
+  const total = TIME_ROOM + ladder.columns.length * width
+  const put = (chars: string[], at: number, text: string): void => {
+    for (const [i, char] of [...text].entries()) if (at + i >= 0 && at + i < chars.length) chars[at + i] = char
+  }
+  const line = (filled: readonly string[]): string[] => {
     const chars = new Array<string>(total).fill(' ')
-    ladder.columns.forEach((_, i) => {
-      chars[centre(i)] = '│'
-    })
+    for (const [i, text] of filled.entries()) {
+      const shown = cut(text, width - 2)
+      put(chars, centre(i) - Math.floor(shown.length / 2), shown)
+    }
     return chars
   }
-  const put = (chars: string[], at: number, text: string): void => {
-    for (let i = 0; i < text.length; i++) if (at + i >= 0 && at + i < chars.length) chars[at + i] = text.charAt(i)
-  }
-  const head = new Array<string>(total).fill(' ')
-  ladder.columns.forEach((name, i) => {
-    const shown = name.length > width - 2 ? `${name.slice(0, width - 3)}…` : name
-    put(head, centre(i) - Math.floor(shown.length / 2), shown)
-  })
-  const out = [head.join('').trimEnd()]
+  const shown = (chars: readonly string[]): string => chars.join('').trimEnd()
+  const out = [shown(line(ladder.columns)), shown(line(transportsOf(ladder)))]
   for (const a of ladder.arrows) {
     const [left, right] = a.from < a.to ? [a.from, a.to] : [a.to, a.from]
-    const chars = line()
+    const chars = line(ladder.columns.map(() => '│'))
     const room = centre(right) - centre(left) - 1
-    put(chars, centre(left) + 1, '─'.repeat(room))
+    put(chars, centre(left) + 1, (a.retransmission ? '┄' : '─').repeat(room))
     put(chars, a.from < a.to ? centre(right) - 1 : centre(left) + 1, a.from < a.to ? '▶' : '◀')
-    const label = ` ${a.retransmission ? `${a.label} again` : a.label} `.slice(0, room - 2)
-    put(chars, centre(left) + 1 + Math.floor((room - label.length) / 2), label)
-    put(chars, 0, `${a.offsetMs.toFixed(1)} ms`.padStart(10))
-    out.push(chars.join('').trimEnd())
+    const mark = a.retransmission && room > AGAIN.length + NARROWEST ? AGAIN : ''
+    const label = cut(a.label, room - 4 - mark.length) + mark
+    put(chars, centre(left) + 1 + Math.floor((room - label.length - 2) / 2), ` ${label} `)
+    put(chars, 0, `${a.offsetMs.toFixed(1)} ms`.padStart(TIME_ROOM))
+    out.push(shown(chars))
   }
   return `${out.join('\n')}\n`
+}
+
+/** Text of strangers: nothing in it moves the cursor of a terminal. */
+function cut(text: string, room: number): string {
+  const plain = text.replace(/\p{C}/gu, '?')
+  return plain.length > room ? `${plain.slice(0, Math.max(room - 1, 0))}…` : plain
+}
+
+function transportsOf({ columns, arrows }: Ladder): string[] {
+  const edge = 1
+  return columns.map((_, i) =>
+    i === edge ? '' : [...new Set(arrows.filter((a) => a.from === i || a.to === i).map((a) => a.transport))].join(', '),
+  )
 }

@@ -1,5 +1,5 @@
 /**
- * The SIP messages of calls, for the ladder (edge.md E14). Gathered over all calls for some 100 ms and told once;
+ * The SIP messages of calls, for the ladder (edge.md E14) and for a collector. Gathered over all calls for some 100 ms and told once;
  * credentials are blanked, places and keys left out, everything is bounded.
  */
 import type { Bus } from '@tandem/bus/bus.ts'
@@ -27,6 +27,8 @@ interface Followed {
   readonly peer: string
   /** µs, monotonic, of the call's first message. */
   readonly originUs: number
+  /** The same on the wall clock, µs since 1970: no step of that clock turns the order of messages. */
+  readonly originWallUs: number
   forgetMs: number | undefined
 }
 
@@ -46,10 +48,18 @@ export interface Capture extends Capturing {
   close(): void
 }
 
-export function createCapture(parts: { node: string; bus: Pick<Bus, 'tell'>; clock: Clock }): Capture {
+export interface CaptureParts {
+  readonly node: string
+  readonly bus: Pick<Bus, 'tell'>
+  readonly clock: Clock
+  /** Gets each message as it is told, already blanked; `us`: µs since 1970. */
+  readonly beside?: (message: CapturedMessage, us: number) => void
+}
+
+export function createCapture(parts: CaptureParts): Capture {
   const { clock } = parts
   const followed = new Map<string, Followed>()
-  const origins = new Map<string, { us: number; legs: number }>()
+  const origins = new Map<string, { us: number; wallUs: number; legs: number }>()
   const early = new Map<string, Raw[]>()
   const waiting: { raw: Raw; of: Followed }[] = []
   let lost = 0
@@ -73,6 +83,7 @@ export function createCapture(parts: { node: string; bus: Pick<Bus, 'tell'>; clo
       const message = told(raw, of)
       bytes += message.text.length
       messages.push(message)
+      parts.beside?.(message, of.originWallUs + message.offsetUs)
     }
     waiting.splice(0, messages.length)
     if (messages.length > 0) parts.bus.tell(SipCaptured, { edge: parts.node, messages })
@@ -117,10 +128,14 @@ export function createCapture(parts: { node: string; bus: Pick<Bus, 'tell'>; clo
       if (followed.has(sipCallId)) return
       const before = early.get(sipCallId) ?? []
       early.delete(sipCallId)
-      const origin = origins.get(callId) ?? { us: before[0]?.us ?? clock.now() * 1000, legs: 0 }
+      const { us, wall } = before[0] ?? { us: clock.now() * 1000, wall: clock.wall() }
+      const origin = origins.get(callId) ?? { us, wallUs: wall * 1000, legs: 0 }
       origins.set(callId, origin)
       origin.legs++
-      const of: Followed = { callId, legId, peer: peerName.slice(0, 1024), originUs: origin.us, forgetMs: undefined }
+      const of: Followed = {
+        ...{ callId, legId, peer: peerName.slice(0, 1024), forgetMs: undefined },
+        ...{ originUs: origin.us, originWallUs: origin.wallUs },
+      }
       followed.set(sipCallId, of)
       for (const raw of before) gather(raw, of)
     },

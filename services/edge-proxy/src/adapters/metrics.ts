@@ -15,6 +15,7 @@ export interface Measured {
   /** Totals since the start, by name. */
   transactions(): Readonly<Record<string, number>>
   captureLost(): number
+  exportLost(): number
   dropped(): number
 }
 
@@ -45,6 +46,9 @@ gauge('tandem_edge_dropped', 'Requests and connections of banned or flooding sou
   m.dropped(),
 )
 gauge('tandem_edge_capture_lost', 'Messages that the ladder lost since the start', (m) => m.captureLost())
+gauge('tandem_edge_hep_lost', 'Captured messages that did not reach the HEP collector since the start', (m) =>
+  m.exportLost(),
+)
 
 new Gauge({
   name: 'tandem_edge_connections',

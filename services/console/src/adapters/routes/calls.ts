@@ -68,7 +68,16 @@ export function callRoutes(
       schema: {
         summary: 'The SIP ladder of a call of the last hour',
         params: CallParams,
-        querystring: Type.Object({ format: Type.Optional(Type.Union([Type.Literal('json'), Type.Literal('text')])) }),
+        querystring: Type.Object({
+          format: Type.Optional(Type.Union([Type.Literal('json'), Type.Literal('text')])),
+          width: Type.Optional(
+            Type.Integer({
+              minimum: 20,
+              maximum: 1000,
+              description: 'of the text, in characters; 28 a column if absent',
+            }),
+          ),
+        }),
       },
     },
     async (request, reply) => {
@@ -77,8 +86,9 @@ export function callRoutes(
       if (!messages)
         throw new Problem(404, 'No ladder', `no messages of call ${id} are kept; ladders are kept for an hour`)
       const ladder = drawLadder(id, messages)
-      if ((request.query as { format?: string }).format !== 'text') return ladder
-      return reply.type('text/plain; charset=utf-8').send(ladderText(ladder))
+      const { format, width } = request.query as { format?: string; width?: number }
+      if (format !== 'text') return ladder
+      return reply.type('text/plain; charset=utf-8').send(ladderText(ladder, width))
     },
   )
   app.get(
