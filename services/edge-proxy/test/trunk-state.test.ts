@@ -43,9 +43,8 @@ const askers = () => new Set(carrier.of('OPTIONS').map((g) => g.from.port))
 test('one edge asks the carrier, and the other takes its word', async () => {
   await eventually('both up', () => both('up'))
   assert.deepEqual([...askers()], [first.port('carrier')])
-  assert.ok(
+  await eventually('the word of the edge that asks is told', () =>
     told.some((s) => s.edge === 'edge-1' && s.prober === true && s.health === 'up'),
-    'the word of the edge that asks is told',
   )
 })
 
@@ -54,7 +53,7 @@ test('codes that the configuration does not count as alive are as good as silenc
   await eventually('both down', () => both('down'))
   carrier.serve = (got) => got.reply(404)
   await eventually('both up again', () => both('up'))
-  assert.ok(told.findLastIndex((s) => s.health === 'down') > 0)
+  await eventually('told', () => told.some((s) => s.health === 'down'))
 })
 
 test('an operator drains a trunk on every edge, its carrier is told by OPTIONS, and undrains it', async () => {
