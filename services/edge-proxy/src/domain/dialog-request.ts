@@ -1,6 +1,7 @@
 /** A request of ours inside a dialog, early or not, with the credentials that a trunk may ask for. */
 import { type Dialog, requestInDialog } from '@tandem/sip/dialog/dialog.ts'
-import type { SipResponse } from '@tandem/sip/message/message.ts'
+import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
+import type { ClientTransaction } from '@tandem/sip/transaction/client-transaction.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallParts } from './call-parts.ts'
 import { withDialogWire } from './leg-wire.ts'
@@ -20,34 +21,42 @@ export interface DialogHolder {
   dialog: Dialog | undefined
 }
 
-/** `done` hears the final response once; undefined: a timeout, or the way is lost. Never for an INVITE. */
+/**
+ * Hears the final response once, with the request that it answers; undefined: a timeout, or the way is lost. An INVITE's
+ * 2xx is acknowledged by whoever hears it.
+ */
+export type DialogAnswer = (response: SipResponse | undefined, request: SipRequest, client: ClientTransaction) => void
+
+/** Undefined, and nobody hears of it: there is no dialog. */
 export function askInDialog(
   parts: Pick<CallParts, 'edge' | 'random'>,
   leg: CallLeg,
   holder: DialogHolder,
   ask: DialogAsk,
-  done: (response: SipResponse | undefined) => void,
+  done: DialogAnswer,
   credentials?: readonly [string, string],
-): void {
+): ClientTransaction | undefined {
   const { edge } = parts
-  if (holder.dialog === undefined) return void done(undefined)
+  if (holder.dialog === undefined) return undefined
   const headers = credentials ? [...(ask.headers ?? []), credentials] : (ask.headers ?? [])
   const [dialog, request] = requestInDialog(holder.dialog, { ...ask, headers })
   holder.dialog = dialog
-  const final = (response: SipResponse): void => {
-    const retry = credentials ? undefined : credentialsFor(parts, leg, ask.method, request.uri, response)
+  let client: ClientTransaction | undefined
+  const final = (response: SipResponse | undefined): void => {
+    const retry = response && !credentials ? credentialsFor(parts, leg, ask.method, request.uri, response) : undefined
     if (retry) askInDialog(parts, leg, holder, ask, done, retry)
-    else done(response)
+    else done(response, request, client as ClientTransaction)
   }
   withDialogWire(edge, leg, dialog, () => {
-    edge.transactions.request(request, leg.wire, {
+    client = edge.transactions.request(request, leg.wire, {
       onResponse: (response) => {
         if (response.status >= 200) final(response)
       },
-      onTimeout: () => done(undefined),
-      onTransportError: () => done(undefined),
+      onTimeout: () => final(undefined),
+      onTransportError: () => final(undefined),
     })
   })
+  return client
 }
 
 /** RFC 3261 22.1: a trunk may challenge any request. */

@@ -144,7 +144,7 @@ export class EarlyStage {
 
   #info(side: Side, transaction: ServerTransaction): void {
     const other = this.#opposite(side)
-    if (other === undefined) return void transaction.reply(480)
+    if (other?.state.dialog === undefined) return void transaction.reply(480)
     const { request } = transaction
     const ask = { method: 'INFO', headers: passInfo(request), body: request.body }
     askInDialog(

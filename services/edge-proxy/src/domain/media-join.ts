@@ -40,7 +40,7 @@ export function offerTo(
     far.media.offer(sdp, far.peer, leg.media, (body) => {
       if (body === undefined || session.over || leg.ended) return void done(undefined)
       leg.exchange = { kind: 'ours', transaction: undefined }
-      const ask = { method: 'INVITE', headers: session.offerHeaders(leg), body, contentType: SDP_TYPE }
+      const ask = { method: 'INVITE', headers: session.timers.offerHeaders(leg), body, contentType: SDP_TYPE }
       const sent = session.request(leg, ask, (response, request, client) => {
         leg.exchange = { kind: 'none' }
         if (!session.agreed(leg, response, request)) {

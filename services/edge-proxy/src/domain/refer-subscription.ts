@@ -1,7 +1,8 @@
 /** The implicit subscription of a REFER (RFC 3515 2.4.4, RFC 6665): what became of it, told in NOTIFYs, one at a time. */
 import { reasonOf } from '@tandem/sip/message/status.ts'
 import type { CallLeg } from './call-leg.ts'
-import type { Ask, CallSession } from './call-session.ts'
+import type { CallSession } from './call-session.ts'
+import type { DialogAsk } from './dialog-request.ts'
 
 /** s; no transfer rings longer. */
 const LASTS = 180
@@ -40,7 +41,7 @@ export function referSubscription(
   }
 
   const notify = (status: number, state: string, done?: () => void) => {
-    const ask: Ask = {
+    const ask: DialogAsk = {
       method: 'NOTIFY',
       headers: [
         ['Event', event],

@@ -1,0 +1,69 @@
+/** The watch over an answered call: a fact a minute, and the end of a call in which nobody is heard any more (E12). */
+import { isHeld } from '@tandem/sdp/offer-answer.ts'
+import { parseSdp } from '@tandem/sdp/parse.ts'
+import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
+import type { CallParts } from './call-parts.ts'
+import type { CallSession } from './call-session.ts'
+
+/** call.ts: a fact a minute while a leg is up. */
+const INTERIM_MS = 60_000
+
+export class CallWatch {
+  readonly #session: CallSession
+  readonly #parts: CallParts
+  #timer: WheelTimer | undefined
+  #dueMs = 0
+
+  constructor(session: CallSession, parts: CallParts) {
+    this.#session = session
+    this.#parts = parts
+  }
+
+  begin(): void {
+    this.#dueMs = this.#parts.edge.clock.now() + INTERIM_MS
+    this.#next()
+  }
+
+  stop(): void {
+    this.#parts.edge.transactions.timers.clear(this.#timer)
+  }
+
+  /** Interim facts and the watch for silence, by one timer a call. */
+  #next(): void {
+    const { clock, transactions } = this.#parts.edge
+    for (const { wire } of this.#session.legs) wire.keepUntil(clock.now() + 2 * INTERIM_MS)
+    const { inactivityMs } = this.#parts.config().edge.media
+    const ms = Math.min(INTERIM_MS, Math.max(500, inactivityMs / 4))
+    this.#timer = transactions.timers.after(ms, () => {
+      if (this.#session.over) return
+      const now = clock.now()
+      if (now >= this.#dueMs - 10) this.#tell(now)
+      if (this.#silent(now, inactivityMs)) this.#session.end('tandem', { reason: 'no audio' })
+      else this.#next()
+    })
+  }
+
+  #tell(now: number): void {
+    this.#dueMs = now + INTERIM_MS
+    const { legs, facts } = this.#session
+    for (const leg of legs) if (!leg.ended) this.#parts.tell.interim(this.#session.factsOf(leg), leg)
+    this.#parts.held.changed(facts.callId)
+  }
+
+  /**
+   * No packet from either side for that long, and nobody is on hold. A call for help may be silent as long as it likes; one
+   * whose audio goes past us is heard by nobody here.
+   */
+  #silent(now: number, inactivityMs: number): boolean {
+    if (inactivityMs <= 0 || this.#session.facts.emergency) return false
+    for (const leg of this.#session.legs) {
+      if (leg.ended) continue
+      if (leg.media.direct) return false
+      const last = Math.max(leg.media.lastHeard() ?? 0, leg.answeredAtMs ?? now)
+      if (now - last < inactivityMs) return false
+      const sdp = leg.heard === undefined ? undefined : parseSdp(leg.heard)
+      if (sdp?.kind === 'sdp' && isHeld(sdp.sdp)) return false
+    }
+    return true
+  }
+}

@@ -1,0 +1,104 @@
+/** Session timers of an answered call, on each side by itself (RFC 4028): refreshed half-way, hung up when nobody does. */
+import {
+  expireAfterMs,
+  minSeAfter422,
+  refreshAfterMs,
+  type SessionTimerPolicy,
+  sessionTimerRequestFields,
+} from '@tandem/sip/dialog/session-timer.ts'
+import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
+import type { ClientTransaction } from '@tandem/sip/transaction/client-transaction.ts'
+import { descriptionOf, SDP_TYPE } from './call-body.ts'
+import type { CallLeg } from './call-leg.ts'
+import type { CallParts } from './call-parts.ts'
+import type { CallSession } from './call-session.ts'
+import type { DialogAsk } from './dialog-request.ts'
+import { ALLOW, SUPPORTED } from './leg-headers.ts'
+
+type Fields = readonly (readonly [string, string])[]
+
+const NONE = { kind: 'none' } as const
+
+export class SessionRefresh {
+  readonly #session: CallSession
+  readonly #parts: CallParts
+
+  constructor(session: CallSession, parts: CallParts) {
+    this.#session = session
+    this.#parts = parts
+  }
+
+  get #wheel() {
+    return this.#parts.edge.transactions.timers
+  }
+
+  get policy(): SessionTimerPolicy {
+    return { interval: this.#parts.config().edge.sessionTimerS, minSe: 90, refresher: 'us' }
+  }
+
+  /** Of every offer and refresh of ours. */
+  offerHeaders(leg: CallLeg): Fields {
+    return [
+      ['Allow', ALLOW],
+      ['Supported', SUPPORTED],
+      ...sessionTimerRequestFields(this.policy, leg.session, leg.peerMinSe),
+    ]
+  }
+
+  /** Anew, after whatever was agreed with `leg`. */
+  arm(leg: CallLeg): void {
+    this.#wheel.clear(leg.sessionTimer)
+    this.#wheel.clear(leg.expiryTimer)
+    leg.sessionTimer = undefined
+    leg.expiryTimer = undefined
+    if (leg.session === undefined || this.#session.over) return
+    const refresh = refreshAfterMs(leg.session)
+    if (refresh !== undefined) leg.sessionTimer = this.#wheel.after(refresh, () => this.refresh(leg))
+    leg.expiryTimer = this.#wheel.after(expireAfterMs(leg.session), () =>
+      this.#session.end('tandem', { reason: 'session expired' }),
+    )
+  }
+
+  /** RFC 4028 7.4: UPDATE without a description where the peer knows it, else a re-INVITE that changes nothing. */
+  refresh(leg: CallLeg): void {
+    if (this.#session.over) return
+    if (leg.exchange.kind !== 'none' || leg.unacked?.waiting) {
+      leg.sessionTimer = this.#wheel.after(2000 + this.#session.random(2000), () => this.refresh(leg))
+      return
+    }
+    const headers = this.offerHeaders(leg)
+    // an UPDATE without a description would not tell where the audio goes
+    const update = !leg.moved && (leg.takesUpdate || leg.said === undefined)
+    const ask: DialogAsk = update
+      ? { method: 'UPDATE', headers }
+      : { method: 'INVITE', headers, body: leg.said, contentType: SDP_TYPE }
+    if (!update) leg.exchange = { kind: 'ours', transaction: undefined }
+    const sent = this.#session.request(leg, ask, (response, request, client) =>
+      this.#refreshed(leg, response, request, client),
+    )
+    if (leg.exchange.kind === 'ours') leg.exchange.transaction = sent
+  }
+
+  #refreshed(leg: CallLeg, response: SipResponse | undefined, request: SipRequest, client: ClientTransaction): void {
+    if (leg.exchange.kind === 'ours') leg.exchange = NONE
+    if (this.#session.agreed(leg, response, request)) {
+      if (request.method !== 'INVITE') return
+      this.#session.ack(leg, request, client)
+      const answer = descriptionOf(response as SipResponse)
+      if (answer.kind !== 'sdp' || answer.text === leg.heard) return
+      leg.heard = answer.text
+      leg.media.answer(answer.sdp, leg.peer, this.#session.other(leg).media, () => {})
+      return
+    }
+    if (this.#session.over || response === undefined) return
+    const minSe = minSeAfter422(response, leg.peerMinSe)
+    if (minSe !== undefined) {
+      leg.peerMinSe = minSe
+      if (leg.session) leg.session = { ...leg.session, interval: Math.max(leg.session.interval, minSe) }
+    }
+    if (response.status === 405 || response.status === 501) leg.takesUpdate = false
+    // RFC 3261 14.1: after a 491 the owner of the Call-ID waits 2.1 to 4 s, the other up to 2 s
+    const wait = leg.direction === 'out' ? 2100 + this.#session.random(1900) : this.#session.random(2000)
+    leg.sessionTimer = this.#wheel.after(wait, () => this.refresh(leg))
+  }
+}
