@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Attempt } from '@tandem/contracts/routing.ts'
 import fc from 'fast-check'
-import { best, newWalk, step, type Walk, type WalkEffect, type WalkInput } from '../src/domain/plan-walk.ts'
+import { step } from '../src/domain/plan-walk.ts'
+import { newWalk, type Walk, type WalkEffect, type WalkInput } from '../src/domain/walk-state.ts'
+import { best } from '../src/domain/walk-verdict.ts'
 
 const trunk = (name: string, retry = [408, 500, 502, 503, 504]): Attempt => ({
   kind: 'trunk',

@@ -28,16 +28,9 @@ import type { Held, Need } from './ledger.ts'
 import { forgetLeg } from './leg-end.ts'
 import { passReason, passResponse } from './leg-headers.ts'
 import { type CallSeed, type LegEvents, LegLauncher, type OutLeg } from './leg-launcher.ts'
-import {
-  type CancelReason,
-  newWalk,
-  step,
-  type Walk,
-  type WalkEffect,
-  type WalkInput,
-  type WalkTimer,
-} from './plan-walk.ts'
+import { step } from './plan-walk.ts'
 import { type Followed, Redirections } from './redirections.ts'
+import { type CancelReason, newWalk, type Walk, type WalkEffect, type WalkInput, type WalkTimer } from './walk-state.ts'
 import { warning } from './warning.ts'
 import { agreedKbps, peakKbps } from './wire-rate.ts'
 
