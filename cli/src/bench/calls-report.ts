@@ -1,28 +1,10 @@
 /** How the figures of calls are shown: a table for people, a JSON object a line for programs. */
-import { cpus, loadavg, release, totalmem } from 'node:os'
-import { table } from '../print/table.ts'
 import { type CallsFigures, type CallsPlan, highestStep, type SystemFigures } from './calls.ts'
 import { total } from './cpu-time.ts'
+import { compared, type Figure, figure, type Measure, machine, middle } from './figures.ts'
 import { median, type Round } from './round.ts'
 
-/** A line of `tandem bench … --json`. */
-export interface Figure {
-  name: string
-  value: number | null
-  unit: string
-  peer: number | null
-  /** value / peer */
-  ratio: number | null
-}
-
-interface Measure {
-  name: string
-  unit: string
-  digits: number
-  of(round: Round): number
-}
-
-const MEASURES: readonly Measure[] = [
+const MEASURES: readonly Measure<Round>[] = [
   { name: 'CPU of all processes per call', unit: 'µs', digits: 0, of: (r) => r.cpuUs },
   { name: 'set-up p50', unit: 'ms', digits: 2, of: (r) => r.setupP50Us / 1000 },
   { name: 'set-up p99', unit: 'ms', digits: 2, of: (r) => r.setupP99Us / 1000 },
@@ -31,13 +13,12 @@ const MEASURES: readonly Measure[] = [
 export function callsFigures(figures: CallsFigures, plan: Pick<CallsPlan, 'rate' | 'ramp'>): Figure[] {
   const { tandem, peer } = figures
   const at = `at ${plan.rate}/s`
-  const middle = (of: SystemFigures, m: Measure, rounds = of.rounds) => median(rounds.map(m.of))
   const failed = (of: SystemFigures) => of.rounds.reduce((sum, r) => sum + r.calls - r.answered, 0)
   const missing = (of: SystemFigures) => of.rounds.reduce((sum, r) => sum + r.missing, 0)
   const pair = (name: string, unit: string, digits: number, of: (system: SystemFigures) => number | null) =>
     figure(name, unit, digits, of(tandem), peer ? of(peer) : null)
   return [
-    ...MEASURES.map((m) => pair(`calls: ${m.name}, ${at}`, m.unit, m.digits, (s) => middle(s, m))),
+    ...MEASURES.map((m) => pair(`calls: ${m.name}, ${at}`, m.unit, m.digits, (s) => middle(m, s.rounds))),
     pair(`calls: failed, ${at}`, 'calls', 0, failed),
     pair(`calls: without CDR, ${at}`, 'calls', 0, missing),
     pair('calls: CPU while nobody calls', '% of a core', 1, (s) => total(s.idle)),
@@ -61,45 +42,18 @@ export function callsFigures(figures: CallsFigures, plan: Pick<CallsPlan, 'rate'
   ]
 }
 
-export function figure(name: string, unit: string, digits: number, value: number | null, peer: number | null): Figure {
-  const round = (n: number | null, to: number) => (n === null || !Number.isFinite(n) ? null : Number(n.toFixed(to)))
-  const ratio = value !== null && peer !== null && peer > 0 ? value / peer : null
-  return { name, value: round(value, digits), unit, peer: round(peer, digits), ratio: round(ratio, 2) }
-}
-
 export function describeCalls(
   figures: CallsFigures,
   plan: Pick<CallsPlan, 'rate' | 'calls' | 'runs' | 'ramp'>,
 ): string {
   const { tandem, peer, noPeer } = figures
-  const rows = callsFigures(figures, plan)
-  const spread = (of: SystemFigures | null, row: number): string => {
-    const m = MEASURES[row]
-    if (!of || !m) return ''
-    const values = of.rounds.map(m.of).sort((a, b) => a - b)
-    return `${values[0]?.toFixed(m.digits)} / ${values.at(-1)?.toFixed(m.digits)}`
-  }
-  const shown = rows.map((r, i) => ({ ...r, tandemSpread: spread(tandem, i), peerSpread: spread(peer, i) }))
-  const columns = [
-    { head: '', value: (r: (typeof shown)[number]) => r.name.replace(/^calls: /, '') },
-    { head: 'Tandem', value: (r: (typeof shown)[number]) => r.value ?? 'none', align: 'right' as const },
-    { head: 'min / max', value: (r: (typeof shown)[number]) => r.tandemSpread, align: 'right' as const },
-    ...(peer
-      ? [
-          { head: peer.name, value: (r: (typeof shown)[number]) => r.peer ?? 'none', align: 'right' as const },
-          { head: 'min / max', value: (r: (typeof shown)[number]) => r.peerSpread, align: 'right' as const },
-          { head: 'ratio', value: (r: (typeof shown)[number]) => r.ratio?.toFixed(2), align: 'right' as const },
-        ]
-      : []),
-    { head: 'unit', value: (r: (typeof shown)[number]) => r.unit },
-  ]
   return [
     `A call: INVITE with SDP, 180, 200, ACK, BYE over UDP, from a registered user to a carrier, hung up at once; ${plan.runs} rounds of ${plan.calls} calls at ${plan.rate}/s${peer ? ', the systems in turns' : ''}; medians.`,
     'CPU: every process of the system, from the first INVITE until the last CDR is priced in the database; what it takes while idle is in it.',
     'Set-up: INVITE to 200 at the caller, the answering carrier included.',
     `Machine: ${machine()}`,
     '',
-    table(columns, shown),
+    compared(callsFigures(figures, plan), MEASURES, [tandem, peer]),
     '',
     `Tandem by process, µs a call: ${byPart(tandem.rounds)}`,
     `Tandem by process while nobody calls, % of a core: ${parts([...tandem.idle], 1)}`,
@@ -132,11 +86,4 @@ function parts(values: [name: string, value: number][], digits: number): string 
 function climbed(of: SystemFigures): string {
   const steps = of.steps.map((r) => `${r.rate}/s ${r.answered}/${r.calls} p99 ${(r.setupP99Us / 1000).toFixed(1)} ms`)
   return `${of.name} step by step (ends when twice a call failed, a CDR is missing or more than 0.1 % is sent again): ${steps.join('; ')}`
-}
-
-export function machine(): string {
-  const [first] = cpus()
-  const gib = (totalmem() / 2 ** 30).toFixed(0)
-  const load = loadavg()[0]?.toFixed(1)
-  return `${cpus().length} × ${first?.model.trim()}, ${gib} GiB, Linux ${release()}, Node ${process.versions.node}, load ${load}`
 }

@@ -1,17 +1,13 @@
 /** `tandem bench calls`: calls through a Tandem of its own, and through Kamailio in turns with it. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Failure } from '../failure.ts'
-import { BENCH_DOMAIN, benchUsers } from './calls-configuration.ts'
-import { type CpuReading, canReadCpu } from './cpu-time.ts'
-import { findKamailio, startKamailio } from './kamailio-system.ts'
-import { type LoadProcess, startLoad } from './load-process.ts'
+import { BENCH_DOMAIN } from './calls-configuration.ts'
+import type { CpuReading } from './cpu-time.ts'
+import { startKamailio } from './kamailio-system.ts'
 import { idleShare, playRound, type Round } from './round.ts'
+import { type Measuring, type Sides, sideBySide } from './side-by-side.ts'
 import type { System } from './system.ts'
-import { checkCdrs, startTandem, type TandemSystem } from './tandem-system.ts'
+import { checkCdrs } from './tandem-system.ts'
 
-export interface CallsPlan {
+export interface CallsPlan extends Measuring {
   /** calls a second */
   rate: number
   /** in each round */
@@ -21,9 +17,6 @@ export interface CallsPlan {
   /** finds the highest clean rate, too */
   ramp: boolean
   peer: boolean
-  signal: AbortSignal
-  /** progress, one line each */
-  say(line: string): void
 }
 
 /** What one system did. */
@@ -51,39 +44,18 @@ const IDLE_MS = 2000
 /** 99 of 100 calls are set up within this: a caller does not notice it, µs */
 const PROMPT_US = 50_000
 
-export async function measureCalls(plan: CallsPlan): Promise<CallsFigures> {
-  if (!canReadCpu()) throw new Failure('CPU time is read from /proc', 'Run this on Linux, or in a container.')
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'))
-  const open: (() => Promise<void>)[] = []
-  try {
-    const load = await startLoad(benchUsers)
-    open.push(load.stop)
-    const { say, signal } = plan
-    const warn = say
-    const tandem = await startTandem({ folder, carrierPeer: load.carrierPort, signal, say, warn })
-    open.push(tandem.stop)
-    const found = plan.peer ? findKamailio() : { kind: 'missing' as const, why: 'not asked for' }
-    const peer = found.kind === 'found' ? await startKamailio(found, folder, load.carrierPort) : null
-    if (peer) open.push(peer.stop)
-    await load.register(tandem.target, BENCH_DOMAIN, tandem.password)
-    const stopped = new Promise<never>((_, fail) => {
-      signal.addEventListener('abort', () => fail(new Failure('stopped', '')), { once: true })
-    })
-    const measured = measure(plan, load, tandem, peer, found.kind === 'missing' ? found.why : null)
-    return await Promise.race([measured, tandem.up.broken, stopped])
-  } finally {
-    for (const close of open.reverse()) await close()
-    if (process.env.TANDEM_KEEP !== '1') rmSync(folder, { recursive: true, force: true })
-  }
+export function measureCalls(plan: CallsPlan): Promise<CallsFigures> {
+  return sideBySide(
+    plan,
+    (found, { folder }, { load }) => startKamailio(found, folder, load.carrierPort),
+    async (sides) => {
+      await sides.load.register(sides.tandem.target, BENCH_DOMAIN, sides.tandem.password)
+      return await measure(plan, sides)
+    },
+  )
 }
 
-async function measure(
-  plan: CallsPlan,
-  load: LoadProcess,
-  tandem: TandemSystem,
-  peer: System | null,
-  noPeer: string | null,
-): Promise<CallsFigures> {
+async function measure(plan: CallsPlan, { load, tandem, peer, noPeer }: Sides): Promise<CallsFigures> {
   const systems: System[] = peer ? [tandem, peer] : [tandem]
   const figures = systems.map(({ name }): SystemFigures => ({ name, rounds: [], idle: new Map(), steps: [] }))
   const wrong: string[] = []

@@ -1,116 +1,125 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { Failure } from '../failure.ts'
-import type { Figure } from './calls-report.ts'
+import type { Figure } from './figures.ts'
+import type { Measuring } from './side-by-side.ts'
 
 /** `tandem bench …`: each measurement is a subcommand in a file of its own beside this one. */
 export function addBenchCommands(program: Command): void {
   const bench = program.command('bench').description('measure this machine; asserts correctness, never speed')
-  bench
-    .command('calls')
-    .description('calls through a Tandem of its own, in turns with Kamailio where it is installed')
-    .option('--rate <calls/s>', 'calls a second', whole, 200)
-    .option('--calls <number>', 'calls in a round', whole, 1000)
-    .option('--runs <number>', 'rounds of each system', whole, 3)
-    .option('--ramp', 'find the highest clean rate, too')
-    .option('--no-peer', 'leave Kamailio out')
-    .option('--json', 'print one JSON object a line')
-    .addHelpText('after', '\nExample:\n  $ tandem bench calls --rate 200 --calls 1000 --runs 3')
-    .action(benchCalls)
-  bench
-    .command('register')
-    .description('registrations with digest at a Tandem of its own, in turns with Kamailio where it is installed')
-    .option('--rate <registrations/s>', 'registrations a second', whole, 200)
-    .option('--registrations <number>', 'registrations in a round', whole, 2000)
-    .option('--runs <number>', 'rounds of each system', whole, 3)
-    .option('--no-peer', 'leave Kamailio out')
-    .option('--json', 'print one JSON object a line')
-    .addHelpText('after', '\nExample:\n  $ tandem bench register --rate 200 --registrations 2000 --runs 3')
-    .action(benchRegister)
-  bench
-    .command('routing')
-    .description('a router with large tables: inside, over NATS, and while it takes over new ones')
-    .option('--numbers <number>', 'numbers in the inventory', whole, 1_000_000)
-    .option('--users <number>', 'users', whole, 50_000)
-    .option('--prefixes <number>', 'prefixes of each of two rate decks', whole, 200_000)
-    .option('--rules <number>', 'rules of the dial plan', whole, 400)
-    .option('--rate <questions/s>', 'questions a second', whole, 2000)
-    .option('--seconds <number>', 'how long', whole, 10)
-    .option('--json', 'print one JSON object a line')
-    .addHelpText('after', '\nExample:\n  $ tandem bench routing --rate 2000 --seconds 10')
-    .action(benchRouting)
+  for (const { name, description, numbers, peer, ramp, example, measure } of MEASUREMENTS) {
+    const command = bench.command(name).description(description)
+    for (const [flag, what, value] of numbers) command.option(`--${flag}`, what, whole, value)
+    if (ramp) command.option('--ramp', ramp)
+    if (peer) command.option('--no-peer', `leave ${peer} out`)
+    command
+      .option('--json', 'print one JSON object a line')
+      .addHelpText('after', `\nExample:\n  $ tandem bench ${name} ${example}`)
+      .action(({ json = false, ...options }) =>
+        stoppable(async (measuring) => show(json, await measure({ ramp: false, ...options, ...measuring }))),
+      )
+  }
 }
 
-interface CallsOptions {
-  rate: number
-  calls: number
-  runs: number
-  ramp?: boolean
-  peer: boolean
-  json?: boolean
+interface Outcome {
+  figures: Figure[]
+  text: string
+  /** why nothing was compared with; null: there was a peer, or there is never one */
+  noPeer: string | null
+  /** in words */
+  wrong: string[]
 }
 
-async function benchCalls({ ramp = false, json = false, ...options }: CallsOptions): Promise<void> {
-  const [{ measureCalls }, { callsFigures, describeCalls }] = await Promise.all([
-    import('./calls.ts'),
-    import('./calls-report.ts'),
-  ])
-  await stoppable(async (signal, say) => {
-    const plan = { ...options, ramp, signal, say }
-    const figures = await measureCalls(plan)
-    show(json, callsFigures(figures, plan), () => describeCalls(figures, plan), figures)
-  })
+interface Measurement {
+  name: string
+  description: string
+  numbers: [flag: string, description: string, value: number][]
+  /** what it is compared with */
+  peer?: string
+  ramp?: string
+  example: string
+  /** The options, by their names in the plan of that measurement. */
+  // biome-ignore lint/suspicious/noExplicitAny: commander gives what `numbers`, `peer` and `ramp` say
+  measure(plan: any): Promise<Outcome>
 }
 
-interface RoutingOptions {
-  numbers: number
-  users: number
-  prefixes: number
-  rules: number
-  rate: number
-  seconds: number
-  json?: boolean
-}
+const RUNS: Measurement['numbers'][number] = ['runs <number>', 'rounds of each system', 3]
 
-async function benchRouting({ json = false, ...options }: RoutingOptions): Promise<void> {
-  const [{ measureRouting }, { routingFigures, describeRouting }] = await Promise.all([
-    import('./routing.ts'),
-    import('./routing-report.ts'),
-  ])
-  await stoppable(async (signal, say) => {
-    const plan = { ...options, signal, say }
-    const figures = await measureRouting(plan)
-    if (json) for (const figure of routingFigures(figures, plan)) console.log(JSON.stringify(figure))
-    else console.log(`\n${describeRouting(figures, plan)}`)
-    if (figures.wrong.length > 0) {
-      throw new Failure('not every question was answered rightly', 'The lines below say which.', figures.wrong)
-    }
-  })
-}
-
-interface RegisterOptions {
-  rate: number
-  registrations: number
-  runs: number
-  peer: boolean
-  json?: boolean
-}
-
-async function benchRegister({ json = false, ...options }: RegisterOptions): Promise<void> {
-  const { describeRegistrations, measureRegistrations } = await import('./register.ts')
-  await stoppable(async (signal, say) => {
-    const plan = { ...options, signal, say }
-    const told = await measureRegistrations(plan)
-    show(json, told.figures, () => describeRegistrations(told, plan), told)
-  })
-}
+const MEASUREMENTS: readonly Measurement[] = [
+  {
+    name: 'calls',
+    description: 'calls through a Tandem of its own, in turns with Kamailio where it is installed',
+    numbers: [['rate <calls/s>', 'calls a second', 200], ['calls <number>', 'calls in a round', 1000], RUNS],
+    ...{ peer: 'Kamailio', ramp: 'find the highest clean rate, too' },
+    example: '--rate 200 --calls 1000 --runs 3',
+    async measure(plan) {
+      const [{ measureCalls }, report] = await Promise.all([import('./calls.ts'), import('./calls-report.ts')])
+      const told = await measureCalls(plan)
+      return { ...told, figures: report.callsFigures(told, plan), text: report.describeCalls(told, plan) }
+    },
+  },
+  {
+    name: 'register',
+    description: 'registrations with digest at a Tandem of its own, in turns with Kamailio where it is installed',
+    numbers: [
+      ['rate <registrations/s>', 'registrations a second', 200],
+      ['registrations <number>', 'registrations in a round', 2000],
+      RUNS,
+    ],
+    peer: 'Kamailio',
+    example: '--rate 200 --registrations 2000 --runs 3',
+    async measure(plan) {
+      const { describeRegistrations, measureRegistrations } = await import('./register.ts')
+      const told = await measureRegistrations(plan)
+      return { ...told, text: describeRegistrations(told, plan) }
+    },
+  },
+  {
+    name: 'routing',
+    description: 'a router with large tables: inside, over NATS, and while it takes over new ones',
+    numbers: [
+      ['numbers <number>', 'numbers in the inventory', 1_000_000],
+      ['users <number>', 'users', 50_000],
+      ['prefixes <number>', 'prefixes of each of two rate decks', 200_000],
+      ['rules <number>', 'rules of the dial plan', 400],
+      ['rate <questions/s>', 'questions a second', 2000],
+      ['seconds <number>', 'how long', 10],
+    ],
+    example: '--rate 2000 --seconds 10',
+    async measure(plan) {
+      const [{ measureRouting }, report] = await Promise.all([import('./routing.ts'), import('./routing-report.ts')])
+      const told = await measureRouting(plan)
+      return {
+        ...{ figures: report.routingFigures(told, plan), text: report.describeRouting(told, plan) },
+        ...{ noPeer: null, wrong: told.wrong },
+      }
+    },
+  },
+  {
+    name: 'rtp',
+    description: 'audio of calls through the embedded relay, in turns with rtpengine where it is installed',
+    numbers: [
+      ['calls <number>', 'calls at a time', 100],
+      ['packets-per-second <number>', 'RTP packets of each phone', 50],
+      ['seconds <number>', 'length of a round', 4],
+      RUNS,
+    ],
+    ...{ peer: 'rtpengine', ramp: 'find the highest number of calls without loss, too' },
+    example: '--calls 100 --seconds 4 --runs 3',
+    async measure(plan) {
+      const [{ measureRtp }, report] = await Promise.all([import('./rtp.ts'), import('./rtp-report.ts')])
+      const told = await measureRtp(plan)
+      return { ...told, figures: report.rtpFigures(told, plan), text: report.describeRtp(told, plan) }
+    },
+  },
+]
 
 /** Progress goes to stderr; Ctrl-C ends what runs. */
-async function stoppable(measure: (signal: AbortSignal, say: (line: string) => void) => Promise<void>): Promise<void> {
+async function stoppable(measure: (measuring: Measuring) => Promise<void>): Promise<void> {
   const { listen } = await import('../up/run-up.ts')
   const stopping = new AbortController()
   const signals = listen(stopping, () => console.error('stopping …'))
   try {
-    await measure(stopping.signal, (line) => console.error(line))
+    await measure({ signal: stopping.signal, say: (line) => console.error(line) })
   } catch (error) {
     if (!stopping.signal.aborted) throw error
     console.error('stopped')
@@ -121,16 +130,11 @@ async function stoppable(measure: (signal: AbortSignal, say: (line: string) => v
 }
 
 /** Prints the figures; what went wrong is a failure. */
-function show(
-  json: boolean,
-  figures: readonly Figure[],
-  describe: () => string,
-  { noPeer, wrong }: { noPeer: string | null; wrong: string[] },
-): void {
+function show(json: boolean, { figures, text, noPeer, wrong }: Outcome): void {
   if (json) for (const figure of figures) console.log(JSON.stringify(figure))
-  else console.log(`\n${describe()}`)
+  else console.log(`\n${text}`)
   if (json && noPeer !== null) console.error(`no peer: ${noPeer}`)
-  if (wrong.length > 0) throw new Failure('not everything went well', 'The lines above say what each round did.', wrong)
+  if (wrong.length > 0) throw new Failure('not everything went well', 'The lines below say what.', wrong)
 }
 
 function whole(text: string): number {

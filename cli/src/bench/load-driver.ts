@@ -12,6 +12,7 @@ import { parseDatagram } from '@tandem/sip/message/parse.ts'
 import { writeMessage } from '@tandem/sip/message/write.ts'
 import { CallCarrier } from './call-carrier.ts'
 import { type Caller, CallLoad, type LoadResult, type LoadSettings } from './call-load.ts'
+import { takeOrders } from './driver-process.ts'
 import { benchNumber } from './numbers.ts'
 import { RegisterLoad, type RegisterResult, type RegisterSettings } from './register-load.ts'
 
@@ -133,11 +134,4 @@ async function obey(order: LoadOrder): Promise<LoadAnswer> {
   }
 }
 
-process.on('message', ({ id, order }: { id: number; order: LoadOrder }) => {
-  obey(order).then(
-    (answer) => process.send?.({ id, answer }),
-    (error: unknown) => process.send?.({ id, error: (error as Error).message }),
-  )
-})
-// the parent is gone: so are we
-process.on('disconnect', () => process.exit(0))
+takeOrders(obey)

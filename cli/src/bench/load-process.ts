@@ -1,7 +1,7 @@
 /** Starts the process of `load-driver.ts` and gives it orders. */
-import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { LoadResult, LoadSettings } from './call-load.ts'
+import { startDriver } from './driver-process.ts'
 import type { LoadAnswer, LoadOrder } from './load-driver.ts'
 import type { RegisterResult, RegisterSettings } from './register-load.ts'
 
@@ -14,48 +14,29 @@ export interface LoadProcess {
   stop(): Promise<void>
 }
 
+/** For an order that is obeyed at once. */
+const SOON_MS = 60_000
+/** After the last call or registration was due. */
+const ROUND_MS = 120_000
+
 /** Callers with these names, each on a free port. */
 export async function startLoad(users: readonly string[]): Promise<LoadProcess> {
-  const child = fork(fileURLToPath(new URL('./load-driver.ts', import.meta.url)), [], {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-  })
-  const ask = orders(child)
-  const { carrierPort } = (await ask({ kind: 'open', users: [...users] })) as { carrierPort: number }
+  const file = fileURLToPath(new URL('./load-driver.ts', import.meta.url))
+  const { ask, stop } = startDriver<LoadOrder, LoadAnswer>(file)
+  const { carrierPort } = (await ask({ kind: 'open', users: [...users] }, SOON_MS)) as { carrierPort: number }
+  const within = (count: number, rate: number) => (1000 * count) / rate + ROUND_MS
   return {
     carrierPort,
     register: async (target, domain, password) => {
-      await ask({ kind: 'register', target, domain, password })
+      await ask({ kind: 'register', target, domain, password }, users.length * 10_000 + SOON_MS)
     },
-    run: async (settings) => (await ask({ kind: 'run', ...settings })) as LoadResult,
-    runRegistrations: async (settings) => (await ask({ kind: 'registrations', ...settings })) as RegisterResult,
-    stop: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const gone = new Promise<void>((done) => child.once('exit', () => done()))
-      child.disconnect()
-      await gone
-    },
+    run: async (settings) =>
+      (await ask({ kind: 'run', ...settings }, within(settings.calls, settings.rate))) as LoadResult,
+    runRegistrations: async (settings) =>
+      (await ask(
+        { kind: 'registrations', ...settings },
+        within(settings.registrations, settings.rate),
+      )) as RegisterResult,
+    stop,
   }
-}
-
-function orders(child: ChildProcess): (order: LoadOrder) => Promise<LoadAnswer> {
-  const waiting = new Map<number, { done(answer: LoadAnswer): void; fail(error: Error): void }>()
-  let last = 0
-  child.on('message', ({ id, answer, error }: { id: number; answer?: LoadAnswer; error?: string }) => {
-    const asker = waiting.get(id)
-    waiting.delete(id)
-    if (answer) asker?.done(answer)
-    else asker?.fail(new Error(error ?? 'no answer'))
-  })
-  const failAll = (why: string) => {
-    for (const { fail } of waiting.values()) fail(new Error(`the load driver ended (${why})`))
-    waiting.clear()
-  }
-  child.on('error', (error) => failAll(error.message))
-  child.on('exit', (code, signal) => failAll(signal ?? `status ${code}`))
-  return (order) =>
-    new Promise((done, fail) => {
-      const id = ++last
-      waiting.set(id, { done, fail })
-      child.send({ id, order })
-    })
 }

@@ -1,19 +1,15 @@
 /** `tandem bench register`: registrations with digest at a Tandem of its own, and at Kamailio in turns with it. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Failure } from '../failure.ts'
-import { table } from '../print/table.ts'
-import { BENCH_DOMAIN, benchUsers } from './calls-configuration.ts'
-import { byPart, type Figure, figure, machine } from './calls-report.ts'
-import { canReadCpu, readCpu, spent, total } from './cpu-time.ts'
-import { findKamailio, startRegistrar } from './kamailio-system.ts'
-import { type LoadProcess, startLoad } from './load-process.ts'
-import { median, quantile } from './round.ts'
+import { BENCH_DOMAIN } from './calls-configuration.ts'
+import { byPart } from './calls-report.ts'
+import { readCpu, spent, total } from './cpu-time.ts'
+import { compared, type Figure, figure, type Measure, machine, middle } from './figures.ts'
+import { startRegistrar } from './kamailio-system.ts'
+import type { LoadProcess } from './load-process.ts'
+import { quantile } from './round.ts'
+import { type Measuring, sideBySide } from './side-by-side.ts'
 import type { System } from './system.ts'
-import { startTandem } from './tandem-system.ts'
 
-export interface RegisterPlan {
+export interface RegisterPlan extends Measuring {
   /** registrations a second */
   rate: number
   /** in each round */
@@ -21,9 +17,6 @@ export interface RegisterPlan {
   /** rounds of each system */
   runs: number
   peer: boolean
-  signal: AbortSignal
-  /** progress, one line each */
-  say(line: string): void
 }
 
 interface Round {
@@ -38,10 +31,8 @@ interface Round {
 
 export interface RegisterFigures {
   figures: Figure[]
-  spreads: { tandem: string; peer: string }[]
-  /** of Tandem, in words */
-  byPart: string
-  peer: string | null
+  tandem: { name: string; rounds: Round[] }
+  peer: { name: string; rounds: Round[] } | null
   /** why there is no peer */
   noPeer: string | null
   /** in words; empty when every registration was granted */
@@ -51,30 +42,15 @@ export interface RegisterFigures {
 /** What follows a registration belongs to it: the fact on the bus, the row on the disk. */
 const SETTLE_MS = 500
 
-export async function measureRegistrations(plan: RegisterPlan): Promise<RegisterFigures> {
-  if (!canReadCpu()) throw new Failure('CPU time is read from /proc', 'Run this on Linux, or in a container.')
-  const folder = mkdtempSync(join(tmpdir(), 'tandem-bench-'))
-  const open: (() => Promise<void>)[] = []
-  try {
-    const load = await startLoad(benchUsers)
-    open.push(load.stop)
-    const { say, signal } = plan
-    const tandem = await startTandem({ folder, carrierPeer: load.carrierPort, signal, say, warn: say })
-    open.push(tandem.stop)
-    const found = plan.peer ? findKamailio() : { kind: 'missing' as const, why: 'not asked for' }
-    const peer = found.kind === 'found' ? await startRegistrar(found, folder, tandem.password) : null
-    if (peer) open.push(peer.stop)
-    const stopped = new Promise<never>((_, fail) => {
-      signal.addEventListener('abort', () => fail(new Failure('stopped', '')), { once: true })
-    })
-    const systems = peer ? [tandem, peer] : [tandem]
-    const measured = measure(plan, load, systems, tandem.password)
-    const rounds = await Promise.race([measured, tandem.up.broken, stopped])
-    return report(plan, systems, rounds, found.kind === 'missing' ? found.why : null)
-  } finally {
-    for (const close of open.reverse()) await close()
-    if (process.env.TANDEM_KEEP !== '1') rmSync(folder, { recursive: true, force: true })
-  }
+export function measureRegistrations(plan: RegisterPlan): Promise<RegisterFigures> {
+  return sideBySide(
+    plan,
+    (found, { folder }, { tandem }) => startRegistrar(found, folder, tandem.password),
+    async ({ load, tandem, peer, noPeer }) => {
+      const systems = peer ? [tandem, peer] : [tandem]
+      return report(plan, systems, await measure(plan, load, systems, tandem.password), noPeer)
+    },
+  )
 }
 
 /** Rounds of each system, in turns; the first of each does not count. */
@@ -110,10 +86,10 @@ async function playRound(plan: RegisterPlan, load: LoadProcess, system: System, 
   }
 }
 
-const MEASURES = [
-  { name: 'CPU of all processes per registration', unit: 'µs', digits: 0, of: (r: Round) => r.cpuUs },
-  { name: 'REGISTER to 200 p50', unit: 'ms', digits: 2, of: (r: Round) => r.p50Us / 1000 },
-  { name: 'REGISTER to 200 p99', unit: 'ms', digits: 2, of: (r: Round) => r.p99Us / 1000 },
+const MEASURES: readonly Measure<Round>[] = [
+  { name: 'CPU of all processes per registration', unit: 'µs', digits: 0, of: (r) => r.cpuUs },
+  { name: 'REGISTER to 200 p50', unit: 'ms', digits: 2, of: (r) => r.p50Us / 1000 },
+  { name: 'REGISTER to 200 p99', unit: 'ms', digits: 2, of: (r) => r.p99Us / 1000 },
 ]
 
 function report(
@@ -124,28 +100,17 @@ function report(
 ): RegisterFigures {
   const [tandem = [], peer = []] = rounds
   const failed = (of: readonly Round[]) => of.reduce((sum, r) => sum + plan.registrations - r.registered, 0)
-  const spread = (of: readonly Round[], value: (r: Round) => number, digits: number) => {
-    const values = of.map(value).sort((a, b) => a - b)
-    return values.length === 0 ? '' : `${values[0]?.toFixed(digits)} / ${values.at(-1)?.toFixed(digits)}`
-  }
   const at = `at ${plan.rate}/s`
-  const middle = (of: readonly Round[], value: (r: Round) => number) => (of.length === 0 ? null : median(of.map(value)))
+  const [, other] = systems
   return {
     figures: [
       ...MEASURES.map((m) =>
-        figure(`register: ${m.name}, ${at}`, m.unit, m.digits, middle(tandem, m.of), middle(peer, m.of)),
+        figure(`register: ${m.name}, ${at}`, m.unit, m.digits, middle(m, tandem), middle(m, peer)),
       ),
-      figure(
-        `register: refused or unanswered, ${at}`,
-        'registrations',
-        0,
-        failed(tandem),
-        systems[1] ? failed(peer) : null,
-      ),
+      figure(`register: refused or unanswered, ${at}`, 'registrations', 0, failed(tandem), other ? failed(peer) : null),
     ],
-    spreads: MEASURES.map((m) => ({ tandem: spread(tandem, m.of, m.digits), peer: spread(peer, m.of, m.digits) })),
-    byPart: byPart(tandem),
-    peer: systems[1]?.name ?? null,
+    tandem: { name: 'Tandem', rounds: tandem },
+    peer: other ? { name: other.name, rounds: peer } : null,
     noPeer,
     wrong: systems.flatMap((system, i) =>
       (rounds[i] ?? [])
@@ -156,29 +121,14 @@ function report(
 }
 
 export function describeRegistrations(told: RegisterFigures, plan: RegisterPlan): string {
-  const rows = told.figures.map((f, i) => ({ ...f, spread: told.spreads[i] }))
-  type Row = (typeof rows)[number]
-  const columns = [
-    { head: '', value: (r: Row) => r.name.replace(/^register: /, '') },
-    { head: 'Tandem', value: (r: Row) => r.value ?? 'none', align: 'right' as const },
-    { head: 'min / max', value: (r: Row) => r.spread?.tandem ?? '', align: 'right' as const },
-    ...(told.peer === null
-      ? []
-      : [
-          { head: told.peer, value: (r: Row) => r.peer ?? 'none', align: 'right' as const },
-          { head: 'min / max', value: (r: Row) => r.spread?.peer ?? '', align: 'right' as const },
-          { head: 'ratio', value: (r: Row) => r.ratio?.toFixed(2), align: 'right' as const },
-        ]),
-    { head: 'unit', value: (r: Row) => r.unit },
-  ]
   return [
     `A registration: REGISTER, 401, REGISTER with digest, 200 over UDP; ${plan.runs} rounds of ${plan.registrations} at ${plan.rate}/s${told.peer ? ', the systems in turns' : ''}; medians.`,
     'CPU: every process of the system. Tandem keeps the binding over a restart and tells it to the other services; Kamailio has it in memory.',
     `Machine: ${machine()}`,
     '',
-    table(columns, rows),
+    compared(told.figures, MEASURES, [told.tandem, told.peer]),
     '',
-    `Tandem by process, µs a registration: ${told.byPart}`,
+    `Tandem by process, µs a registration: ${byPart(told.tandem.rounds)}`,
     ...(told.peer === null ? [`No peer: ${told.noPeer}.`] : []),
     ...told.wrong.map((line) => `✗ ${line}`),
   ].join('\n')

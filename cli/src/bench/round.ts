@@ -74,7 +74,7 @@ export async function idleShare(systems: readonly System[], ms: number): Promise
 }
 
 /** Of ascending values. */
-export function quantile(values: readonly number[], share: number): number {
+export function quantile(values: ArrayLike<number>, share: number): number {
   return values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN
 }
 

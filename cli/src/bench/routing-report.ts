@@ -1,6 +1,6 @@
 /** How the figures of a router are shown: a table for people, a JSON object a line for programs. */
 import { table } from '../print/table.ts'
-import type { Figure } from './calls-report.ts'
+import type { Figure } from './figures.ts'
 import type { RoutingFigures, RoutingPlan } from './routing.ts'
 
 type Row = [name: string, value: number, unit: string, digits: number]

@@ -8,7 +8,7 @@ import { openMediaRelay } from './media-relay.ts'
 import { openRtpengine } from './rtpengine.ts'
 
 export function openMediaEngine(
-  settings: Configuration['edge']['media'],
+  settings: Omit<Configuration['edge']['media'], 'inactivityMs'>,
   { clock, log }: Pick<Edge, 'clock' | 'log'>,
 ): MediaEngine {
   const { relay, control, address, firstPort, lastPort } = settings
