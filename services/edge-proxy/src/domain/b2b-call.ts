@@ -1,44 +1,33 @@
 /**
  * One call through the house: a leg to the caller, one to whoever answers, and the walk over the plan in between. Each
- * leg is a dialog of its own; what happens on one is told to the other here. After the answer session.ts has it.
+ * leg is a dialog of its own; what happens on one is told to the other here. After the answer call-session.ts has it.
  *
  *   routed --begin--> walking --2xx--> up --BYE--> over
  *                        | `--all failed / caller's CANCEL--> over
  */
 import { context, SpanStatusCode } from '@opentelemetry/api'
-import type { Attempt, Branch, TrunkAttempt, UserAttempt } from '@tandem/contracts/routing.ts'
-import { negotiatedCodec } from '@tandem/sdp/offer-answer.ts'
-import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
-import { agreedAsUac } from '@tandem/sip/dialog/session-timer.ts'
 import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
-import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
-import type { TrunkPath } from '../edge.ts'
-import { byPreference } from './binding-targets.ts'
-import { type Admission, FREE, phoneNeeds, sharedAmong, trunkNeeds } from './call-admission.ts'
+import { AttemptLaunch, type Run } from './attempt-launch.ts'
+import { CallAnswer } from './call-answer.ts'
 import { descriptionOf } from './call-body.ts'
 import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
-import { CallSession } from './call-session.ts'
+import type { CallSession } from './call-session.ts'
 import type { CallerSide } from './caller-side.ts'
 import { EarlyStage } from './early-stage.ts'
-import type { Held, Need } from './ledger.ts'
 import { forgetLeg } from './leg-end.ts'
-import { passReason, passResponse } from './leg-headers.ts'
-import { type CallSeed, type LegEvents, LegLauncher, type OutLeg } from './leg-launcher.ts'
+import { passReason } from './leg-headers.ts'
+import type { CallSeed, LegEvents, OutLeg } from './leg-launcher.ts'
+import { tuneLegs } from './leg-media.ts'
 import { step } from './plan-walk.ts'
 import { type Followed, Redirections } from './redirections.ts'
-import { type CancelReason, newWalk, type Walk, type WalkEffect, type WalkInput, type WalkTimer } from './walk-state.ts'
+import { type CancelReason, newWalk, type Walk, type WalkEffect, type WalkInput } from './walk-state.ts'
+import { WalkTimers } from './walk-timers.ts'
+import { statusForCaller } from './walk-verdict.ts'
 import { warning } from './warning.ts'
-import { agreedKbps, peakKbps } from './wire-rate.ts'
-
-interface Run {
-  readonly what: Attempt
-  readonly role: Branch['role']
-  readonly legs: OutLeg[]
-}
 
 export class B2bCall implements LegOwner, LegEvents {
   readonly id: string
@@ -46,22 +35,18 @@ export class B2bCall implements LegOwner, LegEvents {
   readonly caller: CallerSide
   #seed: CallSeed
   readonly #parts: CallParts
-  #launcher: LegLauncher | undefined
+  #launches: AttemptLaunch | undefined
   #walk: Walk
   #runs: Run[] = []
-  #timers = new Map<string, WheelTimer>()
+  readonly #timers: WalkTimers
   #state: 'walking' | 'up' | 'over' = 'walking'
   #session: CallSession | undefined
-  #forks = 0
   #lastFailure: SipResponse | undefined
-  /** Which trunk or link had no place left. */
-  #full: string | undefined
   /** The leg whose 2xx is being looked at. */
   #answering: OutLeg | undefined
-  /** Has answered; the media engine is asked what the caller is told. */
-  #winner: OutLeg | undefined
   readonly #early: EarlyStage
   readonly #redirections: Redirections
+  readonly #answer: CallAnswer
 
   constructor(seed: CallSeed) {
     this.#seed = seed
@@ -69,20 +54,39 @@ export class B2bCall implements LegOwner, LegEvents {
     this.id = seed.facts.callId
     this.facts = seed.facts
     this.caller = seed.caller
-    this.#launcher = new LegLauncher(seed, this)
+    this.#timers = new WalkTimers(seed.parts.edge.transactions.timers)
+    this.#launches = new AttemptLaunch({
+      seed,
+      owner: this,
+      walking: () => this.#walk.kind === 'walking',
+      launched: (attempt, legs, status, more = 0) =>
+        this.#input({ kind: 'launched', attempt, legs, more, ...(status === undefined ? {} : { status }) }),
+    })
     this.#early = new EarlyStage({
       parts: seed.parts,
       caller: seed.caller,
       lateOffer: seed.offer === undefined,
       open: () => this.#state === 'walking',
-      tune: (leg, answer) => this.#tune(leg, answer),
+      tune: (leg, answer) => tuneLegs([leg, seed.caller.leg], answer),
       failed: (reason) => this.hangUp(reason),
     })
     this.#redirections = new Redirections({
       seed,
-      silence: (attempt) => this.#silence(attempt),
+      silence: (attempt) => this.#timers.silence(attempt),
       followed: (where) => this.#redirected(where),
       failed: (out, status, response) => this.#final(out, status, response, false),
+    })
+    this.#answer = new CallAnswer({
+      seed,
+      early: this.#early,
+      open: () => this.#state === 'walking',
+      up: (session) => {
+        this.#state = 'up'
+        this.#session = session
+      },
+      settled: (out) => this.#settle(out),
+      unusable: (out, response) => this.#unusable(out, response),
+      ended: (end) => this.#ended(end),
     })
     this.#walk = newWalk(seed.plan.branches, seed.plan.emergency !== undefined)
   }
@@ -136,7 +140,7 @@ export class B2bCall implements LegOwner, LegEvents {
       transaction.reply(200)
       return void this.callerGone(passReason(transaction.request))
     }
-    if (this.#state === 'walking' && method === 'BYE' && leg === this.#winner?.leg) {
+    if (this.#state === 'walking' && method === 'BYE' && leg === this.#answer.winner?.leg) {
       // picked up and hung up within the moment that the media engine takes
       transaction.reply(200)
       this.caller.refuse(480, [])
@@ -168,7 +172,7 @@ export class B2bCall implements LegOwner, LegEvents {
       case 'cancel':
         return void this.#cancelLeg(effect.attempt, effect.leg, effect.why)
       case 'win':
-        return void this.#win(this.#answering as OutLeg)
+        return void this.#win()
       case 'discard': {
         const out = this.#answering
         if (out?.answer) out.invite.discard(out.answer)
@@ -176,15 +180,15 @@ export class B2bCall implements LegOwner, LegEvents {
         return
       }
       case 'set-timer':
-        return void this.#setTimer(effect.timer, effect.attempt, effect.ms)
-      case 'clear-timers':
-        return void this.#silence(effect.attempt)
-      case 'set-delay':
-        this.#timers.set(
-          `delay ${effect.branch}`,
-          this.#wheel.after(effect.ms, () => this.#input({ kind: 'delay', branch: effect.branch })),
+        return void this.#timers.set(effect.timer, effect.attempt, effect.ms, () =>
+          this.#input({ kind: 'timer', timer: effect.timer, attempt: effect.attempt }),
         )
-        return
+      case 'clear-timers':
+        return void this.#timers.silence(effect.attempt)
+      case 'set-delay':
+        return void this.#timers.delay(effect.branch, effect.ms, () =>
+          this.#input({ kind: 'delay', branch: effect.branch }),
+        )
       case 'attempt-failed':
         return void this.#attemptFailed(effect)
       case 'lose':
@@ -192,129 +196,11 @@ export class B2bCall implements LegOwner, LegEvents {
     }
   }
 
-  get #wheel() {
-    return this.#parts.edge.transactions.timers
-  }
-
-  #setTimer(timer: WalkTimer, attempt: number, ms: number): void {
-    this.#timers.set(
-      `${timer} ${attempt}`,
-      this.#wheel.after(ms, () => this.#input({ kind: 'timer', timer, attempt })),
-    )
-  }
-
-  #silence(attempt: number): void {
-    for (const timer of WALK_TIMERS) this.#clearTimer(`${timer} ${attempt}`)
-  }
-
-  #clearTimer(key: string): void {
-    const timer = this.#timers.get(key)
-    if (timer === undefined) return
-    this.#wheel.clear(timer)
-    this.#timers.delete(key)
-  }
-
   #launch(effect: WalkEffect & { kind: 'launch' }): void {
     const { attempt, what } = effect
     const run: Run = { what, role: this.#seed.plan.branches[effect.branch]?.role ?? 'callee', legs: [] }
     this.#runs[attempt] = run
-    if (what.kind === 'user') return void this.#launchUser(attempt, run, what, effect)
-    this.#parts.edge.trunks
-      .paths(what.trunk, this.id, this.facts.emergency)
-      .then(
-        (paths) => this.#launchTrunk(attempt, run, what, paths, effect),
-        (error: unknown) => {
-          this.#parts.edge.log.warn({ trunk: what.trunk, why: String(error) }, 'no way to the trunk')
-          this.#launched(attempt, 0, 503)
-        },
-      )
-      .catch((error: unknown) => {
-        // without an INVITE no timer would ever take the call further
-        this.#parts.edge.log.error({ call: this.id, trunk: what.trunk, err: error }, 'an INVITE could not be made')
-        this.#launched(attempt, 0, 503)
-      })
-  }
-
-  #launched(attempt: number, legs: number, status?: number, more = 0): void {
-    this.#input({ kind: 'launched', attempt, legs, more, ...(status === undefined ? {} : { status }) })
-  }
-
-  /** routing.md R8: so many INVITEs, and no more, may come of one; never of a call for help. */
-  #mayFork(): boolean {
-    this.#forks++
-    return this.facts.emergency || this.#forks <= this.#parts.config().edge.forks
-  }
-
-  #launchUser(attempt: number, run: Run, what: UserAttempt, { number, path }: WalkEffect & { kind: 'launch' }): void {
-    const levels = byPreference(this.#parts.edge.bindings.of(what.user, this.#seed.plan.instance))
-    const more = Math.max(levels.length - path - 1, 0)
-    const phones = (levels[path] ?? []).flatMap((binding) => {
-      const wire = binding.wire()
-      return wire === undefined || !this.#mayFork() ? [] : [{ binding, wire }]
-    })
-    const sites = phones.map(({ binding }) => binding.site ?? this.#parts.config().users[what.user]?.site)
-    this.#admitted(attempt, phoneNeeds(this.caller.leg.identity.site, sites, this.#kbps), (admitted) => {
-      const held = sharedAmong(admitted, phones.length)
-      for (const { binding, wire } of phones) {
-        const place = { attempt, index: run.legs.length, role: run.role, number, held }
-        const out = this.#launcher?.toContact(place, what, binding, wire)
-        if (out) run.legs.push(out)
-      }
-      this.#launched(attempt, run.legs.length, 480, more)
-      this.#sendAll(run)
-    })
-  }
-
-  #launchTrunk(
-    attempt: number,
-    run: Run,
-    what: TrunkAttempt,
-    paths: readonly TrunkPath[],
-    effect: WalkEffect & { kind: 'launch' },
-  ): void {
-    if (this.#walk.kind !== 'walking') return void this.#launched(attempt, 0)
-    // RFC 5393 5: 440, Max-Breadth Exceeded
-    if (!this.#mayFork()) return void this.#launched(attempt, 0, 440)
-    const path = paths[effect.path]
-    if (path === undefined) return void this.#launched(attempt, 0, 503)
-    this.#admitted(attempt, trunkNeeds(what.trunk, this.caller.leg.identity.site, this.#kbps), (held) => {
-      this.#parts.edge.trunks.callStarted(what.trunk)
-      const place = { attempt, index: 0, role: run.role, number: effect.number, held }
-      const out = this.#launcher?.toTrunk(place, what, path)
-      if (out) run.legs.push(out)
-      this.#launched(attempt, run.legs.length, this.#launcher?.why ?? 503, paths.length - effect.path - 1)
-      this.#sendAll(run)
-    })
-  }
-
-  /** What the offer could take at most; the answer says what it takes. */
-  get #kbps(): number {
-    return peakKbps(this.#seed.offer?.sdp)
-  }
-
-  /** The attempt goes on with its places, at once or when another edge has given some back; or it has failed. */
-  #admitted(attempt: number, needs: readonly Need[], go: (held: Held) => void): void {
-    const decided = (admission: Admission): void => {
-      if (admission.kind === 'refused') {
-        this.#full = admission.why
-        this.#parts.edge.log.info({ call: this.id, why: admission.why }, 'no place for the call')
-        return void this.#launched(attempt, 0, 503)
-      }
-      // the caller has gone, or somebody answered, while it waited
-      if (this.#walk.kind === 'walking') return void go(admission.held)
-      admission.held.release()
-      this.#launched(attempt, 0)
-    }
-    const admission = this.#parts.limits.admit(needs, this.facts.emergency)
-    if (!(admission instanceof Promise)) return void decided(admission)
-    admission.then(decided).catch((error: unknown) => {
-      this.#parts.edge.log.error({ call: this.id, err: error }, 'an INVITE could not be made')
-      this.#launched(attempt, 0, 503)
-    })
-  }
-
-  #sendAll(run: Run): void {
-    for (const { invite } of run.legs) invite.send()
+    this.#launches?.launch(run, effect)
   }
 
   provisional(out: OutLeg, response: SipResponse): void {
@@ -356,115 +242,15 @@ export class B2bCall implements LegOwner, LegEvents {
     if (this.#state !== 'up' || this.#answering !== undefined) return
     this.#endOthers(out.leg)
     this.#runs = []
-    this.#launcher = undefined
+    this.#launches = undefined
     this.#seed = { ...this.#seed, offer: undefined, passed: [], plan: { ...this.#seed.plan, branches: [] } }
   }
 
-  #win(out: OutLeg): void {
-    const response = out.answer as SipResponse
-    const { leg } = out
-    out.pending = undefined
-    const now = this.#parts.edge.clock.now()
-    leg.setupMs = now - leg.startedMs
-    leg.ringingMs ??= leg.setupMs
-    leg.tryingMs ??= leg.setupMs
-    this.#clearAllTimers()
-    const { described, agreed, told } = this.#early.outcome(out, response)
-    if (leg.dialog === undefined || described.kind !== 'sdp') return void this.#unusable(out, response)
-    leg.heard = described.text
-    this.#winner = out
-    const answer = (mine: string | undefined): void => {
-      // he gave up, or was told to, while the media engine was asked: nobody is left to talk to
-      if (this.#state !== 'walking' || !this.caller.waiting) return void out.invite.discard(response)
-      if (mine === undefined) return void this.#unusable(out, response)
-      this.#answerCaller(out, response, described.sdp, mine, agreed)
-      this.#settle(out)
-    }
-    const theirs = this.caller.leg.media
-    this.caller.whenSettled(() => {
-      if (told || !this.caller.waiting) answer(this.caller.leg.said)
-      else if (this.#seed.offer === undefined && !agreed) leg.media.offer(described.sdp, leg.peer, theirs, answer)
-      else leg.media.answer(described.sdp, leg.peer, theirs, answer)
-    })
-  }
-
-  #answerCaller(out: OutLeg, response: SipResponse, sdp: Sdp, mine: string, agreed: boolean): void {
-    if (this.#seed.transfer) return void this.#transferred(out, response, sdp)
-    const { leg } = out
-    const { edge, tell } = this.#parts
-    // RFC 3262 5: an offer that was answered in a PRACK is not answered again
-    const lateOffer = this.#seed.offer === undefined && !agreed
-    leg.media.connect(this.caller.leg.media)
-    this.#tune(leg, sdp)
-    const now = edge.clock.now()
-    const invite = out.invite.request
-    if (invite) leg.session = agreedAsUac(invite, response)
-    this.#answeredAt(leg, now)
-    const session = new CallSession(this.#parts, this.facts, this.caller.leg, leg, (end) => this.#ended(end))
-    const accepted = this.caller.accept(mine, passResponse(response), () => session.noAck(this.caller.leg))
-    if (!accepted) return void this.#unusable(out, response)
-    const callerLeg = this.caller.leg
-    const waited = callerLeg.answeredAtMs === undefined
-    if (waited) {
-      callerLeg.setupMs = now - callerLeg.startedMs
-      callerLeg.ringingMs ??= callerLeg.setupMs
-      this.#answeredAt(callerLeg, now)
-    }
-    this.#state = 'up'
-    this.#session = session
-    // RFC 3261 13.2.2.4: without a late offer the ACK is due now; with one it carries the caller's answer
-    if (lateOffer) callerLeg.onAck = (body) => this.#lateAnswer(out, body)
-    else out.invite.ack()
-    tell.answered(this.facts, leg)
-    if (waited) tell.answered(this.facts, callerLeg)
-    this.#seed.plan.emergency?.answered(leg)
-    session.begin()
-  }
-
-  /** Whoever is transferred has somebody to talk to: his own call takes it from here. */
-  #transferred(out: OutLeg, response: SipResponse, sdp: Sdp): void {
-    const { leg, invite } = out
-    if (invite.request) leg.session = agreedAsUac(invite.request, response)
-    this.#answeredAt(leg, this.#parts.edge.clock.now())
-    this.#tune(leg, sdp)
-    this.#state = 'up'
-    invite.ack()
-    this.#parts.tell.answered(this.facts, leg)
-    this.#seed.plan.emergency?.answered(leg)
-    this.#seed.span.end()
-    this.#seed.transfer?.answered(leg, sdp)
-  }
-
-  #lateAnswer(out: OutLeg, body: string | undefined): void {
-    const parsed = body === undefined ? undefined : parseSdp(body)
-    if (parsed?.kind !== 'sdp') {
-      out.invite.ack()
-      this.#session?.end('tandem', { reason: 'no answer in the ACK' })
-      return
-    }
-    const callerLeg = this.caller.leg
-    callerLeg.heard = body
-    callerLeg.media.answer(parsed.sdp, callerLeg.peer, out.leg.media, (text) => {
-      out.leg.said = text
-      this.#tune(out.leg, parsed.sdp)
-      out.invite.ack(text)
-    })
-  }
-
-  #answeredAt(leg: CallLeg, now: number): void {
-    leg.answeredAtMs = now
-    leg.span?.addEvent('answered')
-  }
-
-  /** The codec both legs talk: it is relayed, never changed. */
-  #tune(leg: CallLeg, answer: Sdp): void {
-    const codec = negotiatedCodec(answer)
-    if (codec === undefined) return
-    for (const each of [leg, this.caller.leg]) {
-      each.held?.adjust(agreedKbps(answer))
-      each.codec = codec.name
-      each.media.tune(codec.clock)
-    }
+  #win(): void {
+    const out = this.#answering
+    if (out?.answer === undefined) return
+    this.#timers.clear()
+    this.#answer.take(out, out.answer)
   }
 
   /** Answered, but not in a way that a call can come of: rare, and the callee's fault. */
@@ -513,20 +299,15 @@ export class B2bCall implements LegOwner, LegEvents {
     this.#endLeg(out, end)
   }
 
-  /** RFC 5626 7: after 430 or 408, and after no other word, the same device is rung on another of its flows. */
+  /** The same device is rung on another of its flows, in the place of the one that failed. */
   #otherFlow(out: OutLeg, status: number, lost: boolean): boolean {
-    const { binding, pending, attempt, index, leg } = out
-    const run = this.#runs[attempt]
-    if (!binding || pending || this.#state !== 'walking' || run?.legs[index] !== out) return false
-    const next = status === 430 || status === 408 || lost ? binding.other() : undefined
-    if (status === 430) this.#parts.edge.bindings.flowFailed(binding)
-    const wire = next?.wire()
-    const place = { attempt, index, role: run.role, number: leg.attempt, held: leg.held ?? FREE.held }
-    const fresh = next && wire && run.what.kind === 'user' && this.#launcher?.toContact(place, run.what, next, wire)
+    const run = this.#runs[out.attempt]
+    if (out.pending || this.#state !== 'walking' || run?.legs[out.index] !== out) return false
+    const fresh = this.#launches?.otherFlow(out, run, status, lost)
     if (!fresh) return false
-    run.legs[index] = fresh
+    run.legs[out.index] = fresh
     // its place on the links goes over to the new one
-    leg.held = undefined
+    out.leg.held = undefined
     this.#endLeg(out, { by: 'callee', status })
     fresh.invite.send()
     return true
@@ -572,24 +353,20 @@ export class B2bCall implements LegOwner, LegEvents {
     const passed = this.#redirections.passed(status)
     const headers = passed ?? reason
     const shown = passed ? status : statusForCaller(status)
-    if (shown === 503 && this.#full !== undefined) {
-      this.caller.refuse(shown, [...headers, warning(this.#parts.config().domain, this.#full)])
-      return void this.#over({ by: 'tandem', status: shown, reason: this.#full })
+    const full = this.#launches?.full
+    if (shown === 503 && full !== undefined) {
+      this.caller.refuse(shown, [...headers, warning(this.#parts.config().domain, full)])
+      return void this.#over({ by: 'tandem', status: shown, reason: full })
     }
     this.caller.refuse(shown, headers)
     this.#over({ by: 'callee', status: shown })
-  }
-
-  #clearAllTimers(): void {
-    for (const timer of this.#timers.values()) this.#wheel.clear(timer)
-    this.#timers.clear()
   }
 
   /** Over without an answer. */
   #over(end: LegEnd): void {
     if (this.#state === 'over') return
     this.#state = 'over'
-    this.#clearAllTimers()
+    this.#timers.clear()
     this.#endOthers(undefined)
     if (this.#seed.transfer) {
       this.#seed.span.end()
@@ -630,18 +407,4 @@ export class B2bCall implements LegOwner, LegEvents {
     context.with(this.#seed.context, () => this.#parts.edge.log.info(told, 'call over'))
     this.#parts.over(this.id)
   }
-}
-
-const WALK_TIMERS: readonly WalkTimer[] = ['no-response', 'only-trying', 'ring']
-
-/**
- * What the caller is told. A challenge or a redirection of the far side is nothing that he could answer; a silent
- * callee is unavailable to him.
- */
-function statusForCaller(status: number): number {
-  if (status < 400) return 480
-  if (status === 401 || status === 407) return 502
-  if (status === 408) return 504
-  if (status === 482 || status === 483 || status === 481) return 502
-  return status
 }

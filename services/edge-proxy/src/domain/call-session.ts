@@ -3,7 +3,6 @@
  * offers by renegotiation.ts; session timers run on each side by itself (session-refresh.ts).
  */
 
-import { negotiatedCodec } from '@tandem/sdp/offer-answer.ts'
 import type { Sdp } from '@tandem/sdp/parse.ts'
 import { ackInDialog, receiveInDialog, receiveResponseInDialog, withRemoteSequence } from '@tandem/sip/dialog/dialog.ts'
 import { agreedAsUac } from '@tandem/sip/dialog/session-timer.ts'
@@ -21,10 +20,10 @@ import { askInDialog, type DialogAnswer, type DialogAsk } from './dialog-request
 import type { HeldSession } from './held-calls.ts'
 import { forgetLeg } from './leg-end.ts'
 import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
+import { tuneLegs } from './leg-media.ts'
 import { withDialogWire } from './leg-wire.ts'
 import { Renegotiation } from './renegotiation.ts'
 import { SessionRefresh } from './session-refresh.ts'
-import { agreedKbps } from './wire-rate.ts'
 
 type Fields = readonly (readonly [string, string])[]
 
@@ -327,13 +326,7 @@ export class CallSession implements LegOwner, HeldSession {
   }
 
   tune(answer: Sdp): void {
-    const codec = negotiatedCodec(answer)
-    if (codec === undefined) return
-    for (const leg of this.legs) {
-      leg.held?.adjust(agreedKbps(answer))
-      leg.codec = codec.name
-      leg.media.tune(codec.clock)
-    }
+    tuneLegs(this.legs, answer)
   }
 
   /** 0 to `below`, not secret: spreads retries. */

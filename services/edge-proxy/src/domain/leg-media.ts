@@ -1,6 +1,20 @@
-/** What a leg's audio came to, with what it was before another edge took the call over. */
+/** What a leg's audio is and came to, with what it was before another edge took the call over. */
 import type { LegMedia } from '@tandem/contracts/call.ts'
+import { negotiatedCodec } from '@tandem/sdp/offer-answer.ts'
+import type { Sdp } from '@tandem/sdp/parse.ts'
 import type { CallLeg } from './call-leg.ts'
+import { agreedKbps } from './wire-rate.ts'
+
+/** The codec that they talk to each other: it is relayed, never changed. */
+export function tuneLegs(legs: readonly CallLeg[], answer: Sdp): void {
+  const codec = negotiatedCodec(answer)
+  if (codec === undefined) return
+  for (const leg of legs) {
+    leg.held?.adjust(agreedKbps(answer))
+    leg.codec = codec.name
+    leg.media.tune(codec.clock)
+  }
+}
 
 /** As far as known now. */
 export function mediaOf(leg: Pick<CallLeg, 'media' | 'counted'>): LegMedia | undefined {

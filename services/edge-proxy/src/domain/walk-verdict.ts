@@ -41,3 +41,15 @@ export interface Failure {
   readonly lost?: boolean | undefined
   readonly told?: boolean | undefined
 }
+
+/**
+ * What the caller is told. A challenge or a redirection of the far side is nothing that he could answer; a silent
+ * callee is unavailable to him.
+ */
+export function statusForCaller(status: number): number {
+  if (status < 400) return 480
+  if (status === 401 || status === 407) return 502
+  if (status === 408) return 504
+  if (status === 482 || status === 483 || status === 481) return 502
+  return status
+}
