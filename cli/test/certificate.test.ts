@@ -3,8 +3,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { selfSigned } from '../src/up/certificate.ts'
 
-test('a self-signed certificate is one that OpenSSL reads, verifies and matches to its key', () => {
-  const { certificate, privateKey } = selfSigned({
+test('a self-signed certificate is one that OpenSSL reads, verifies and matches to its key', async () => {
+  const { certificate, privateKey } = await selfSigned({
     names: ['acme.example', 'localhost'],
     addresses: ['127.0.0.1', '::1'],
   })
@@ -21,7 +21,8 @@ test('a self-signed certificate is one that OpenSSL reads, verifies and matches 
   assert.ok(Date.parse(x509.validFrom) < Date.now() && Date.parse(x509.validTo) > Date.now() + 800 * 86_400_000)
 })
 
-test('two certificates have different serial numbers', () => {
-  const serial = () => new X509Certificate(selfSigned({ names: ['a'], addresses: [] }).certificate).serialNumber
-  assert.notEqual(serial(), serial())
+test('two certificates have different serial numbers', async () => {
+  const pair = () => selfSigned({ names: ['a'], addresses: [] })
+  const serial = async () => new X509Certificate((await pair()).certificate).serialNumber
+  assert.notEqual(await serial(), await serial())
 })

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { Configuration } from '@tandem/config/defaults.ts'
-import { findFile, secretNames } from '@tandem/config/secrets.ts'
+import { findFile, keyNames, secretNames } from '@tandem/config/secrets.ts'
 import { selfSigned } from './certificate.ts'
 import type { DataFolder } from './data-folder.ts'
 
@@ -17,12 +17,12 @@ export interface Secrets {
   made: string[]
 }
 
-export function prepareSecrets(
+export async function prepareSecrets(
   configuration: Configuration,
   folder: DataFolder,
   configFolder: string,
   environment: NodeJS.ProcessEnv,
-): Secrets {
+): Promise<Secrets> {
   const made: string[] = []
   const keep = (name: string) => {
     const path = join(folder.secrets, name)
@@ -35,9 +35,14 @@ export function prepareSecrets(
     made.push(path)
     return secret
   }
-  const named = secretNames(configuration).map((name) => [name, environment[name] || keep(name)] as const)
+  const keys = new Set(keyNames(configuration))
+  // a password is whatever is agreed upon; a key belongs to a certificate, and cannot be made here
+  const given = (name: string) => existsSync(join(folder.secrets, name)) || !keys.has(name)
+  const named = secretNames(configuration)
+    .filter((name) => environment[name] || given(name))
+    .map((name) => [name, environment[name] || keep(name)] as const)
   const token = environment.TANDEM_TOKEN || keep('api-token')
-  made.push(...makeCertificates(configuration, folder, configFolder))
+  made.push(...(await makeCertificates(configuration, folder, configFolder)))
   return { environment: Object.fromEntries(named), token, tokensFile: listTokens(folder, token), made }
 }
 
@@ -52,13 +57,17 @@ function listTokens(folder: DataFolder, token: string): string {
 }
 
 /** A self-signed certificate where the configuration names one that is nowhere. */
-function makeCertificates(configuration: Configuration, folder: DataFolder, configFolder: string): string[] {
+async function makeCertificates(
+  configuration: Configuration,
+  folder: DataFolder,
+  configFolder: string,
+): Promise<string[]> {
   const where = { TANDEM_CONFIG_DIR: configFolder, TANDEM_DATA: folder.path }
   const made: string[] = []
   for (const { certificate, privateKey, address } of Object.values(configuration.edge.listen)) {
     if (!certificate || !privateKey || isAbsolute(certificate) || isAbsolute(privateKey)) continue
     if (findFile(certificate, where) || findFile(privateKey, where)) continue
-    const pair = selfSigned({ names: [configuration.domain, 'localhost'], addresses: [address, '127.0.0.1'] })
+    const pair = await selfSigned({ names: [configuration.domain, 'localhost'], addresses: [address, '127.0.0.1'] })
     for (const [name, pem, mode] of [
       [certificate, pair.certificate, 0o644],
       [privateKey, pair.privateKey, 0o600],

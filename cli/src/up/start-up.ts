@@ -111,7 +111,7 @@ class Running implements Up {
     await this.#clearLeftovers()
     const apiAddress = environment.TANDEM_API ?? DEFAULT_API
     await refuseTakenPorts(this.checked.configuration, this.checked.files, apiAddress)
-    this.secrets = prepareSecrets(this.checked.configuration, this.folder, this.checked.folder, environment)
+    this.secrets = await prepareSecrets(this.checked.configuration, this.folder, this.checked.folder, environment)
     if (this.secrets.made.length > 0) say(`made ${this.secrets.made.length} secrets in ${this.folder.secrets} (0600)`)
     this.api = connectApi({ address: apiAddress, token: this.secrets.token })
     for (const name of serviceNames) this.#health.set(name, await steadyPort())
@@ -255,7 +255,7 @@ class Running implements Up {
       config: this.#options.config,
       data: this.folder.path,
       api: this.api?.address ?? '',
-      nats: this.#options.environment.NATS_URL || (this.#nats?.url() ?? ''),
+      nats: withoutPassword(this.#options.environment.NATS_URL || (this.#nats?.url() ?? '')),
       parts,
     }
   }
@@ -289,3 +289,6 @@ class Running implements Up {
     this.#lock.release()
   }
 }
+
+/** Addresses as people may see them, in files and on the screen. */
+const withoutPassword = (urls: string): string => urls.replace(/:\/\/[^\s/@,]*@/g, '://')

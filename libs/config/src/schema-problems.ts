@@ -109,6 +109,9 @@ function describe(error: ErrorObject, source: Source): Problem[] {
       )
     }
     case 'pattern':
+      // somebody may have written the secret itself: it is not repeated
+      if (schema.title === 'name of an environment variable')
+        return say(path, 'value', `env is the name of an environment variable (A-Z, 0-9, _)`, adviseSecret(path))
       return say(
         path,
         'value',
@@ -169,14 +172,16 @@ function describeType(error: ErrorObject, schema: Fragment, path: Path, say: Say
   )
 }
 
+const NOT_OWNERS = new Set<Step>([
+  ...['users', 'trunks', 'password', 'register', 'credentials', 'authenticate', 'sign', 'key', 'secret', 'env', 'file'],
+])
+
 function adviseSecret(path: Path): string {
-  const owner = path.filter(
-    (s) => typeof s === 'string' && !['users', 'trunks', 'password', 'register', 'credentials'].includes(s),
-  )
+  const owner = path.filter((s) => typeof s === 'string' && !NOT_OWNERS.has(s))
   const variable = `${owner
     .join('_')
     .toUpperCase()
-    .replace(/[^A-Z0-9]+/g, '_')}_PASSWORD`
+    .replace(/[^A-Z0-9]+/g, '_')}_${path.includes('key') ? 'KEY' : 'PASSWORD'}`
   return `Name where it is instead: { env: ${variable} } or { file: secrets/${String(owner[0] ?? 'name')} }.`
 }
 
@@ -202,7 +207,9 @@ function flow(value: unknown): string {
 }
 
 function quote(value: unknown): string {
-  const text = typeof value === 'string' ? `"${value}"` : JSON.stringify(value)
+  const written = typeof value === 'string' ? `"${value}"` : JSON.stringify(value)
+  // a password in a URL is not repeated
+  const text = written.replace(/:\/\/[^\s/@]*@/g, '://…@')
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
 }
 

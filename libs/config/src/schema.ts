@@ -46,6 +46,7 @@ const Secret = Type.Unsafe<{ env: string } | { file: string }>({
   maxProperties: 1,
   properties: {
     env: {
+      title: 'name of an environment variable',
       type: 'string',
       description: 'name of an environment variable',
       pattern: '^[A-Z_][A-Z0-9_]{0,127}$',

@@ -37,14 +37,21 @@ export function findFile(path: string, env: Environment): string | null {
   return places.find((place) => existsSync(place)) ?? null
 }
 
-/** Names of the environment variables that the configuration takes secrets from, each once. */
+/** Names of the environment variables that the configuration takes secrets from, passwords and keys, each once. */
 export function secretNames(configuration: Configuration): string[] {
-  const references: SecretReference[] = Object.values(configuration.users).map((u) => u.password)
-  for (const trunk of Object.values(configuration.trunks)) {
-    if (trunk.register) references.push(trunk.register.password)
-    if (trunk.credentials) references.push(trunk.credentials.password)
+  const references: (SecretReference | null | undefined)[] = Object.values(configuration.users).map((u) => u.password)
+  for (const { register, credentials, authenticate } of Object.values(configuration.trunks)) {
+    references.push(register?.password, credentials?.password, authenticate?.password)
   }
-  if (configuration.edge.clusterSecret) references.push(configuration.edge.clusterSecret)
-  if (configuration.edge.capture?.password) references.push(configuration.edge.capture.password)
-  return [...new Set(references.flatMap((r) => ('env' in r ? [r.env] : [])))]
+  references.push(configuration.edge.clusterSecret, configuration.edge.capture?.password)
+  return [...new Set([...namesOf(references), ...keyNames(configuration)])]
+}
+
+/** Those of private keys among them: nobody can make one up. */
+export function keyNames(configuration: Configuration): string[] {
+  return [...new Set(namesOf(Object.values(configuration.trunks).map(({ stir }) => stir.sign?.key)))]
+}
+
+function namesOf(references: readonly (SecretReference | null | undefined)[]): string[] {
+  return references.flatMap((r) => (r && 'env' in r ? [r.env] : []))
 }

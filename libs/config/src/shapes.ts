@@ -78,13 +78,14 @@ export const SHAPES = {
     example: '192.0.2.53',
   },
   desk: {
-    pattern: '^(sips?:[^\\s<>]+|https?://[^\\s<>]+)$',
+    // no user and password before the host: the configuration holds no secret
+    pattern: '^(sips?:[^\\s<>]+|https?://[^\\s<>@/?#]+([/?#][^\\s<>]*)?)$',
     title: 'SIP URI or webhook',
     example: 'sip:desk@acme.example',
   },
   portRange: { pattern: '^\\d{1,5}-\\d{1,5}$', title: 'port range', example: '20000-20999' },
   factSource: {
-    pattern: '^(https?://[^\\s<>]{1,400}|file:///[^\\s<>]{1,400}|/[^\\s<>]{1,400})$',
+    pattern: '^(https?://[^\\s<>@/?#]{1,255}([/?#][^\\s<>]{0,400})?|file:///[^\\s<>]{1,400}|/[^\\s<>]{1,400})$',
     title: 'http, https or file URL, or an absolute path',
     example: 'https://lnp.example/ported.csv',
   },

@@ -8,7 +8,6 @@ import { ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import type { Configuration } from '@tandem/config/schema.ts'
 import { ResolveRoute, type RoutePlan } from '@tandem/contracts/routing.ts'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
-import { requestInDialog } from '@tandem/sip/dialog/dialog.ts'
 import { agreedAsUac } from '@tandem/sip/dialog/session-timer.ts'
 import type { SipResponse } from '@tandem/sip/message/message.ts'
 import { B2bCall } from './domain/b2b-call.ts'
@@ -21,9 +20,10 @@ import { emergencyDialled } from './domain/emergency-number.ts'
 import { forgetLeg } from './domain/leg-end.ts'
 import { ALLOW, SUPPORTED } from './domain/leg-headers.ts'
 import { identityOf } from './domain/leg-identity.ts'
-import { contactOf, withDialogWire } from './domain/leg-wire.ts'
+import { contactOf } from './domain/leg-wire.ts'
 import { mediaPolicy, PLAIN_MEDIA } from './domain/media-policy.ts'
 import { OutInvite } from './domain/out-invite.ts'
+import { placedCaller } from './domain/placed-caller.ts'
 import type { LiveBinding, Wire } from './edge.ts'
 
 /** The user has that long to pick up, ms. */
@@ -231,7 +231,7 @@ export function createPlacer(parts: CallParts, calls: Map<string, LiveCall>) {
     const { leg } = invite
     const answer = descriptionOf(response)
     invite.ack()
-    const caller = placedCaller(leg)
+    const caller = placedCaller(edge, leg)
     const now = edge.clock.now()
     leg.setupMs = now - leg.startedMs
     leg.answeredAtMs = now
@@ -275,34 +275,6 @@ export function createPlacer(parts: CallParts, calls: Map<string, LiveCall>) {
     calls.set(r.id, call)
     parts.dialogs.set(caller.leg.key, { leg: caller.leg, owner: call })
     call.begin()
-  }
-
-  /** He has answered already: what happens on the other side is heard, not told. */
-  const placedCaller = (leg: CallLeg): CallerSide => {
-    let waiting = true
-    return {
-      leg,
-      get waiting() {
-        return waiting
-      },
-      progress() {},
-      whenSettled: (then) => then(),
-      accept() {
-        waiting = false
-        return true
-      },
-      refuse(status) {
-        if (!waiting) return
-        waiting = false
-        // 487: he has hung up himself
-        if (status === 487 || leg.dialog === undefined) return
-        const [dialog, bye] = requestInDialog(leg.dialog, { method: 'BYE' })
-        leg.dialog = dialog
-        withDialogWire(edge, leg, dialog, () => {
-          edge.transactions.request(bye, leg.wire, { onResponse() {}, onTimeout() {}, onTransportError() {} })
-        })
-      },
-    }
   }
 
   return place

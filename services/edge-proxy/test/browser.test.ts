@@ -6,10 +6,10 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, normalize } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { makeAuthority } from '@tandem/testing/certificates.ts'
 import { type Rtpengine, startRtpengine, whyNoRtpengine } from '@tandem/testing/rtpengine.ts'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { type CallEdge, plan, startCallEdge, toTrunk, toUser } from './call-edge.ts'
-import { makeAuthority } from './certificates.ts'
 import { testConfiguration } from './start-edge.ts'
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
@@ -31,7 +31,7 @@ describe('a browser as a phone', reason === undefined ? {} : { skip: reason }, (
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tandem-browser-'))
-    const pair = makeAuthority(folder, 'ca').issue('edge', 'DNS:localhost,IP:127.0.0.1')
+    const pair = await (await makeAuthority(folder, 'ca')).issue('edge', 'DNS:localhost,IP:127.0.0.1')
     rtpengine = await startRtpengine()
     const { users } = testConfiguration()
     const carol = { did: '+14255551003', site: 'hq', policy: 'staff', password: { env: 'CAROL_PASSWORD' } }

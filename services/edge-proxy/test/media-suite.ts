@@ -1,15 +1,12 @@
 /** What every media engine does: the embedded relay and rtpengine run the same tests (media-engines.test.ts). */
 
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import type { Keying, MediaEngine, MediaLeg, MediaPeer, NoDescription } from '../src/domain/media-engine.ts'
 import { PLAIN_MEDIA } from '../src/domain/media-policy.ts'
-import { usable } from '../src/domain/srtp/sdes.ts'
-import { SUITES, type Suite } from '../src/domain/srtp/session-keys.ts'
-import { SrtpContext } from '../src/domain/srtp/srtp-context.ts'
 import { description, type Endpoint, endpoint, rtp, telephoneEvent, until } from './rtp-endpoint.ts'
+import { Keys } from './srtp-keys.ts'
 
 export interface EngineUnderTest {
   readonly engine: MediaEngine
@@ -350,45 +347,6 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
       b.close()
     })
   })
-}
-
-/** SRTP of a far end: its own key, and ours as the description says. */
-class Keys {
-  readonly ours: SrtpContext
-  readonly text: string
-  readonly #tag: number
-  #theirs: SrtpContext | undefined
-
-  /** Answers `offer`, or makes an offer under `tag`. */
-  constructor(offer: string | undefined, tag = 1) {
-    const found = offer === undefined ? undefined : lineOf(offer)
-    this.#tag = found?.tag ?? tag
-    if (found) this.#theirs = new SrtpContext(AES80, found.key)
-    const key = randomBytes(30)
-    this.text = key.toString('base64')
-    this.ours = new SrtpContext(AES80, key)
-  }
-
-  get line(): string {
-    return `a=crypto:${this.#tag} ${AES80.name} inline:${this.text}`
-  }
-
-  get theirs(): SrtpContext {
-    return this.#theirs as SrtpContext
-  }
-
-  heard(answer: string): void {
-    const found = lineOf(answer)
-    assert.equal(found?.tag, this.#tag)
-    this.#theirs = new SrtpContext(AES80, found?.key as Uint8Array)
-  }
-}
-
-const AES80 = SUITES[0] as Suite
-
-function lineOf(text: string) {
-  const values = text.split('\r\n').filter((each) => each.startsWith('a=crypto:'))
-  return usable(values.map((each) => each.slice('a=crypto:'.length))).find(({ suite }) => suite === AES80)
 }
 
 function offered(from: MediaLeg, sdp: Sdp, to: MediaLeg, peer: MediaPeer = plain): Promise<string> {

@@ -7,11 +7,11 @@ import { after, before, test } from 'node:test'
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
 import type { ConfigurationDocument } from '@tandem/config/schema.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
+import { type CertificateAuthority, makeAuthority } from '@tandem/testing/certificates.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import { freePort } from '@tandem/testing/ports.ts'
 import { namesOne, sipIdentities } from '../src/domain/sip-identity.ts'
 import type { Peer } from '../src/edge.ts'
-import { type CertificateAuthority, makeAuthority } from './certificates.ts'
 import { rawPeer, requestOf } from './raw-peer.ts'
 import { noCalls, startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
 
@@ -29,12 +29,12 @@ const peers: Peer[] = []
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tandem-tls-'))
-  ours = makeAuthority(folder, 'our-ca')
-  carriers = makeAuthority(folder, 'carrier-ca')
-  strangers = makeAuthority(folder, 'stranger-ca')
-  shown = ours.issue('edge', 'DNS:acme.example')
-  ours.issue('other', 'DNS:sip.other.example')
-  carriers.issue('sbc', 'URI:sip:carrier.example,DNS:host.carrier.example')
+  ours = await makeAuthority(folder, 'our-ca')
+  carriers = await makeAuthority(folder, 'carrier-ca')
+  strangers = await makeAuthority(folder, 'stranger-ca')
+  shown = await ours.issue('edge', 'DNS:acme.example')
+  await ours.issue('other', 'DNS:sip.other.example')
+  await carriers.issue('sbc', 'URI:sip:carrier.example,DNS:host.carrier.example')
   nats = await startPrivateNats()
   edge = await startEdgeForTest({
     nats,
@@ -136,8 +136,8 @@ test('a listener that requires certificates lets in who has one of its CA, and n
       peer.close()
     }
   }
-  ours.issue('phone', 'DNS:phone.acme.example')
-  strangers.issue('stranger', 'DNS:phone.acme.example')
+  await ours.issue('phone', 'DNS:phone.acme.example')
+  await strangers.issue('stranger', 'DNS:phone.acme.example')
   assert.equal(await served(pair('phone')), 200)
   // TLS 1.3 tells a client only after its own handshake is done
   assert.equal(await served({}), 'closed')
@@ -147,9 +147,9 @@ test('a listener that requires certificates lets in who has one of its CA, and n
 test('RFC 5922 7.4: a trunk is known by the name in the certificate of its carrier, wherever the call comes from', async () => {
   const known = await invite(pair('sbc'))
   assert.deepEqual(known, { status: 486, peer: { kind: 'trunk', trunk: 'secure' } })
-  strangers.issue('forged', 'URI:sip:carrier.example')
-  carriers.issue('customer', 'URI:sip:another.example')
-  carriers.issue('host', 'DNS:carrier.example.evil.example')
+  await strangers.issue('forged', 'URI:sip:carrier.example')
+  await carriers.issue('customer', 'URI:sip:another.example')
+  await carriers.issue('host', 'DNS:carrier.example.evil.example')
   for (const [who, certificate] of [
     ['nobody', undefined],
     ['a certificate of another CA', pair('forged')],
@@ -247,7 +247,7 @@ test('RFC 5923: calls to a carrier go over the connection that it opened and off
 test('a new certificate is shown to new connections while old ones go on; one that is no pair is not taken', async () => {
   const before = await rawPeer('TLS', { port: edge.port('remote') }, { from: OUTSIDE })
   assert.equal((await before.ask(requestOf(before, 'OPTIONS'))).status, 200)
-  const renewed = ours.issue('renewed', 'DNS:acme.example,DNS:renewed.example')
+  const renewed = await ours.issue('renewed', 'DNS:acme.example,DNS:renewed.example')
   copyFileSync(renewed.certificate, shown.certificate)
   edge.core.renewCertificates()
   assert.equal(await shownBy('remote'), 'DNS:acme.example', 'certificate and key are no pair yet')

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +7,7 @@ import { after, before, test } from 'node:test'
 import { resolveConfiguration } from '@tandem/config/defaults.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 import { writeMessage } from '@tandem/sip/message/write.ts'
+import { makeAuthority } from '@tandem/testing/certificates.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import { openTcp } from '../src/adapters/tcp.ts'
 import { rawPeer, registerUser, requestOf } from './raw-peer.ts'
@@ -22,26 +21,7 @@ before(async () => {
   nats = await startPrivateNats()
   edge = await startEdgeForTest({ nats })
   const secrets = join(edge.env.TANDEM_DATA as string, 'secrets', 'certs')
-  await mkdir(secrets, { recursive: true })
-  const pair = ['-keyout', join(secrets, 'edge.key'), '-out', join(secrets, 'edge.pem')]
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=acme.example',
-      ...pair,
-    ],
-    { stdio: 'ignore' },
-  )
+  await (await makeAuthority(secrets, 'ca')).issue('edge', 'DNS:acme.example')
   const document = testConfiguration()
   await edge.apply({
     ...document,

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { resolveConfiguration } from '@tandem/config/defaults.ts'
+import { makeAuthority } from '@tandem/testing/certificates.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import { WebSocket } from 'ws'
 import { openWebSocket } from '../src/adapters/websocket.ts'
-import { makeAuthority } from './certificates.ts'
 import { type RawPeer, rawPeer, registerUser, requestOf } from './raw-peer.ts'
 import { PASSWORDS, startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
 
@@ -20,7 +20,7 @@ let edge: TestEdge
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tandem-web-'))
-  const pair = makeAuthority(folder, 'ca').issue('edge', 'DNS:acme.example,IP:127.0.0.1')
+  const pair = await (await makeAuthority(folder, 'ca')).issue('edge', 'DNS:acme.example,IP:127.0.0.1')
   nats = await startPrivateNats()
   const document = testConfiguration()
   const web = { web: { url: 'ws://127.0.0.1:0' }, browser: { url: 'wss://127.0.0.1:0', ...pair } }

@@ -22,7 +22,7 @@ export interface Side<L> {
   /** Undefined: it has gone, and its place may be taken. */
   leg: L | undefined
   readonly tag: string
-  readonly keying: Keying
+  keying: Keying
   /** Its peer was sent a description with ports of this session. */
   told: boolean
   /** Of the tag, and what of that another leg had before. */

@@ -188,12 +188,15 @@ class RtpengineLeg implements MediaLeg {
     const free = this.#sessions.find((session) => {
       const place = session.opposite(session.side(this) as Side<RtpengineLeg>)
       const { leg, keying } = place
-      return (leg === undefined || leg.#closed) && keying === to.#settings.keying
+      // rtpengine keys a tag anew with SDES or without at each offer; DTLS and ICE stay what they were
+      const same = (keying === 'dtls') === (to.#settings.keying === 'dtls')
+      return (leg === undefined || leg.#closed) && same
     })
     const session = free ?? this.#newSession(to)
     if (free !== undefined) {
       const place = free.opposite(free.side(this) as Side<RtpengineLeg>)
       place.leg = to
+      place.keying = to.#settings.keying
       // the tag has counted for the one before
       place.base = place.counts
     }

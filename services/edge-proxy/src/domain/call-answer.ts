@@ -95,6 +95,7 @@ export class CallAnswer {
     if (waited) parts.tell.answered(facts, callerLeg)
     seed.plan.emergency?.answered(leg)
     session.begin()
+    caller.up?.(session, leg, sdp)
   }
 
   /** Whoever is transferred has somebody to talk to: his own call takes it from here. */

@@ -6,6 +6,7 @@
  * is told stays the only one of its To tag, as RFC 3261 13.2.1 wants; an answer with another description comes under a
  * tag of its own.
  */
+import type { Sdp } from '@tandem/sdp/parse.ts'
 import { confirmDialog, dialogOfUas } from '@tandem/sip/dialog/dialog.ts'
 import type { UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
 import { makeResponse } from '@tandem/sip/message/make.ts'
@@ -14,6 +15,7 @@ import type { ServerTransaction } from '@tandem/sip/transaction/server-transacti
 import type { Edge } from '../edge.ts'
 import { SDP_TYPE } from './call-body.ts'
 import type { CallLeg } from './call-leg.ts'
+import type { CallSession } from './call-session.ts'
 import { ALLOW, SUPPORTED } from './leg-headers.ts'
 
 type Fields = readonly (readonly [string, string])[]
@@ -26,6 +28,8 @@ export interface CallerSide {
   whenSettled(then: () => void): void
   /** The call is his. `onNoAck`: his ACK never came. Returns false when he cannot be answered any more. */
   accept(sdp: string | undefined, headers: Fields, onNoAck: () => void): boolean
+  /** The call stands: `far` has answered with `sdp`. Of a caller who cannot be told by an answer. */
+  up?(session: CallSession, far: CallLeg, sdp: Sdp): void
   /** 300-699. */
   refuse(status: number, headers: Fields, reason?: string): void
   /** No final answer was given yet. */
