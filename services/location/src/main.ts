@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { connectBus } from '@tandem/bus/bus.ts'
+import { followConfiguration } from '@tandem/config/follow-configuration.ts'
 import { readEnvironment } from '@tandem/observability/environment.ts'
 import { startHealth } from '@tandem/observability/health.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { runService } from '@tandem/observability/run.ts'
 import { startObservability } from '@tandem/observability/start.ts'
-import { followConfiguration } from './adapters/configuration.ts'
 import { openIncidentFile } from './adapters/incident-file.ts'
 import { type LocationService, startLocation } from './service.ts'
 

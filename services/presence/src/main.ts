@@ -1,10 +1,10 @@
 import { connectBus } from '@tandem/bus/bus.ts'
+import { followConfiguration } from '@tandem/config/follow-configuration.ts'
 import { readEnvironment } from '@tandem/observability/environment.ts'
 import { startHealth } from '@tandem/observability/health.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { runService } from '@tandem/observability/run.ts'
 import { startObservability } from '@tandem/observability/start.ts'
-import { followConfiguration } from './adapters/configuration.ts'
 import { type PresenceService, startPresence } from './service.ts'
 
 const service = 'presence'

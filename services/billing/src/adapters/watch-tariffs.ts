@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/defaults.ts'
 import { followRevisions, type Made } from '@tandem/config/follow.ts'
-import { type Revision, readRevision } from '@tandem/config/revision.ts'
+import { readRevisionAside } from '@tandem/config/read-aside.ts'
+import type { Revision } from '@tandem/config/revision.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import type { Database } from '@tandem/store/database.ts'
 import { readTariffs, type Tariffs } from '../domain/tariffs.ts'
@@ -62,8 +63,8 @@ export function watchTariffs(bus: Bus, database: Pick<Database, 'pool'>, log: Lo
   }
 }
 
-function make(bytes: Uint8Array, before: Tariffs | undefined): Made<Readable> {
-  const read = readRevision(bytes)
+async function make(bytes: Uint8Array, before: Tariffs | undefined): Promise<Made<Readable>> {
+  const read = await readRevisionAside(bytes, { decks: true })
   if (read.kind === 'bad') return { kind: 'bad', why: read.message }
   const { configuration, revision } = read
   const reading = readTariffs(configuration, revision.revision, revision.decks, before)

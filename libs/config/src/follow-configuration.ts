@@ -1,15 +1,14 @@
 /** The running configuration, from the KV bucket that console writes. */
 import type { Bus, Stop } from '@tandem/bus/bus.ts'
-import { followRevisions } from '@tandem/config/follow.ts'
-import { readRevisionAside } from '@tandem/config/read-aside.ts'
-import type { ReadRevision } from '@tandem/config/revision.ts'
-import type { Configuration } from '@tandem/config/schema.ts'
-import type { Logger } from '@tandem/observability/log.ts'
+import type { Configuration } from './defaults.ts'
+import { followRevisions } from './follow.ts'
+import { readRevisionAside } from './read-aside.ts'
+import type { ReadRevision } from './revision.ts'
 
 /** Calls back with every revision that compiles; one that does not leaves the last one in force. Waits for the bucket. */
 export function followConfiguration(
   bus: Bus,
-  log: Logger,
+  log: { error(fields: { why: string }, message: string): void },
   changed: (configuration: Configuration, revision: number) => void,
 ): Stop {
   let inForce: number | undefined

@@ -1,0 +1,25 @@
+/**
+ * The process that reads a large revision for `compile-aside.ts`: JSON, YAML, its check and the files take seconds, while
+ * calls are decided beside it. No piece costs the one who takes it more than a moment.
+ */
+import type { User } from '@tandem/config/defaults.ts'
+import { givePieces } from '@tandem/config/give-pieces.ts'
+import { readRevision } from '@tandem/config/revision.ts'
+import { compileFiles } from '../domain/compile-table.ts'
+import { badRevision } from '../read-table.ts'
+import type { Piece } from './compile-aside.ts'
+
+const usersInPiece = 400
+
+givePieces<Piece>(function* (bytes) {
+  const read = readRevision(bytes)
+  if (read.kind === 'bad') return void (yield { kind: 'bad', why: badRevision(read) })
+  const { configuration, revision } = read
+  const { users, ...rest } = configuration
+  const { prices, numbers } = compileFiles(configuration, revision)
+  yield { kind: 'rest', rest, revision: revision.revision }
+  for (const [file, tree] of prices) yield { kind: 'prices', file, tree }
+  for (const index of numbers) yield { kind: 'numbers', index }
+  const all: User[] = Object.values(users)
+  for (let i = 0; i < all.length; i += usersInPiece) yield { kind: 'users', users: all.slice(i, i + usersInPiece) }
+})
