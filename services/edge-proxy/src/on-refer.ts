@@ -79,6 +79,7 @@ async function pass(
     referTo: `<${target}>`,
     referredBy: referredBy(parts.config(), transferor, numberAt(parts.config(), session, transferor)),
     subscription,
+    after: (ms, run) => void parts.edge.transactions.timers.after(ms, run),
     answered(response) {
       if (transaction.answered) return
       if (response === undefined) return void transaction.reply(408)

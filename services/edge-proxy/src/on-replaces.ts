@@ -5,12 +5,12 @@
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import { resumed } from '@tandem/sdp/resume.ts'
 import { type Replaces, replacesOf } from '@tandem/sip/message/refer.ts'
+import { sessionOf } from './domain/attended-transfer.ts'
 import type { CallLeg } from './domain/call-leg.ts'
 import type { CallParts } from './domain/call-parts.ts'
 import { partyOf } from './domain/call-question.ts'
 import type { CallSession } from './domain/call-session.ts'
 import { offerTo } from './domain/media-join.ts'
-import { sessionOf } from './domain/transfer.ts'
 import { legToReplace, nameOfParty, samePeer, transferMode } from './domain/transfer-parties.ts'
 import type { Arrival, Incoming, Reception } from './reception.ts'
 
@@ -67,14 +67,14 @@ export function createReplacesDoor(parts: CallParts, { begin, untilDecided, refu
       edge.log.info({ call: facts.callId, by: nameOfParty(leg.party) }, 'leg replaced')
     }
     if (offer.kind === 'sdp') {
-      return void offerTo(session, other, leg, offer.sdp, after, (answer) => {
+      return void offerTo(session, other, leg, offer.sdp, after, (outcome) => {
         // RFC 3891 3: "MUST return an appropriate error response and MUST leave the matched dialog unchanged"
-        if (answer === undefined) {
+        if (outcome.kind === 'refused') {
           if (!session.over && !gone.ended) other.media.connect(gone.media)
           return void refuse(incoming, 488)
         }
-        session.tune(answer.sdp)
-        accept(answer.text)
+        session.tune(outcome.sdp)
+        accept(outcome.text)
       })
     }
     const heard = other.heard === undefined ? undefined : parseSdp(other.heard)
@@ -90,9 +90,9 @@ export function createReplacesDoor(parts: CallParts, { begin, untilDecided, refu
     const sdp: Sdp | undefined = sdpOf(body)
     if (sdp === undefined) return void session.end('tandem', { reason: 'no answer in the ACK' })
     leg.heard = body
-    offerTo(session, other, leg, sdp, after, (answer) => {
-      if (answer === undefined) session.end('tandem', { reason: 'not acceptable' })
-      else session.tune(answer.sdp)
+    offerTo(session, other, leg, sdp, after, (outcome) => {
+      if (outcome.kind === 'refused') session.end('tandem', { reason: 'not acceptable' })
+      else session.tune(outcome.sdp)
     })
   }
 

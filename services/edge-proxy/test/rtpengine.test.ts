@@ -7,7 +7,7 @@ import { openMediaRelay } from '../src/adapters/media-relay.ts'
 import { openRtpengine } from '../src/adapters/rtpengine.ts'
 import type { MediaEngine, MediaLeg, MediaPeer } from '../src/domain/media-engine.ts'
 import { PLAIN_MEDIA } from '../src/domain/media-policy.ts'
-import { type CallEdge, plan, somePorts, startCallEdge, toTrunk } from './call-edge.ts'
+import { type CallEdge, plan, somePorts, startCallEdge, toTrunk, toUser } from './call-edge.ts'
 import { description, until } from './rtp-endpoint.ts'
 
 const reason = whyNoRtpengine()
@@ -206,6 +206,56 @@ describe('calls through an edge whose media rtpengine carries', skip, () => {
     await phone.audio.hears(house.itspA.tone)
     await phone.hangUp()
     await house.ended(2)
+  })
+
+  test('a call is transferred, blind and attended: whoever is left hears the other, and nothing is left of the rest', async () => {
+    house.route(({ dialled }) =>
+      dialled === '1001'
+        ? plan([toUser('alice')], { caller: { number: '+12065550177' } })
+        : dialled === '1002'
+          ? plan([toUser('bob')], { callee: { user: 'bob' } })
+          : plan([toTrunk('itsp-a', dialled)], { caller: { number: '+12065550177' } }),
+    )
+    for (const way of ['blind', 'attended', 'busy'] as const) {
+      const ringing = house.alice.nextCall()
+      const pstn = await house.itspB.call({ from: '+12065550177', to: '1001' })
+      const first = await ringing
+      await first.answer()
+      await pstn.answered
+      const one = house.questions.at(-1)?.callId
+      if (way === 'busy') {
+        house.itspA.setPhone('12065550191', 'busy')
+        await first.transfer('sip:12065550191@acme.example')
+        assert.equal(await first.transferred(), 486)
+        await Promise.all([pstn.audio.hears(house.alice.tone), first.audio.hears(house.itspB.tone)])
+      } else if (way === 'blind') {
+        await first.transfer('sip:12065550190@acme.example')
+        assert.equal(await first.transferred(), 200)
+        const there = await house.itspA.nextInvite((i) => i.number === '12065550190' && i.call !== undefined)
+        await Promise.all([pstn.audio.hears(house.itspA.tone), there.call?.audio.hears(house.itspB.tone)])
+      } else {
+        await first.hold()
+        const asking = house.bob.nextCall()
+        const second = await house.alice.call('1002')
+        const bob = await asking
+        await bob.answer()
+        await second.answered
+        await second.audio.hears(house.bob.tone)
+        await first.transfer('sip:bob@acme.example', { instead: second })
+        assert.equal(await first.transferred(), 200)
+        await Promise.all([pstn.audio.hears(house.bob.tone), bob.audio.hears(house.itspB.tone)])
+      }
+      await pstn.hangUp()
+      await until(() => house.calls.status().calls === 0, 'the call is over')
+      const records = () => house.records.filter((r) => r.callId === one || r.joined === one)
+      await until(() => records().length >= (way === 'attended' ? 4 : 3), 'every leg has its record')
+      const legs = records()
+      assert.equal(new Set(legs.map((r) => r.legId)).size, legs.length)
+      for (const { media, sipStatus, reason } of legs)
+        if (sipStatus === 200 && reason !== 'transferred')
+          assert.ok((media?.received.packets ?? 0) > 2 && (media?.sent.packets ?? 0) > 2, JSON.stringify(media))
+    }
+    assert.deepEqual(await daemon.calls(), [])
   })
 
   test('it is killed: a new call gets 503, a call for help goes out and is heard', async () => {

@@ -217,19 +217,42 @@ test('a peer that is gone when its edge is: the leg ends where it was proven las
   await end(survivor, 'SIGKILL')
 })
 
-test('an edge that stops hands its calls over', async () => {
+test('an edge that stops hands its calls over; they are transferred like any other', async () => {
   const leaving = await startEdge('edge-b', B)
   const survivor = await startEdge('edge-a', A)
   const bob = await phoneAt('bob', B, PASSWORDS.BOB_PASSWORD)
-  const talking = await talk(bob, '2065550104')
+  const [blind, first, second] = await Promise.all([
+    talk(bob, '2065550104'),
+    talk(bob, '2065550105'),
+    talk(bob, '2065550106'),
+  ])
+  const all = [blind, first, second]
   await until('the edges know each other', async () => Object.keys(await calls()).length === 2)
   const stopped = end(leaving, 'SIGTERM')
-  await until('the other has it', async () => (await calls())['edge-a'] === 1)
+  await until('the other has them', async () => (await calls())['edge-a'] === 3)
   await stopped
-  await hearing(talking)
-  await talking[0].hangUp()
-  assert.deepEqual(await talking[1].ended, { by: 'peer', why: 'hung-up' })
-  await until('two records', async () => legsOf(talking).length === 2)
-  assert.equal(legsOf(talking)[0]?.estimated, false)
+  await Promise.all(all.map(hearing))
+  assert.equal((await blind[0].transfer('sip:92065550107@acme.example')).status, 202)
+  assert.equal(await blind[0].transferred(WITHIN), 200)
+  const there = (await itsp.nextInvite((i) => i.number === '2065550107' && i.call !== undefined, WITHIN)).call
+  await hearing([there as CallHandle, blind[1]])
+  // a target that is busy leaves the call as it was
+  itsp.setPhone('2065550108', 'busy')
+  assert.equal((await first[0].transfer('sip:92065550108@acme.example')).status, 202)
+  await until('he hears that it failed', async () => first[0].progress.at(-1) === 486)
+  await hearing(first)
+  assert.equal((await first[0].transfer('sip:92065550106@acme.example', { instead: second[0] })).status, 202)
+  await until('both far ends are one call', async () => first[0].progress.at(-1) === 200)
+  await hearing([first[1], second[1]])
+  await Promise.all([first[0].ended, second[0].ended])
+  await blind[1].hangUp()
+  await first[1].hangUp()
+  assert.deepEqual(await second[1].ended, { by: 'peer', why: 'hung-up' })
+  await until('two records a call', async () => all.every((talking) => legsOf(talking).length === 2))
+  const legs = all.flatMap(legsOf)
+  assert.equal(new Set(legs.map((r) => r.legId)).size, 6, 'each leg has one')
+  assert.deepEqual([...new Set(legs.map((r) => r.estimated))], [false])
+  assert.equal(legs.filter((r) => r.reason === 'transferred').length, 3)
+  await until('nothing is left in the bucket', async () => (await keys()).length === 0)
   await end(survivor, 'SIGKILL')
 })

@@ -161,6 +161,57 @@ test('RFC 5589 7.2: alice has asked bob, then joins him with her caller (attende
   assert.equal(house.calls.status().calls, 0)
 })
 
+test('RFC 5589 7.6: the consultation still rings: it ends, the target rings for the caller, and all three have one record a leg', async () => {
+  house.route(decide)
+  const [pstn, first] = (await up(house.itspB.call({ from: '+12065550177', to: '1001' }), house.alice.nextCall())) as [
+    CallHandle,
+    CallHandle,
+  ]
+  await first.hold()
+  const second = await house.alice.call('1002')
+  const asked = await house.bob.nextCall()
+  await second.ringing
+  const two = house.questions.at(-1)?.callId
+  assert.equal((await first.transfer('sip:1002@acme.example', { instead: second })).status, 202)
+  await assert.rejects(second.answered, /487/)
+  assert.equal((await asked.ended).why, 'cancelled')
+  const bob = await house.bob.nextCall()
+  await bob.answer()
+  assert.equal(await first.transferred(), 200)
+  await Promise.all([pstn.audio.hears(house.bob.tone), bob.audio.hears(house.itspB.tone)])
+  await first.ended
+  await pstn.hangUp()
+  await bob.ended
+  const one = house.questions.at(-1)?.callId
+  const records = await recorded(5, (r) => r.callId === one || r.callId === two)
+  assert.equal(new Set(records.map((r) => r.legId)).size, 5)
+  assert.deepEqual(
+    records.filter((r) => r.callId === two).map((r) => r.sipStatus),
+    [487, 487],
+  )
+})
+
+test('RFC 5589 7.6: a phone that cancels its consultation first transfers blind; a Replaces of what is gone is 481', async () => {
+  house.route(decide)
+  const [pstn, first] = (await up(house.itspB.call({ from: '+12065550177', to: '1001' }), house.alice.nextCall())) as [
+    CallHandle,
+    CallHandle,
+  ]
+  const second = await house.alice.call('1002')
+  await house.bob.nextCall()
+  await second.ringing
+  await second.hangUp()
+  assert.equal((await first.transfer('sip:1002@acme.example', { instead: second })).status, 202)
+  await recordedUntil(() => first.progress.at(-1) === 481)
+  await pstn.audio.hears(house.alice.tone)
+  const ringing = house.bob.nextCall()
+  await first.transfer('sip:1002@acme.example')
+  await (await ringing).answer()
+  await recordedUntil(() => first.progress.at(-1) === 200)
+  await pstn.audio.hears(house.bob.tone)
+  await pstn.hangUp()
+})
+
 test('a target that is busy: the transferor hears it and has his call again', async () => {
   house.route(decide)
   house.itspA.setPhone('12065550191', 'busy')

@@ -146,6 +146,10 @@ export class B2bCall implements LegOwner, LegEvents {
       this.caller.refuse(480, [])
       return void this.#over({ by: 'callee', status: 480 })
     }
+    if (this.#state === 'up' && method === 'BYE') {
+      transaction.reply(200)
+      return void this.#seed.transfer?.gone(leg)
+    }
     if (this.#state === 'walking' && this.#early.onRequest(leg, this.#outOf(leg), transaction)) return
     // RFC 3261 14.2: an INVITE before the final response of the first: 500 with Retry-After; nothing else fits either
     transaction.reply(this.#state === 'over' ? 481 : 500, { headers: [['Retry-After', '2']] })

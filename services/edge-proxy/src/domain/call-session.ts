@@ -18,7 +18,7 @@ import type { CallParts, LegOwner } from './call-parts.ts'
 import { CallWatch } from './call-watch.ts'
 import { askInDialog, type DialogAnswer, type DialogAsk } from './dialog-request.ts'
 import type { HeldSession } from './held-calls.ts'
-import { forgetLeg } from './leg-end.ts'
+import { forgetLeg, forgetUntilAck } from './leg-end.ts'
 import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
 import { tuneLegs } from './leg-media.ts'
 import { withDialogWire } from './leg-wire.ts'
@@ -196,17 +196,7 @@ export class CallSession implements LegOwner, HeldSession {
       if (by !== leg) this.sendBye(leg, why.headers ?? [])
       this.#parts.tell.ended(this.factsOf(leg), leg, { by: sideOf(leg, by), ...how })
     }
-    for (const leg of this.legs) {
-      // a BYE that waits for the ACK of our 2xx needs the leg to be found once more
-      const waits = leg.byeAfterAck !== undefined
-      const unacked = leg.unacked
-      if (waits) leg.unacked = undefined
-      forgetLeg(this.#parts, leg, 200)
-      if (waits) {
-        leg.unacked = unacked
-        this.#parts.dialogs.set(leg.key, { leg, owner: this })
-      }
-    }
+    for (const leg of this.legs) forgetUntilAck(this.#parts, leg, 200, this)
     this.transfer?.callOver()
     this.transfer = undefined
     this.#over({ by: by === 'tandem' ? by : by.side, ...how })
@@ -221,7 +211,7 @@ export class CallSession implements LegOwner, HeldSession {
   leave(leg: CallLeg, end: LegEnd): void {
     if (leg.ended) return
     this.#parts.tell.ended(this.factsOf(leg), leg, end)
-    forgetLeg(this.#parts, leg, end.status)
+    forgetUntilAck(this.#parts, leg, end.status, this)
   }
 
   /** `by` takes the place of `gone`. */

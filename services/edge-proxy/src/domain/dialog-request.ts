@@ -2,6 +2,7 @@
 import { type Dialog, requestInDialog } from '@tandem/sip/dialog/dialog.ts'
 import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ClientTransaction } from '@tandem/sip/transaction/client-transaction.ts'
+import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallParts } from './call-parts.ts'
 import { withDialogWire } from './leg-wire.ts'
@@ -42,7 +43,10 @@ export function askInDialog(
   const [dialog, request] = requestInDialog(holder.dialog, { ...ask, headers })
   holder.dialog = dialog
   let client: ClientTransaction | undefined
+  let bound: WheelTimer | undefined
+  const { timers, times } = edge.transactions
   const final = (response: SipResponse | undefined): void => {
+    timers.clear(bound)
     const retry = response && !credentials ? credentialsFor(parts, leg, ask.method, request.uri, response) : undefined
     if (retry) askInDialog(parts, leg, holder, ask, done, retry)
     else done(response, request, client as ClientTransaction)
@@ -55,6 +59,9 @@ export function askInDialog(
       onTimeout: () => final(undefined),
       onTransportError: () => final(undefined),
     })
+    // who says 100 and no more is waited for no longer than who says nothing: 64*T1, and so long again after the CANCEL
+    // there is a final response or the transaction is over (RFC 3261 17.1.1.2, 9.1)
+    if (ask.method === 'INVITE') bound = timers.after(64 * times.t1, () => client?.cancel())
   })
   return client
 }

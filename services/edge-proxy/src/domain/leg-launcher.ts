@@ -61,6 +61,8 @@ export interface TransferSeed {
   readonly by: string
   /** A leg has answered `sdp` and is acknowledged; what becomes of it is not the walk's business any more. */
   answered(leg: CallLeg, sdp: Sdp): void
+  /** It has hung up again, and nobody else has it yet. */
+  gone(leg: CallLeg): void
   failed(end: LegEnd): void
 }
 

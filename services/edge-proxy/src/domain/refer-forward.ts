@@ -6,7 +6,7 @@ import type { SipResponse } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallSession, RunningTransfer } from './call-session.ts'
-import type { ReferSubscription } from './refer-subscription.ts'
+import { type ReferSubscription, TRANSFER_MS } from './refer-subscription.ts'
 
 export interface ForwardParts {
   readonly session: CallSession
@@ -16,6 +16,7 @@ export interface ForwardParts {
   readonly referredBy: string | undefined
   readonly subscription: ReferSubscription
   readonly answered: (response: SipResponse | undefined) => void
+  readonly after: (ms: number, run: () => void) => void
 }
 
 export function forwardRefer(parts: ForwardParts): RunningTransfer {
@@ -32,17 +33,19 @@ export function forwardRefer(parts: ForwardParts): RunningTransfer {
       const status = statusOf(transaction)
       const state = transaction.request.headers.get('subscription-state') ?? ''
       if (status >= 200 || /^\s*terminated/i.test(state)) {
-        over = true
-        session.transfer = undefined
-        subscription.end(status >= 200 ? status : 408)
+        end(status >= 200 ? status : 408)
       } else subscription.progress(status)
       return true
     },
     callOver() {
-      if (over) return
-      over = true
-      subscription.end(487)
+      end(487)
     },
+  }
+  const end = (status: number) => {
+    if (over) return
+    over = true
+    if (session.transfer === running) session.transfer = undefined
+    subscription.end(status)
   }
   session.request(transferee, { method: 'REFER', headers }, (response) => {
     const accepted = response !== undefined && response.status >= 200 && response.status < 300
@@ -50,6 +53,8 @@ export function forwardRefer(parts: ForwardParts): RunningTransfer {
       over = true
       if (session.transfer === running) session.transfer = undefined
     }
+    // RFC 6665 4.1.3: whoever says nothing more is not waited for after that
+    else parts.after(TRANSFER_MS, () => end(408))
     parts.answered(response)
   })
   return running

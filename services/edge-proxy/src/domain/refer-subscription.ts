@@ -4,8 +4,9 @@ import type { CallLeg } from './call-leg.ts'
 import type { CallSession } from './call-session.ts'
 import type { DialogAsk } from './dialog-request.ts'
 
-/** s; no transfer rings longer. */
+/** s; no transfer takes longer. */
 const LASTS = 180
+export const TRANSFER_MS = LASTS * 1000
 /** Who does not answer a NOTIFY is not waited for, ms. */
 const PATIENCE_MS = 2000
 

@@ -8,6 +8,9 @@ import { type CallLeg, legKey } from './call-leg.ts'
 import type { DialogEntry } from './call-parts.ts'
 import type { CallSession } from './call-session.ts'
 
+/** Reason in the record of a leg that a transfer has ended. */
+export const TRANSFERRED = 'transferred'
+
 export interface Transferring {
   readonly session: CallSession
   /** Whose REFER it is. */
