@@ -27,7 +27,7 @@ import { subjectOf, subjectPattern } from '@tandem/contracts/contract.ts'
 import { inboxPrefix } from '@tandem/contracts/permissions.ts'
 import type { Static, TSchema } from 'typebox'
 import { type Bucket, openBucket } from './bucket.ts'
-import { startConsumer } from './consumer.ts'
+import { startConsumer, streamOf } from './consumer.ts'
 import { answered, askSeconds, denied, heard, told } from './metrics.ts'
 import { type Asked, BusAway, type Delivered, type Recorded } from './outcome.ts'
 import { parseJson } from './parse-json.ts'
@@ -246,8 +246,8 @@ export class Bus {
   }
 
   /**
-   * Records a fact in its stream and waits for the ack. `duplicate`: the stream has it already. Throws `BusAway` when
-   * the stream did not answer: keep the fact and try again.
+   * Records a fact in its stream and waits for the ack. Throws `BusAway` when the stream did not answer: keep the fact
+   * and try again.
    */
   async record<B extends TSchema>(
     contract: FactContract<B>,
@@ -296,7 +296,7 @@ export class Bus {
       return ack.duplicate ? 'duplicate' : 'stored'
     } catch (error) {
       // discard_new_per_subject: the subject holds its one record already
-      if (error instanceof JetStreamApiError && error.code === maximumPerSubject) return 'duplicate'
+      if (error instanceof JetStreamApiError && error.code === maximumPerSubject) return 'occupied'
       throw new BusAway(`${subject}: ${String(error)}`, { cause: error })
     }
   }
@@ -339,6 +339,12 @@ export class Bus {
   ): Stop {
     const consumer = startConsumer(this.#nc, contract, options, handler, (what, detail) => this.#trouble(what, detail))
     return this.#own(consumer)
+  }
+
+  /** Facts that the durable reader has not been given yet. Throws when the stream does not say. */
+  async backlog(contract: FactContract, durable: string): Promise<number> {
+    this.#jsm ??= await jetstreamManager(this.#nc, { checkAPI: false })
+    return (await this.#jsm.consumers.info(streamOf(contract), durable)).num_pending
   }
 
   /**

@@ -28,7 +28,11 @@ export type Delivered<B> =
       readonly traceparent: string | undefined
     }
 
-export type Recorded = 'stored' | 'duplicate'
+/**
+ * `duplicate`: the stream has taken this very message before. `occupied`: it takes one record per subject, and has one,
+ * this or another.
+ */
+export type Recorded = 'stored' | 'duplicate' | 'occupied'
 
 /** The bus cannot take a record now: keep it and try again. */
 export class BusAway extends Error {

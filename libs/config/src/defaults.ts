@@ -61,6 +61,8 @@ export interface Edge {
   media: Media
   registration: { minimumS: number; maximumS: number; contacts: number }
   sessionTimerS: number
+  /** A call that is up is told of and written down anew this often. */
+  interimMs: number
   /** null: each edge has one of its own */
   clusterSecret: SecretReference | null
   drainMs: number
@@ -402,6 +404,7 @@ function edge(e: Written<'edge'>): Edge {
       contacts: e.registration?.contacts ?? 10,
     },
     sessionTimerS: seconds(e.sessionTimer, 1800),
+    interimMs: ms(e.interim, 60_000),
     clusterSecret: e.cluster?.secret ?? null,
     drainMs: ms(e.drain, 30_000),
     calls: e.calls ?? 10_000,

@@ -3,6 +3,7 @@ import { addressProblems } from './address-check.ts'
 import { emergencyProblems } from './emergency-check.ts'
 import { type Findings, startFindings } from './findings.ts'
 import { forwardProblems } from './forward-check.ts'
+import { interimProblems } from './interim-check.ts'
 import { inventoryProblems } from './inventory-check.ts'
 import { mediaProblems } from './media-check.ts'
 import { numberProblems } from './number-check.ts'
@@ -34,6 +35,7 @@ export function referenceProblems(
   forwardProblems(document, found)
   qualityProblems(document, found)
   mediaProblems(document, found)
+  interimProblems(document, found)
   tlsProblems(document, found)
   return found
 }

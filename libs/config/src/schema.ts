@@ -158,6 +158,7 @@ const Edge = object(
       ),
     ),
     sessionTimer: Type.Optional(Duration('session interval (RFC 4028)')),
+    interim: Type.Optional(Duration('how often a call that is up is told of; three silent ones end its record')),
     cluster: Type.Optional(
       object(
         { secret: Secret },

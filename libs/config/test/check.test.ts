@@ -415,3 +415,9 @@ test('edge.capture: a collector by address or name, its password by reference on
   assert.match(secret.instead, /env: EDGE_CAPTURE_PASSWORD/)
   assert.doesNotMatch(secret.message, /abc/)
 })
+
+test('a call cannot be told of less often than once a minute: presence and billing would take it for gone', () => {
+  const problem = wrong('edge:\n', 'edge:\n  interim: 2m\n', '2m')
+  assert.equal(problem.message, '2m: a call is told of every 60 s, or more often')
+  assert.equal(problem.instead, 'Write 1s to 60s.')
+})

@@ -56,7 +56,10 @@ export const Cdr = Type.Object({
   q850: Type.Optional(Count),
   codec: Type.Optional(Name),
   media: Type.Optional(LegMedia),
+  /** True when its end was not seen but concluded (B5). */
   estimated: Type.Boolean(),
+  /** The true end came after an estimate had been priced; what was priced then is reversed in the ledger. */
+  corrected: Type.Optional(Type.Boolean()),
   traceId: Type.Optional(Type.String({ maxLength: 32 })),
   /** What the carrier costs us. */
   cost: Rating,

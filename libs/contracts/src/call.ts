@@ -66,11 +66,15 @@ export const CallRinging = fact({
   ...parties,
 })
 
+/** An interim fact is due within this time from now, ms; left out: 60,000. */
+const NextMs = Type.Optional(Milliseconds)
+
 export const CallAnswered = fact({
   subject: 'call.v1.answered',
   body: Type.Intersect([
     Leg,
     Type.Object({
+      nextMs: NextMs,
       /** From INVITE to 200 on this leg. */
       setupMs: Milliseconds,
       codec: Type.Optional(Name),
@@ -100,10 +104,13 @@ export const LegMedia = Type.Object({
 })
 export type LegMedia = Static<typeof LegMedia>
 
-/** Every 60 s while the leg is up; three missing ones mean that it is gone (billing.md B5). */
+/** Every 60 s (`edge.interim`) while the leg is up; three missing ones mean that it is gone (billing.md B5). */
 export const CallInterim = fact({
   subject: 'call.v1.interim',
-  body: Type.Intersect([Leg, Type.Object({ durationMs: Milliseconds, media: Type.Optional(LegMedia) })]),
+  body: Type.Intersect([
+    Leg,
+    Type.Object({ nextMs: NextMs, durationMs: Milliseconds, media: Type.Optional(LegMedia) }),
+  ]),
   ...parties,
 })
 
@@ -149,12 +156,22 @@ export const CallEnded = fact({
   subject: 'call.v1.ended',
   body: LegRecord,
   ...parties,
+  // billing concludes the end of a leg that no edge speaks of any more (billing.md B5)
+  toldBy: ['edge-proxy', 'billing'],
   // routing judges trunks by it
   heardBy: [...parties.heardBy, 'routing'],
 })
 
-/** A late truth about a leg whose record was estimated. */
-export const CallCorrected = fact({ subject: 'call.v1.corrected', body: LegRecord, ...parties })
+/**
+ * A late truth about a leg: its subject of ended records was taken already. It counts where the record that is there was
+ * estimated, and is nothing new otherwise.
+ */
+export const CallCorrected = fact({
+  subject: 'call.v1.corrected',
+  body: LegRecord,
+  ...parties,
+  heardBy: ['billing', 'presence'],
+})
 
 /** A failover: this attempt is over and the walk goes on. The attempt's own record follows as `ended`. */
 export const CallAttemptFailed = fact({

@@ -1,15 +1,17 @@
 import type { Bus } from '@tandem/bus/bus.ts'
 import { ListCdrs, ShowSavings, SummariseBilling, type UsageSample, UsageSampled } from '@tandem/contracts/billing.ts'
-import { CallEnded } from '@tandem/contracts/call.ts'
+import { CallCorrected, CallEnded } from '@tandem/contracts/call.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { type Database, isDatabaseAway } from '@tandem/store/database.ts'
 import { migrate } from '@tandem/store/migrate.ts'
 import { createCdrQueries } from './adapters/cdr-queries.ts'
 import { createCdrStore } from './adapters/cdr-store.ts'
 import { migrations, SCHEMA } from './adapters/migrations.ts'
+import { createOpenLegStore } from './adapters/open-leg-store.ts'
 import { createUsageStore, type UsageStore } from './adapters/usage-store.ts'
 import { watchTariffs } from './adapters/watch-tariffs.ts'
 import { compareWays } from './domain/savings.ts'
+import { endOrphans } from './orphans.ts'
 import { createTakeIn } from './take-in.ts'
 
 export interface BillingDeps {
@@ -20,6 +22,8 @@ export interface BillingDeps {
   now?: () => number
   /** How often closed bandwidth samples are told, ms. */
   tellSamplesEveryMs?: number
+  /** How often legs that no edge speaks of are looked for, and how long their facts may be under way, ms. */
+  orphans?: { lookMs: number; graceMs: number }
 }
 
 export interface Billing {
@@ -29,6 +33,7 @@ export interface Billing {
 }
 
 const DURABLE = 'billing-cdr'
+const CORRECTIONS = 'billing-corrections'
 /** What a killed billing had taken comes again after this long, ms; more than the patience of one batch. */
 const ACK_WAIT_MS = 10_000
 /** A transaction and its wake-ups cost the same for one leg as for a hundred: gather for this long, ms. */
@@ -41,6 +46,7 @@ export function startBilling({
   log,
   now = Date.now,
   tellSamplesEveryMs = 15_000,
+  orphans,
 }: BillingDeps): Billing {
   let stopped = false
   let why: string | undefined = 'waiting for the database'
@@ -87,19 +93,22 @@ export function startBilling({
     stops.push(stopTelling)
     const initial = await watch.first
     if (stopped) return
-    const takeIn = createTakeIn({
+    const taking = {
       bus,
       store,
       log,
       now,
       tariffs: () => watch.current() ?? initial,
       stopped: () => stopped,
-      databaseAnswers: (answers) => {
+      databaseAnswers: (answers: boolean) => {
         away = !answers
       },
-    })
+    }
+    const reading = { batch: 500, gatherMs: GATHER_MS, ackWaitMs: ACK_WAIT_MS }
     stops.push(
-      bus.consume(CallEnded, { durable: DURABLE, batch: 500, gatherMs: GATHER_MS, ackWaitMs: ACK_WAIT_MS }, takeIn),
+      bus.consume(CallEnded, { durable: DURABLE, ...reading }, createTakeIn(taking)),
+      bus.consume(CallCorrected, { durable: CORRECTIONS, ...reading }, createTakeIn({ ...taking, corrects: true })),
+      endOrphans({ bus, store: createOpenLegStore(database), log, now, ...orphans }),
     )
     why = undefined
   }

@@ -5,9 +5,10 @@ import { BillingRated, BillingStored } from '@tandem/contracts/billing.ts'
 import type { LegRecord } from '@tandem/contracts/call.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { isDatabaseAway } from '@tandem/store/database.ts'
-import type { CdrStore, DeadLetter, LegToStore } from './adapters/cdr-store.ts'
+import type { CdrStore, DeadLetter } from './adapters/cdr-store.ts'
+import type { LegToStore } from './adapters/leg-rows.ts'
 import { markPriced, traceIdOf } from './adapters/leg-span.ts'
-import { databaseAway, deadLetters, legsStored } from './adapters/metrics.ts'
+import { corrections, databaseAway, deadLetters, legsStored } from './adapters/metrics.ts'
 import { cdrOf, priceLeg } from './domain/price-leg.ts'
 import type { Tariffs } from './domain/tariffs.ts'
 
@@ -19,11 +20,15 @@ export interface TakeInDeps {
   /** Wall clock, epoch ms. */
   now: () => number
   stopped: () => boolean
+  /** These are late truths: where the record that is there was estimated they replace it. */
+  corrects?: boolean
   /** Told whenever storing worked or did not: for readiness. */
   databaseAnswers?: (answers: boolean) => void
 }
 
 type Message = Delivered<LegRecord>
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** Longest time a batch is tried again before it goes back to the stream, ms: less than the stream's ack wait. */
 const PATIENCE_MS = 6_000
@@ -35,6 +40,9 @@ const CDRS_PER_FACT = 500
  *
  *   price -> COMMIT (inbox + CDR + ledger + samples) -> tell stored -> the bus acks
  *
+ * Of corrections the same, and a leg that is there already is replaced where it was estimated. An estimate that comes after
+ * the truth is a duplicate, so the order of the two does not matter.
+ *
  * It resolves only when every message is in the database, as a leg or as a dead letter, and the edge has been told. A
  * rejection gives the batch back to the stream; what was committed is then a duplicate: not counted again, told again.
  */
@@ -44,16 +52,19 @@ export function createTakeIn(deps: TakeInDeps): (batch: readonly Message[]) => P
     const began = deps.now()
     const { legs, letters } = sort(batch, deps)
     const fresh = await storeAll(legs, letters, deps)
+    const corrected = deps.corrects ? await correct(legs, fresh, deps) : NONE
     const last = batch.at(-1)
     const legIds = [...new Set([...legs.map((leg) => leg.record.legId), ...letters.flatMap(legIdOf)])]
     if (legIds.length > 0) {
       // After COMMIT and before the ack: if this fails, all of it comes again and is told then.
-      const messageId = `stored:${batch[0]?.sequence}:${last?.sequence}:${legIds.length}:${last?.deliveries}`
+      const messageId = `stored:${deps.corrects ? 'corrected:' : ''}${batch[0]?.sequence}:${last?.sequence}:${legIds.length}:${last?.deliveries}`
       await bus.record(BillingStored, { legIds }, { messageId })
     }
-    const stored = legs.filter((leg) => fresh.has(leg.record.legId))
+    const stored = legs.filter(({ record }) => fresh.has(record.legId) || corrected.has(record.legId))
     for (let i = 0; i < stored.length; i += CDRS_PER_FACT) {
-      bus.tell(BillingRated, { cdrs: stored.slice(i, i + CDRS_PER_FACT).map(cdrOf) })
+      bus.tell(BillingRated, {
+        cdrs: stored.slice(i, i + CDRS_PER_FACT).map((leg) => cdrOf(leg, corrected.has(leg.record.legId))),
+      })
     }
     for (const leg of stored) {
       if (leg.traceparent === undefined) continue
@@ -64,7 +75,7 @@ export function createTakeIn(deps: TakeInDeps): (batch: readonly Message[]) => P
         'tandem.rating': cost.kind,
       })
     }
-    legsStored.inc({ outcome: 'stored' }, stored.length)
+    legsStored.inc({ outcome: 'stored' }, fresh.size)
     legsStored.inc({ outcome: 'duplicate' }, legs.length - stored.length)
     if (legs.length > stored.length) log.info({ duplicates: legs.length - stored.length }, 'legs were stored before')
     if (stored.length > 0) log.debug({ legs: stored.length, ms: deps.now() - began }, 'legs stored')
@@ -111,6 +122,19 @@ async function storeAll(legs: readonly Leg[], letters: DeadLetter[], deps: TakeI
     }
   }
   return fresh
+}
+
+/** Legs that were there before. */
+async function correct(
+  legs: readonly Leg[],
+  fresh: ReadonlySet<string>,
+  deps: TakeInDeps,
+): Promise<ReadonlySet<string>> {
+  const known = legs.filter((leg) => !fresh.has(leg.record.legId))
+  const corrected = await patiently(() => deps.store.correct(known), deps)
+  corrections.inc(corrected.size)
+  if (corrected.size > 0) deps.log.info({ legs: [...corrected].slice(0, 20) }, 'estimated records corrected')
+  return corrected
 }
 
 /** A batch that the database refuses is halved until the message at fault stands alone. */

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import type { Bus } from '@tandem/bus/bus.ts'
 import { BillingStored } from '@tandem/contracts/billing.ts'
-import { CallEnded } from '@tandem/contracts/call.ts'
+import { CallCorrected, CallEnded } from '@tandem/contracts/call.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import { type Outbox, openOutbox } from '../src/adapters/outbox.ts'
@@ -164,4 +164,26 @@ test('what billing said while the edge was away is made up for', async () => {
   assert.equal(again.size(), 1)
   await eventually(() => again.size() === 0, 'forgotten')
   await again.close()
+})
+
+test('a record whose place another one has taken goes out as a correction, once, and again only as one', async () => {
+  const corrections: string[] = []
+  billing.consume(CallCorrected, { durable: 'billing-truths' }, async (batch) => {
+    for (const d of batch) if (d.kind === 'fact') corrections.push(`${d.body.legId} ${d.body.estimated}`)
+  })
+  const estimate = { ...legRecordOf('late-1'), estimated: true }
+  assert.equal(await billing.record(CallEnded, estimate, { messageId: 'late-1:estimated' }), 'stored')
+  const outbox = open('late', { againMs: 200 })
+  outbox.put(legRecordOf('late-1'), undefined)
+  outbox.put(legRecordOf('late-2'), undefined)
+  await eventually(() => corrections.length === 1, 'the truth comes')
+  // both are told again and again until billing has them: neither becomes a correction by that
+  await new Promise((done) => setTimeout(done, 800))
+  await outbox.close()
+  const again = open('late')
+  assert.equal(again.size(), 2)
+  billing.tell(BillingStored, { legIds: ['late-1', 'late-2'] })
+  await eventually(() => again.size() === 0, 'forgotten')
+  await again.close()
+  assert.deepEqual(corrections, ['late-1 false'])
 })

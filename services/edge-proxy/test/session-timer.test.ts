@@ -142,7 +142,9 @@ function house(
     trunks: { credentials: () => undefined, callEnded() {}, callStarted() {} },
     log: { warn() {}, info() {} },
   } as unknown as Edge
-  const config = { edge: { sessionTimerS: 1800, media: { inactivityMs: options.inactivityMs ?? 0 } } }
+  const config = {
+    edge: { sessionTimerS: 1800, interimMs: 60_000, media: { inactivityMs: options.inactivityMs ?? 0 } },
+  }
   const parts = {
     edge,
     dialogs: new Map(),

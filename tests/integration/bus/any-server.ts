@@ -144,7 +144,7 @@ export function testAnyServer(start: () => Promise<PrivateNats>): void {
   test('a final record is stored once per leg, however often it is sent', async () => {
     assert.equal(await edge.record(CallEnded, record('leg-1'), { messageId: 'leg-1:4' }), 'stored')
     assert.equal(await edge.record(CallEnded, record('leg-1'), { messageId: 'leg-1:4' }), 'duplicate')
-    assert.equal(await edge.record(CallEnded, record('leg-1'), { messageId: 'another id' }), 'duplicate')
+    assert.equal(await edge.record(CallEnded, record('leg-1'), { messageId: 'another id' }), 'occupied')
   })
 
   test('a durable consumer gets what it failed on again, and poison apart from facts', async () => {

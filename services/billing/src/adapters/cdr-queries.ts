@@ -25,6 +25,7 @@ interface Tables {
     record: LegRecord
     cost_rating: Rating
     price_rating: Rating | null
+    corrected_at: Date | null
   }
   'billing.ledger': { at: Date; leg_id: string; kind: 'cost' | 'price'; amount: string; currency: string }
   'billing.dead_letters': { letter_id: string }
@@ -54,7 +55,7 @@ export function createCdrQueries(database: Pick<Database, 'kysely'>): CdrQueries
       const [rows, counts] = await Promise.all([
         db
           .selectFrom('billing.legs')
-          .select(['leg_id', 'trace_id', 'record', 'cost_rating', 'price_rating'])
+          .select(['leg_id', 'trace_id', 'record', 'cost_rating', 'price_rating', 'corrected_at'])
           // PostgreSQL keeps microseconds, a Date does not: the cursor carries the text.
           .select(sql<string>`started_at::text`.as('started_text'))
           .where((eb) => chosen(eb, question))
@@ -76,12 +77,15 @@ export function createCdrQueries(database: Pick<Database, 'kysely'>): CdrQueries
       return {
         cdrs: page.map(
           (row): Cdr =>
-            cdrOf({
-              record: row.record,
-              traceId: row.trace_id ?? undefined,
-              cost: row.cost_rating,
-              price: row.price_rating ?? undefined,
-            }),
+            cdrOf(
+              {
+                record: row.record,
+                traceId: row.trace_id ?? undefined,
+                cost: row.cost_rating,
+                price: row.price_rating ?? undefined,
+              },
+              row.corrected_at !== null,
+            ),
         ),
         ...(rows.length > limit && last !== undefined ? { next: cursorOf(last.started_text, last.leg_id) } : {}),
         calls: Number(counts.calls),

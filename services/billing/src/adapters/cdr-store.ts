@@ -1,11 +1,6 @@
 import type { Database } from '@tandem/store/database.ts'
-import type { PricedLeg } from '../domain/price-leg.ts'
-
-/** A priced leg and where its message stood in the stream. */
-export interface LegToStore extends PricedLeg {
-  streamSequence: number
-  configRevision: number
-}
+import { correctLegs } from './correct-legs.ts'
+import { json, type LegToStore, ledgerEntries, legRow, usageRows } from './leg-rows.ts'
 
 export interface DeadLetter {
   subject: string
@@ -20,6 +15,12 @@ export interface CdrStore {
    * that were new. Rejects when the database is away (`isDatabaseAway`) or refuses a value; then nothing is stored.
    */
   store(legs: readonly LegToStore[]): Promise<Set<string>>
+  /**
+   * The truth about legs whose record was estimated, all or nothing: the CDR has it from then on, what stood there is kept,
+   * its ledger entries are reversed and its bytes taken out of the samples. Gives the ids of those that it changed: twice
+   * equals once.
+   */
+  correct(legs: readonly LegToStore[]): Promise<Set<string>>
   /** Puts messages aside that cannot be taken in. Twice equals once. */
   bury(letters: readonly DeadLetter[]): Promise<void>
 }
@@ -34,7 +35,7 @@ WITH told AS MATERIALIZED (
     "legId" text, "callId" text, seq bigint, "streamSequence" bigint, "startedAt" timestamptz, "endedAt" timestamptz,
     answered boolean, "durationMs" bigint, trunk text, "user" text, "costCentre" text,
     cost numeric, "costCurrency" text, price numeric, "priceCurrency" text, "configRevision" bigint, "traceId" text,
-    record json, "costRating" json, "priceRating" json)
+    estimated boolean, record json, "costRating" json, "priceRating" json)
 ), fresh AS (
   INSERT INTO billing.inbox (leg_id, seq, stream_sequence)
   SELECT "legId", seq, "streamSequence" FROM told
@@ -43,7 +44,7 @@ WITH told AS MATERIALIZED (
 ), new_legs AS (
   INSERT INTO billing.legs
   SELECT "legId", "callId", "startedAt", answered, "durationMs", trunk, "user", "costCentre", cost, "costCurrency",
-    price, "priceCurrency", "configRevision", "traceId", record, "costRating", "priceRating"
+    price, "priceCurrency", "configRevision", "traceId", record, "costRating", "priceRating", estimated
   FROM told JOIN fresh ON leg_id = "legId"
 ), new_entries AS (
   INSERT INTO billing.ledger (at, leg_id, kind, account, amount, currency, deck, deck_version)
@@ -75,6 +76,7 @@ export function createCdrStore({ pool }: Pick<Database, 'pool'>): CdrStore {
       })
       return new Set(rows.map((row) => row.leg_id))
     },
+    correct: (legs) => correctLegs(pool, legs),
     bury: async (letters) => {
       await pool.query(
         `INSERT INTO billing.dead_letters (subject, stream_sequence, why, raw)
@@ -88,67 +90,6 @@ export function createCdrStore({ pool }: Pick<Database, 'pool'>): CdrStore {
       )
     },
   }
-}
-
-function legRow(leg: LegToStore): Record<string, unknown> {
-  const { record, cost, price } = leg
-  return {
-    legId: record.legId,
-    callId: record.callId,
-    seq: record.seq,
-    streamSequence: leg.streamSequence,
-    startedAt: record.startedAt,
-    endedAt: record.endedAt,
-    answered: record.answeredAt !== undefined,
-    durationMs: Math.floor(record.durationMs),
-    trunk: record.party.kind === 'trunk' ? record.party.trunk : undefined,
-    user: record.user ?? (record.party.kind === 'user' ? record.party.user : undefined),
-    costCentre: record.costCentre,
-    cost: cost.amount,
-    costCurrency: cost.currency,
-    price: price?.amount ?? '0',
-    priceCurrency: price?.currency,
-    configRevision: leg.configRevision,
-    traceId: leg.traceId,
-    record,
-    costRating: cost,
-    priceRating: price,
-  }
-}
-
-/** Nothing is entered for nothing. */
-function ledgerEntries({ record, cost, price }: LegToStore): Record<string, unknown>[] {
-  const trunk = record.party.kind === 'trunk' ? record.party.trunk : ''
-  const entries: Record<string, unknown>[] = []
-  for (const [kind, rating, account] of [
-    ['cost', cost, `trunk:${trunk}`],
-    ['price', price, `cost-centre:${record.costCentre ?? ''}`],
-  ] as const) {
-    if (rating === undefined || rating.amount === '0') continue
-    entries.push({
-      legId: record.legId,
-      at: record.endedAt,
-      kind,
-      account,
-      amount: rating.amount,
-      currency: rating.currency,
-      deck: rating.deck,
-      deckVersion: rating.deckVersion,
-    })
-  }
-  return entries
-}
-
-function usageRows({ record, usage }: LegToStore): Record<string, unknown>[] {
-  if (record.party.kind !== 'trunk') return []
-  const { trunk } = record.party
-  return usage.map((share) => ({ legId: record.legId, trunk, ...share }))
-}
-
-/** PostgreSQL's text holds no U+0000; a stranger's display name may. */
-function json(value: unknown): string {
-  const text = JSON.stringify(value)
-  return text.includes('\\u0000') ? text.replace(/(?<!\\)((?:\\\\)*)\\u0000/g, '$1\\ufffd') : text
 }
 
 function withoutNul(text: string): string {

@@ -13,3 +13,11 @@ export const databaseAway = new Gauge({
   name: 'tandem_billing_database_away',
   help: '1 while the database cannot be reached',
 })
+export const orphans = new Counter({
+  name: 'tandem_billing_orphans_total',
+  help: 'Legs whose end was estimated because no edge spoke of them any more',
+})
+export const corrections = new Counter({
+  name: 'tandem_billing_corrections_total',
+  help: 'Estimated records that the true end has replaced',
+})

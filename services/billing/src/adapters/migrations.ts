@@ -92,4 +92,43 @@ export const migrations: readonly Migration[] = [
         `,
       ),
   },
+  {
+    name: '0002-estimates',
+    up: (db) =>
+      runStatements(
+        db,
+        `
+        -- Legs that are up, by what was told of them last. due_at: silent until then, they are gone.
+        CREATE TABLE billing.open_legs (
+          leg_id text PRIMARY KEY,
+          seq bigint NOT NULL,
+          due_at timestamptz NOT NULL,
+          silence_ms bigint NOT NULL,
+          answered json,
+          interim json
+        );
+        CREATE INDEX open_legs_due ON billing.open_legs (due_at);
+
+        -- An estimate may be replaced by the truth, once.
+        ALTER TABLE billing.legs ADD COLUMN estimated boolean NOT NULL DEFAULT false;
+        ALTER TABLE billing.legs ADD COLUMN corrected_at timestamptz;
+        UPDATE billing.legs SET estimated = true WHERE record->>'estimated' = 'true';
+        CREATE INDEX legs_estimated ON billing.legs (leg_id) WHERE estimated;
+
+        -- What stood in billing.legs before. Append-only.
+        CREATE TABLE billing.leg_versions (
+          leg_id text NOT NULL,
+          replaced_at timestamptz NOT NULL DEFAULT now(),
+          config_revision bigint NOT NULL,
+          record json NOT NULL,
+          cost_rating json NOT NULL,
+          price_rating json,
+          PRIMARY KEY (leg_id, replaced_at)
+        );
+
+        -- The entry that this one takes back.
+        ALTER TABLE billing.ledger ADD COLUMN reverses bigint UNIQUE REFERENCES billing.ledger (entry_id);
+        `,
+      ),
+  },
 ]

@@ -24,7 +24,7 @@ export function priceLeg(record: LegRecord, tariffs: Tariffs, traceId?: string):
 }
 
 /** The CDR as others see it. */
-export function cdrOf({ record: r, traceId, cost, price }: Omit<PricedLeg, 'usage'>): Cdr {
+export function cdrOf({ record: r, traceId, cost, price }: Omit<PricedLeg, 'usage'>, corrected = false): Cdr {
   return {
     callId: r.callId,
     legId: r.legId,
@@ -49,6 +49,7 @@ export function cdrOf({ record: r, traceId, cost, price }: Omit<PricedLeg, 'usag
     ...(r.codec === undefined ? {} : { codec: r.codec }),
     ...(r.media === undefined ? {} : { media: r.media }),
     estimated: r.estimated,
+    ...(corrected ? { corrected } : {}),
     ...(traceId === undefined ? {} : { traceId }),
     cost,
     ...(price === undefined ? {} : { price }),
@@ -119,7 +120,7 @@ function free(why: string): Rating {
 }
 
 /** B3: the length is the monotonic one, only its place in time comes from the wall clock. */
-function usageOf(record: LegRecord): WindowShare[] {
+export function usageOf(record: LegRecord): WindowShare[] {
   const { media } = record
   if (media === undefined) return []
   const bytesIn = wireBytes(media.received.packets, media.received.bytes)

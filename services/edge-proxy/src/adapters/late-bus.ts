@@ -50,6 +50,7 @@ export function connectLate(settings: BusSettings): LateBus {
     recordText: (contract, key, text, options) => real?.recordText(contract, key, text, options) ?? away(),
     hear: (contract, handler, options) => later((b) => b.hear(contract, handler, options)),
     consume: (contract, options, handler) => later((b) => b.consume(contract, options, handler)),
+    backlog: (contract, durable) => real?.backlog(contract, durable) ?? away(),
     replay: (contract, options, handler) => later((b) => b.replay(contract, options, handler)),
     stored: (contract, stream, sequence) => real?.stored(contract, stream, sequence) ?? Promise.resolve(undefined),
     bucket: (name) => real?.bucket(name) ?? away(),

@@ -5,18 +5,16 @@
  *   put -> row (same turn of the event loop) -> fsync (within 20 ms, off this thread) -> published -> stored: forgotten
  *                                                      ^ again while the bus is away  `-- not stored for a while: again
  *
- * Rows of one turn are one transaction in SQLite's write-ahead log, which a kill -9 of this process survives; the log is
- * synced by a thread of libuv, so neither a call nor the relay ever waits for a disk. The stream refuses a second record of
- * a leg, and that counts as there.
+ * Rows of one turn are one transaction. The stream refuses a second record of a leg. Was this one told before, that counts
+ * as there; else another one was quicker (an edge that took the call over, billing that had given it up), and this one
+ * goes out as a correction.
  */
-import { closeSync, fdatasync, mkdirSync, openSync } from 'node:fs'
-import { join } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Bus } from '@tandem/bus/bus.ts'
 import { BillingStored } from '@tandem/contracts/billing.ts'
-import { CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
+import { CallCorrected, CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import type { RecordBox } from '../domain/call-parts.ts'
+import { OutboxRows, type Row, TOLD, type Told } from './outbox-rows.ts'
 
 /** Time from a row to its fsync, ms. */
 const SYNC_MS = 15
@@ -33,8 +31,6 @@ const STORED_KEPT_MS = 86_400_000
 const LISTEN_MS = 30_000
 const LISTEN_AGAIN_MS = 600_000
 const BACK_OFF_MS = [100, 250, 500, 1000, 2000] as const
-/** Pages of the write-ahead log after which it is folded into the database. */
-const CHECKPOINT_PAGES = 4000
 
 export interface Outbox extends RecordBox {
   put(record: LegRecord, traceparent: string | undefined): void
@@ -53,26 +49,13 @@ export interface OutboxParts {
   readonly againMs?: number
 }
 
-interface Row {
-  readonly leg: string
-  readonly seq: number
-  readonly body: string
-  readonly trace: string | null
-}
-
 export function openOutbox(parts: OutboxParts): Outbox {
   return new SqliteOutbox(parts)
 }
 
 class SqliteOutbox implements Outbox {
   readonly #parts: OutboxParts
-  readonly #db: DatabaseSync
-  readonly #log: number
-  readonly #insert: StatementSync
-  readonly #forget: StatementSync
-  readonly #published: StatementSync
-  readonly #waiting: StatementSync
-  readonly #stale: StatementSync
+  readonly #rows: OutboxRows
   readonly #againMs: number
   /** Rows of this turn, not written yet. */
   #fresh: Row[] = []
@@ -94,39 +77,14 @@ class SqliteOutbox implements Outbox {
   readonly #againTimer: NodeJS.Timeout
   readonly #stopHearing: () => Promise<void>
   #size: number
-  #written = 0
   #closed = false
   #idle: (() => void) | undefined
 
   constructor(parts: OutboxParts) {
     this.#parts = parts
     this.#againMs = parts.againMs ?? AGAIN_MS
-    mkdirSync(parts.folder, { recursive: true })
-    const file = join(parts.folder, 'outbox.db')
-    this.#db = new DatabaseSync(file)
-    this.#db.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = NORMAL;
-      PRAGMA wal_autocheckpoint = 0;
-      CREATE TABLE IF NOT EXISTS leg (
-        leg TEXT PRIMARY KEY,
-        seq INTEGER NOT NULL,
-        body TEXT NOT NULL,
-        trace TEXT,
-        -- 0 until the stream has it, then ms since 1970
-        published INTEGER NOT NULL DEFAULT 0
-      ) WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS leg_published ON leg (published);
-    `)
-    this.#log = openSync(`${file}-wal`, 'r+')
-    this.#insert = this.#db.prepare('INSERT OR IGNORE INTO leg (leg, seq, body, trace) VALUES (?, ?, ?, ?)')
-    this.#forget = this.#db.prepare('DELETE FROM leg WHERE leg = ?')
-    this.#published = this.#db.prepare('UPDATE leg SET published = ? WHERE leg = ?')
-    this.#waiting = this.#db.prepare('SELECT leg, seq, body, trace FROM leg WHERE published = 0 LIMIT ?')
-    this.#stale = this.#db.prepare('UPDATE leg SET published = 0 WHERE published > 0 AND published < ?')
-    this.#size = Number((this.#db.prepare('SELECT count(*) AS n FROM leg').get() as { n: number }).n)
-    // what an earlier life published but billing did not confirm is told again, once
-    this.#db.exec('UPDATE leg SET published = 0')
+    this.#rows = new OutboxRows(parts.folder, parts.log)
+    this.#size = this.#rows.count()
     this.#more = this.#size > 0
     this.#stopHearing = parts.bus.hear(BillingStored, (body) => this.#stored(body.legIds))
     this.#againTimer = setInterval(() => this.#again(), Math.max(50, this.#againMs / 2))
@@ -135,7 +93,8 @@ class SqliteOutbox implements Outbox {
   }
 
   put(record: LegRecord, traceparent: string | undefined): void {
-    this.#fresh.push({ leg: record.legId, seq: record.seq, body: JSON.stringify(record), trace: traceparent ?? null })
+    const { legId: leg, seq } = record
+    this.#fresh.push({ leg, seq, body: JSON.stringify(record), trace: traceparent ?? null, told: TOLD.nobody })
     this.#size++
     // while the disk refuses, one timer tries for all of them
     if (this.#unwritable === undefined) this.#flushing ??= setImmediate(() => this.#flush())
@@ -156,8 +115,7 @@ class SqliteOutbox implements Outbox {
     clearTimeout(this.#unwritable)
     clearImmediate(this.#flushing)
     await this.#stopHearing()
-    closeSync(this.#log)
-    this.#db.close()
+    this.#rows.close()
   }
 
   /** All rows of this turn in one transaction. */
@@ -166,10 +124,7 @@ class SqliteOutbox implements Outbox {
     const rows = this.#fresh
     if (rows.length === 0 || this.#closed) return
     this.#fresh = []
-    const written = this.#transaction(() => {
-      for (const row of rows) this.#insert.run(row.leg, row.seq, row.body, row.trace)
-    })
-    if (!written) {
+    if (!this.#rows.insert(rows)) {
       // a full disk: they stay in memory until they can be written, and go to the stream from there, each once
       this.#fresh = rows
       this.#unwritable ??= setTimeout(() => {
@@ -181,7 +136,6 @@ class SqliteOutbox implements Outbox {
       return
     }
     this.#offered = 0
-    this.#written += rows.length
     for (const row of rows) this.#unsynced.push(row)
     this.#syncTimer ??= setTimeout(() => this.#sync(), SYNC_MS)
   }
@@ -192,9 +146,8 @@ class SqliteOutbox implements Outbox {
     const rows = this.#unsynced
     this.#unsynced = []
     this.#syncing = true
-    fdatasync(this.#log, (error) => {
+    this.#rows.sync(() => {
       this.#syncing = false
-      if (error) this.#parts.log.error({ err: error }, 'the outbox cannot be synced')
       if (this.#closed) return
       if (this.#ready.length > 4 * BATCH) this.#more = true
       else for (const row of rows) this.#ready.push(row)
@@ -216,47 +169,22 @@ class SqliteOutbox implements Outbox {
   }
 
   #refill(): void {
-    let rows: Row[] = []
+    const rows = this.#rows.waiting(BATCH)
     // not read: what waits is tried again with what is stale
-    if (!this.#careful(() => (rows = this.#waiting.all(BATCH) as unknown as Row[]))) return
+    if (rows === undefined) return
     this.#more = rows.length === BATCH
     this.#ready = rows
   }
 
-  /** False: the disk or SQLite refused. It is logged, nothing is half done, and the calls go on. */
-  #transaction(work: () => void): boolean {
-    return this.#careful(() => {
-      this.#db.exec('BEGIN')
-      work()
-      this.#db.exec('COMMIT')
-    })
-  }
-
-  #careful(work: () => void): boolean {
-    try {
-      work()
-      return true
-    } catch (error) {
-      this.#parts.log.error({ err: error, unwritten: this.#fresh.length }, 'the outbox cannot be used')
-      try {
-        if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      } catch {
-        // what it was in has ended already
-      }
-      return false
-    }
-  }
-
   #send(row: Row): void {
     this.#flight.add(row.leg)
-    const options = { messageId: `${row.leg}:${row.seq}`, traceparent: row.trace ?? undefined }
-    this.#parts.bus.recordText(CallEnded, row.leg, row.body, options).then(
-      () => {
+    this.#tell(row).then(
+      (told) => {
         this.#flight.delete(row.leg)
         if (this.#closed) return
         if (this.#failures > 0) this.#doubt()
         this.#failures = 0
-        this.#noted.push(row.leg)
+        this.#noted.push({ leg: row.leg, told })
         this.#noting ??= setImmediate(() => this.#note())
       },
       (error: unknown) => {
@@ -266,22 +194,27 @@ class SqliteOutbox implements Outbox {
     )
   }
 
-  #noted: string[] = []
+  async #tell(row: Row): Promise<Told> {
+    const { bus } = this.#parts
+    const options = { messageId: `${row.leg}:${row.seq}`, traceparent: row.trace ?? undefined }
+    if (row.told !== TOLD.corrected) {
+      const recorded = await bus.recordText(CallEnded, row.leg, row.body, options)
+      if (recorded !== 'occupied' || row.told === TOLD.ended) return TOLD.ended
+    }
+    await bus.recordText(CallCorrected, row.leg, row.body, options)
+    return TOLD.corrected
+  }
+
+  #noted: Pick<Row, 'leg' | 'told'>[] = []
   #noting: NodeJS.Immediate | undefined
 
   /** The stream has them; billing is still to say so. */
   #note(): void {
     this.#noting = undefined
     if (this.#closed) return
-    const legs = this.#noted
+    const rows = this.#noted
     this.#noted = []
-    const now = Date.now()
-    // not noted: they are told once more, and the stream refuses them
-    this.#transaction(() => {
-      for (const leg of legs) this.#published.run(now, leg)
-    })
-    this.#written += legs.length
-    this.#checkpoint()
+    this.#rows.note(rows, Date.now())
     this.#publish()
   }
 
@@ -305,16 +238,9 @@ class SqliteOutbox implements Outbox {
     if (this.#closed) return
     // its row may be of this very turn
     this.#flush()
-    let gone = 0
-    const forgotten = this.#transaction(() => {
-      for (const leg of legs) gone += Number(this.#forget.run(leg).changes)
-    })
-    // else they are told again, and billing says again that it has them
-    if (!forgotten) gone = 0
+    let gone = this.#rows.forget(legs)
     if (this.#fresh.length > 0) gone += this.#dropUnwritten(legs)
     this.#size -= gone
-    this.#written += gone
-    this.#checkpoint()
   }
 
   /** Rows that the disk has refused and that billing has all the same. */
@@ -333,15 +259,12 @@ class SqliteOutbox implements Outbox {
 
   /** A server that was away may have lost what it had acknowledged (billing.md B2): all that waits is told once more. */
   #doubt(): void {
-    if (this.#careful(() => void this.#stale.run(Date.now()))) this.#more = true
+    if (this.#rows.retell(Date.now()) > 0) this.#more = true
   }
 
   #again(): void {
     if (this.#closed) return
-    let changes = 0
-    this.#careful(() => {
-      changes = Number(this.#stale.run(Date.now() - this.#againMs).changes)
-    })
+    const changes = this.#rows.retell(Date.now() - this.#againMs)
     if (changes > 0) this.#listenBack()
     if (changes === 0 && !this.#more) return
     this.#more = true
@@ -355,10 +278,7 @@ class SqliteOutbox implements Outbox {
   #listenBack(): void {
     if (this.#listening !== undefined || Date.now() < this.#listenNotBefore || !this.#parts.bus.connected) return
     this.#listenNotBefore = Date.now() + LISTEN_AGAIN_MS
-    const ours = new Set<string>()
-    this.#careful(() => {
-      for (const { leg } of this.#db.prepare('SELECT leg FROM leg').iterate()) ours.add(leg as string)
-    })
+    const ours = this.#rows.legs()
     const stop = this.#parts.bus.replay(BillingStored, { sinceMs: STORED_KEPT_MS }, ({ legIds }) => {
       const known = legIds.filter((leg) => ours.delete(leg))
       if (known.length > 0) this.#stored(known)
@@ -371,12 +291,6 @@ class SqliteOutbox implements Outbox {
 
   #listening: NodeJS.Timeout | undefined
   #listenNotBefore = 0
-
-  #checkpoint(): void {
-    if (this.#written < CHECKPOINT_PAGES) return
-    this.#written = 0
-    this.#careful(() => this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)'))
-  }
 
   #settled(limitMs: number): Promise<void> {
     return new Promise((done) => {

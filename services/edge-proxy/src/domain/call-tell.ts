@@ -17,8 +17,9 @@ export interface CallTeller {
   ended(call: CallFacts, leg: CallLeg, end: LegEnd): void
 }
 
-export function createTeller(edge: Pick<Edge, 'bus' | 'clock'>, outbox: RecordBox): CallTeller {
+export function createTeller(edge: Pick<Edge, 'bus' | 'clock' | 'config'>, outbox: RecordBox): CallTeller {
   const { bus, clock } = edge
+  const nextMs = () => edge.config().edge.interimMs
   const options = (leg: CallLeg) => (leg.context === undefined ? {} : { context: leg.context })
   return {
     started: (call, leg) => bus.tell(CallStarted, legFact(call, leg, leg.startedWall), options(leg)),
@@ -29,6 +30,7 @@ export function createTeller(edge: Pick<Edge, 'bus' | 'clock'>, outbox: RecordBo
         CallAnswered,
         {
           ...legFact(call, leg, clock.wall()),
+          nextMs: nextMs(),
           setupMs: rounded(leg.setupMs ?? 0),
           ...(leg.codec === undefined ? {} : { codec: leg.codec }),
         },
@@ -37,7 +39,8 @@ export function createTeller(edge: Pick<Edge, 'bus' | 'clock'>, outbox: RecordBo
     interim(call, leg) {
       const media = mediaOf(leg)
       const durationMs = rounded(clock.now() - (leg.answeredAtMs ?? clock.now()))
-      const body = { ...legFact(call, leg, clock.wall()), durationMs, ...(media === undefined ? {} : { media }) }
+      const fact = { ...legFact(call, leg, clock.wall()), nextMs: nextMs(), durationMs }
+      const body = { ...fact, ...(media === undefined ? {} : { media }) }
       bus.tell(CallInterim, body, options(leg))
     },
     attemptFailed: (call, leg, status, why, next) =>

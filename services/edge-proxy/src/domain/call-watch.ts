@@ -5,8 +5,8 @@ import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { CallParts } from './call-parts.ts'
 import type { CallSession } from './call-session.ts'
 
-/** call.ts: a fact a minute while a leg is up. */
-const INTERIM_MS = 60_000
+/** A connection of a call is kept for so long beyond the next fact of it, ms. */
+const KEEP_MS = 60_000
 
 export class CallWatch {
   readonly #session: CallSession
@@ -19,8 +19,13 @@ export class CallWatch {
     this.#parts = parts
   }
 
+  /** call.ts: a fact of each leg this often. */
+  get #interimMs(): number {
+    return this.#parts.config().edge.interimMs
+  }
+
   begin(): void {
-    this.#dueMs = this.#parts.edge.clock.now() + INTERIM_MS
+    this.#dueMs = this.#parts.edge.clock.now() + this.#interimMs
     this.#next()
   }
 
@@ -31,9 +36,9 @@ export class CallWatch {
   /** Interim facts and the watch for silence, by one timer a call. */
   #next(): void {
     const { clock, transactions } = this.#parts.edge
-    for (const { wire } of this.#session.legs) wire.keepUntil(clock.now() + 2 * INTERIM_MS)
+    for (const { wire } of this.#session.legs) wire.keepUntil(clock.now() + this.#interimMs + KEEP_MS)
     const { inactivityMs } = this.#parts.config().edge.media
-    const ms = Math.min(INTERIM_MS, Math.max(500, inactivityMs / 4))
+    const ms = Math.min(this.#interimMs, Math.max(500, inactivityMs / 4))
     this.#timer = transactions.timers.after(ms, () => {
       if (this.#session.over) return
       const now = clock.now()
@@ -44,7 +49,7 @@ export class CallWatch {
   }
 
   #tell(now: number): void {
-    this.#dueMs = now + INTERIM_MS
+    this.#dueMs = now + this.#interimMs
     const { legs, facts } = this.#session
     for (const leg of legs) if (!leg.ended) this.#parts.tell.interim(this.#session.factsOf(leg), leg)
     this.#parts.held.changed(facts.callId)
