@@ -51,18 +51,30 @@ export class Renegotiation {
     this.#offered(leg, other, transaction, timer, described)
   }
 
-  /** RFC 3261 14.2. */
+  /** RFC 3261 14.2, RFC 3311 5.2. */
   #mayOffer(leg: CallLeg, other: CallLeg, transaction: ServerTransaction): boolean {
-    if (leg.exchange.kind === 'theirs' || leg.unacked?.waiting) {
-      // "MUST return a 500 ... MUST include a Retry-After ... randomly chosen value of between 0 and 10 seconds"
-      transaction.reply(500, { headers: [['Retry-After', String(this.#session.random(10))]] })
+    // a late offer of ours, in the 2xx, has its answer in the ACK
+    const offered = leg.unacked?.waiting && leg.onAck !== undefined
+    if (leg.exchange.kind === 'theirs' || (leg.unacked?.waiting && !offered)) {
+      this.#refuseForNow(transaction)
       return false
     }
-    if (leg.exchange.kind === 'ours' || other.exchange.kind !== 'none' || other.unacked?.waiting || other.ended) {
+    if (
+      offered ||
+      leg.exchange.kind === 'ours' ||
+      other.exchange.kind !== 'none' ||
+      other.unacked?.waiting ||
+      other.ended
+    ) {
       transaction.reply(491)
       return false
     }
     return true
+  }
+
+  /** "MUST return a 500 ... MUST include a Retry-After ... randomly chosen value of between 0 and 10 seconds" */
+  #refuseForNow(transaction: ServerTransaction): void {
+    transaction.reply(500, { headers: [['Retry-After', String(this.#session.random(10))]] })
   }
 
   #offered(
@@ -84,7 +96,7 @@ export class Renegotiation {
         { method, headers: this.#session.timers.offerHeaders(other), body, contentType: SDP_TYPE },
         (response, request, client) => {
           if (!this.#session.agreed(other, response, request))
-            return this.#refused(leg, other, transaction, response?.status ?? 408)
+            return this.#refused(leg, other, transaction, response?.status ?? 408, response)
           other.said = body
           leg.heard = described.text
           if (method === 'INVITE') this.#session.ack(other, request, client)
@@ -127,7 +139,7 @@ export class Renegotiation {
       { method: 'INVITE', headers: this.#session.timers.offerHeaders(other) },
       (response, request, client) => {
         if (!this.#session.agreed(other, response, request))
-          return this.#refused(leg, other, transaction, response?.status ?? 408)
+          return this.#refused(leg, other, transaction, response?.status ?? 408, response)
         const offer = descriptionOf(response as SipResponse)
         if (offer.kind !== 'sdp') {
           this.#session.ack(other, request, client)
@@ -194,13 +206,15 @@ export class Renegotiation {
   }
 
   /** The offer came to nothing; RFC 3261 14.1: the session goes on as it was. */
-  #refused(leg: CallLeg, other: CallLeg, transaction: ServerTransaction, status: number): void {
+  #refused(leg: CallLeg, other: CallLeg, transaction: ServerTransaction, status: number, response?: SipResponse): void {
     leg.exchange = NONE
     other.exchange = NONE
     if (this.#session.over || transaction.answered) return
     // a challenge, a redirection or a dialog that is gone over there means nothing over here
     const shown = status === 401 || status === 407 || status < 400 ? 488 : status === 422 ? 500 : status
-    transaction.reply(shown)
+    // RFC 3311 5.2: whoever is to wait learns how long
+    const wait = /^\s*(\d{1,5})/.exec(response?.headers.get('retry-after') ?? '')?.[1]
+    transaction.reply(shown, { headers: wait === undefined ? [] : [['Retry-After', wait]] })
     // our description of the other side must be again what it was before the offer
     if (leg.heard !== undefined) this.#restore(leg, other)
   }
@@ -220,6 +234,10 @@ export class Renegotiation {
     const described = descriptionOf(request)
     if (described.kind === 'invalid') return void transaction.reply(488, { reason: described.reason })
     if (described.kind === 'other') return void transaction.reply(415, { headers: [['Accept', SDP_TYPE]] })
+    // RFC 3311 5.2: an UPDATE before the final response to a previous one, with an offer or without
+    const { exchange } = leg
+    if (exchange.kind === 'theirs' && exchange.transaction.request.method === 'UPDATE')
+      return void this.#refuseForNow(transaction)
     if (described.kind === 'sdp' && !this.#mayOffer(leg, other, transaction)) return
     leg.takesUpdate = true
     this.#refreshTarget(leg, request)
