@@ -10,6 +10,7 @@ import { ResolveRoute, type RouteDecision } from '@tandem/contracts/routing.ts'
 import type { UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { callId, elements, fromTag, maxForwards } from '@tandem/sip/message/read.ts'
+import { wantsReliable } from '@tandem/sip/message/reliable.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { B2bCall } from './domain/b2b-call.ts'
 import type { Description } from './domain/call-body.ts'
@@ -24,7 +25,7 @@ import type { CallPlan } from './domain/leg-launcher.ts'
 import { contactOf } from './domain/leg-wire.ts'
 import { mediaPolicy } from './domain/media-policy.ts'
 import { networkTable } from './domain/networks.ts'
-import { ReliableProvisionals, takesReliable } from './domain/reliable-provisionals.ts'
+import { ReliableProvisionals } from './domain/reliable-provisionals.ts'
 import type { Peer, Wire } from './edge.ts'
 
 /** The router's answer is waited for this long, so that a 503 goes out within a second (E11), ms. */
@@ -113,10 +114,20 @@ export function createReception(parts: CallParts, calls: Map<string, LiveCall>) 
     if (peer.kind === 'trunk') edge.trunks.callStarted(peer.trunk)
     const entry = { leg, owner: NOBODY }
     parts.dialogs.set(leg.key, entry)
+    const number = callerNumber(request)
+    const facts: CallFacts = seed.joins?.facts ?? {
+      callId: id,
+      edge: edge.node,
+      from: number,
+      dialled,
+      to: undefined,
+      emergency,
+    }
     const caller = incomingCaller({
       edge,
       transaction,
       leg,
+      facts,
       timer: seed.timer,
       random,
       onTag(known, tag) {
@@ -126,7 +137,7 @@ export function createReception(parts: CallParts, calls: Map<string, LiveCall>) 
         parts.dialogs.set(known.key, { leg: known, owner })
       },
     })
-    if (takesReliable(request, emergency)) {
+    if (wantsReliable(request) !== 'no') {
       leg.provisionals = new ReliableProvisionals({
         edge,
         transaction,
@@ -137,15 +148,6 @@ export function createReception(parts: CallParts, calls: Map<string, LiveCall>) 
           if (!facts.emergency) calls.get(id)?.hangUp('no PRACK')
         },
       })
-    }
-    const number = callerNumber(request)
-    const facts: CallFacts = seed.joins?.facts ?? {
-      callId: id,
-      edge: edge.node,
-      from: number,
-      dialled,
-      to: undefined,
-      emergency,
     }
     return {
       transaction,

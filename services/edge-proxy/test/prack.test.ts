@@ -5,7 +5,6 @@ import { cseq, toTag } from '@tandem/sip/message/read.ts'
 import { plan, toTrunk } from './call-edge.ts'
 import { bodyOf, HandCallee, HandCaller, ofMethod, sdp } from './hand-call.ts'
 import { type HandHouse, type HandParts, pause, startHandHouse } from './hand-house.ts'
-import { rawPeer } from './raw-peer.ts'
 
 const T1 = 50
 const RELIABLE: [string, string][] = [['Supported', '100rel']]
@@ -253,24 +252,6 @@ test('a trunk may insist on 100rel, or not hear of it; a call for help insists o
   await house.edge.apply(withPrack('off') as never)
   assert.doesNotMatch((await invite(number)).get('supported') ?? '', /100rel/)
   await house.edge.apply(document)
-})
-
-test('a call for help from a phone that supports 100rel waits for no PRACK, from one that requires it not for ever', async () => {
-  const { house, near } = hand
-  const inside = house.edge.port('inside')
-  const phone = await rawPeer('UDP', { port: inside })
-  house.route(() => plan([toTrunk('itsp-a', '112')], { emergency: true, dialled: '112' }))
-  for (const headers of [RELIABLE, REQUIRED]) {
-    const caller = new HandCaller(phone, '112', inside, { body: sdp(40_000), headers })
-    const callee = await HandCallee.take(near, '112')
-    callee.says(183, 'a', { body: sdp(40_002) })
-    assert.equal((await caller.hears(183)).headers.has('rseq'), headers === REQUIRED)
-    callee.says(200, 'a', { body: sdp(40_002) })
-    caller.ack(await caller.hears(200, 64 * T1 + 10_000))
-    await callee.asked('ACK', 'a')
-    await end(caller, callee, 'a')
-  }
-  phone.close()
 })
 
 test('after all that nothing is left', () => hand.assertEmpty())

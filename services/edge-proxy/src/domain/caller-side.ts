@@ -14,6 +14,7 @@ import { wantsReliable } from '@tandem/sip/message/reliable.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Edge } from '../edge.ts'
 import { SDP_TYPE } from './call-body.ts'
+import type { CallFacts } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallSession } from './call-session.ts'
 import { ALLOW, SUPPORTED } from './leg-headers.ts'
@@ -42,6 +43,8 @@ export interface IncomingCallerParts {
   readonly leg: CallLeg
   readonly timer: UasVerdict & { readonly kind: 'accept' }
   readonly random: () => string
+  /** The router may know a call for help that the edge does not: looked at as late as possible. */
+  readonly facts: Pick<CallFacts, 'emergency'>
   /** The leg is known under another tag from now on. */
   readonly onTag: (leg: CallLeg, tag: string) => void
 }
@@ -56,8 +59,12 @@ export function incomingCaller(parts: IncomingCallerParts): CallerSide {
     get waiting() {
       return !transaction.answered
     },
-    progress(status, sdp, headers) {
+    progress(status, described, headers) {
       if (transaction.answered) return
+      // RFC 3262 3: a 2xx waits for the PRACK of a reliable response that describes the session. A call for help waits for
+      // nothing: what need not be reliable is not, and what must be describes nothing
+      const { emergency } = parts.facts
+      const sdp = emergency && required ? undefined : described
       const consistent = sdp !== undefined && (told === undefined || told === sdp)
       // RFC 3262 5: the first reliable response has the offer when the INVITE had none: before that nothing can be said
       if (leg.provisionals && required && lateOffer && !consistent && told === undefined) return
@@ -73,7 +80,8 @@ export function incomingCaller(parts: IncomingCallerParts): CallerSide {
         transaction.request,
         makeResponse(transaction.request, status, { toTag: leg.localTag }),
       )
-      if (leg.provisionals && (required || carries)) leg.provisionals.send({ status, parts: response, carries })
+      if (leg.provisionals && (required || (carries && !emergency)))
+        leg.provisionals.send({ status, parts: response, carries })
       else transaction.reply(status, response)
     },
     whenSettled(then) {

@@ -7,9 +7,8 @@
  */
 import { receiveInDialog, withRemoteSequence } from '@tandem/sip/dialog/dialog.ts'
 import type { ResponseParts } from '@tandem/sip/message/make.ts'
-import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { cseq } from '@tandem/sip/message/read.ts'
-import { readRAck, wantsReliable } from '@tandem/sip/message/reliable.ts'
+import { readRAck } from '@tandem/sip/message/reliable.ts'
 import { RetransmitUntilAck } from '@tandem/sip/transaction/retransmit-until-ack.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Edge } from '../edge.ts'
@@ -28,15 +27,6 @@ export interface ReliableParts {
   readonly firstNumber: number
   /** No PRACK came in 64*T1. */
   readonly onLost: () => void
-}
-
-/**
- * Whether this INVITE has its provisional responses sent reliably. RFC 3262 3: it must when it requires 100rel, it may
- * when it supports it: a call for help then does not wait for a PRACK.
- */
-export function takesReliable(invite: SipRequest, emergency: boolean): boolean {
-  const wanted = wantsReliable(invite)
-  return wanted === 'required' || (wanted === 'supported' && !emergency)
 }
 
 interface Provisional {
