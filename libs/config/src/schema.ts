@@ -141,7 +141,7 @@ const Edge = object(
         control: Type.Optional(
           list(shaped(SHAPES.controlUrl, 'ng control address of an rtpengine'), 'rtpengines', { maxItems: 32 }),
         ),
-        inactivity: Type.Optional(Duration('hang up when no audio came from either side for this long')),
+        inactivity: Type.Optional(Duration('hang up when neither RTP nor RTCP came from either side for this long')),
       },
       'media relay',
     ),

@@ -1,7 +1,7 @@
 /** What the edge tells of every leg (edge.md E14, billing.md B2–B4). A leg is one SIP dialog of the edge with one peer. */
 import Type, { type Static } from 'typebox'
 import { fact } from './contract.ts'
-import { Count, Decimal, Foreign, Id, Instant, Milliseconds, Name, Party } from './values.ts'
+import { Count, Decimal, Foreign, Id, Instant, Milliseconds, Mos, Name, Party, Percent } from './values.ts'
 
 export const LegRole = Type.Union([
   Type.Literal('caller'),
@@ -83,17 +83,47 @@ export const CallAnswered = fact({
   ...parties,
 })
 
+/** What the far end itself measures of what it hears (RFC 3611 4.7, VoIP metrics), as it said last. */
+export const VoipMetrics = Type.Object({
+  lossPercent: Type.Optional(Percent),
+  /** Came too late for its jitter buffer. */
+  discardPercent: Type.Optional(Percent),
+  /** Between the two far ends, not the edge. */
+  roundTripMs: Type.Optional(Milliseconds),
+  endSystemDelayMs: Type.Optional(Milliseconds),
+  /** ITU-T G.107, 0 to 100. */
+  rFactor: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
+  /** Listening and conversational quality, 1 to 5. */
+  mosLq: Type.Optional(Mos),
+  mosCq: Type.Optional(Mos),
+})
+export type VoipMetrics = Static<typeof VoipMetrics>
+
 /** Packets and bytes as they crossed the wire of one direction, IP and UDP headers counted (28 bytes on IPv4). */
 export const MediaCount = Type.Object({
   packets: Count,
   bytes: Count,
-  /** From sequence gaps (received) or the far end's RTCP (sent). */
+  /**
+   * Received: gaps in the sequence, counted here (RFC 3550 A.3). Sent: as the far end reports (RFC 3550 6.4.1); it counts
+   * from the source on, so what was lost on the way to us is in it.
+   */
   lost: Type.Optional(Count),
-  /** RFC 3550 6.4.1, ms. */
+  /** `lost` of what was expected. */
+  lossPercent: Type.Optional(Percent),
+  /** Sent: the most that one report of the far end said of the time since the one before. */
+  lossPeakPercent: Type.Optional(Percent),
+  /** RFC 3550 6.4.1, ms. Received: as it was last; sent: mean of the far end's reports. */
   jitterMs: Type.Optional(Milliseconds),
+  /** Mean opinion score of this direction, 1 to 4.5, by `mosModel`; absent where the model knows nothing of the codec. */
+  mos: Type.Optional(Mos),
+  /** `g107-simplified-cq` with the delay of this leg; `-lq` without, where no round trip is known. */
+  mosModel: Type.Optional(Type.String({ maxLength: 32 })),
+  /** Sent only. */
+  farEnd: Type.Optional(VoipMetrics),
 })
 export type MediaCount = Static<typeof MediaCount>
 
+/** What cannot be known (audio that goes past the edge, a far end without RTCP) is absent. */
 export const LegMedia = Type.Object({
   /** From the peer to us. */
   received: MediaCount,
@@ -101,6 +131,8 @@ export const LegMedia = Type.Object({
   sent: MediaCount,
   rtcpReceived: Count,
   rtcpSent: Count,
+  /** From the edge to this leg's peer and back (RFC 3550 6.4.1), mean. The way between the two peers is the sum of both legs. */
+  roundTripMs: Type.Optional(Milliseconds),
 })
 export type LegMedia = Static<typeof LegMedia>
 

@@ -13,6 +13,10 @@ export const Foreign = Type.String({ maxLength: 1024 })
 export const Uri = Type.String({ maxLength: 2048 })
 /** Milliseconds, monotonic, not negative. */
 export const Milliseconds = Type.Number({ minimum: 0 })
+/** 0 to 100. */
+export const Percent = Type.Number({ minimum: 0, maximum: 100 })
+/** Mean opinion score (ITU-T P.800.1), 1 to 5. */
+export const Mos = Type.Number({ minimum: 1, maximum: 5 })
 export const Count = Type.Integer({ minimum: 0 })
 /** Exact decimal: never a float. */
 export const Decimal = Type.String({ pattern: '^-?\\d{1,24}(\\.\\d{1,10})?$' })

@@ -10,6 +10,7 @@ import { contacts, expires, to as toAddress } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Wire } from '@tandem/sip/transaction/wire.ts'
+import type { Line } from './rtp-audio.ts'
 import { SipAgent } from './sip-agent.ts'
 import type { Call, CallHandle } from './sip-call.ts'
 import { readSipAddress } from './sip-endpoint.ts'
@@ -83,6 +84,7 @@ export interface ItspParts {
   readonly maxExpires?: number
   /** Hz */
   readonly tone?: number
+  readonly line?: Line
   /** False: OPTIONS are not answered. */
   readonly options?: boolean
   /** Sees every message received as it came, before anything else. */
@@ -156,6 +158,7 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
     certificate: parts.certificate,
     contactParams: listen.transport === 'udp' ? '' : `;transport=${listen.transport}`,
     tone,
+    line: parts.line,
     onMessage: parts.onMessage,
     admit(request, wire) {
       if (request.method === 'OPTIONS') count(request)

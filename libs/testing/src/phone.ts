@@ -5,6 +5,7 @@ import { parseUri } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { Wire } from '@tandem/sip/transaction/wire.ts'
+import type { Line } from './rtp-audio.ts'
 import { SipAgent } from './sip-agent.ts'
 import type { CallHandle } from './sip-call.ts'
 import { readSipAddress } from './sip-endpoint.ts'
@@ -33,6 +34,7 @@ export interface PhoneParts {
   readonly ca?: string
   /** Hz, default one that no other phone of this process has. */
   readonly tone?: number
+  readonly line?: Line
   /** Asks for a session timer of that many seconds. */
   readonly sessionExpires?: number
   /** Answer every incoming call after that many ms (ringing before). */
@@ -113,6 +115,7 @@ export async function startPhone(parts: PhoneParts): Promise<Phone> {
       ? {}
       : { credentials: { user: parts.authUser ?? user, password: parts.password } }),
     tone,
+    line: parts.line,
     onMessage: parts.onMessage,
     ...(parts.sessionExpires === undefined ? {} : { sessionExpires: parts.sessionExpires }),
     onInvite: (transaction) => agent.forget(ring(transaction)),

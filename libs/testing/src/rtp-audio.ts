@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { RemoteMedia } from './call-sdp.ts'
+import { Reception, writeRtcp } from './rtcp.ts'
 import { PACKET_SAMPLES, SAMPLE_RATE, toneSecond, toneShare } from './tone.ts'
 
 /** What a test sees of the audio of a call. */
@@ -23,6 +24,18 @@ export interface Audio {
   heard(hz: number): boolean
   /** Resolves once the tone is heard; rejects after `timeoutMs` (default 10,000). */
   hears(hz: number, timeoutMs?: number): Promise<void>
+  /** Sends no audio any more; with `reports` RTCP goes on, as that of a muted phone does. */
+  fallSilent(reports: boolean): void
+}
+
+/** How bad the line of a peer is, on purpose. */
+export interface Line {
+  /** Of what it sends, every so many-th packet is lost on the way. */
+  readonly dropEvery?: number
+  /** It is that much farther away, ms: reports of the other side reach it so much later. */
+  readonly roundTripMs?: number
+  /** From one RTCP report to the next, ms; default 2000. */
+  readonly reportMs?: number
 }
 
 export interface RtpAudio extends Audio {
@@ -47,14 +60,16 @@ export interface RtpAudioParts {
   readonly tone: number
   /** Send back what is received instead of the tone. */
   readonly echo?: boolean
+  readonly line?: Line | undefined
 }
 
 /** Opens an RTP and an RTCP socket on neighbouring free ports. Nothing is sent before `connect`. */
-export async function openRtpAudio({ address, tone, echo = false }: RtpAudioParts): Promise<RtpAudio> {
+export async function openRtpAudio({ address, tone, echo = false, line = {} }: RtpAudioParts): Promise<RtpAudio> {
   const { rtp, rtcp, port } = await openPair(address)
   const second = toneSecond(tone)
   const ssrc = randomInt(2 ** 32)
   const heardPackets: Uint8Array[] = []
+  const reception = new Reception(SAMPLE_RATE)
   const count = { packetsSent: 0, packetsReceived: 0, rtcpSent: 0, rtcpReceived: 0, octets: 0 }
   let sequence = randomInt(2 ** 16)
   let timestamp = randomInt(2 ** 32)
@@ -79,6 +94,7 @@ export async function openRtpAudio({ address, tone, echo = false }: RtpAudioPart
     timestamp = (timestamp + payload.length) >>> 0
     count.packetsSent++
     count.octets += payload.length
+    if (line.dropEvery !== undefined && count.packetsSent % line.dropEvery === 0) return
     rtp.send(packet, remote.port, remote.address)
   }
   const tick = () => {
@@ -92,7 +108,11 @@ export async function openRtpAudio({ address, tone, echo = false }: RtpAudioPart
   }
   const report = () => {
     if (!remote || closed) return
-    rtcp.send(senderReport(ssrc, timestamp, count.packetsSent, count.octets), remote.rtcpPort, remote.address)
+    const block = reception.report(performance.now())
+    const sender = { timestamp, packets: count.packetsSent, octets: count.octets, wallMs: Date.now() }
+    // RFC 3550 6.4: who has sent nothing since the last report sends a receiver report
+    const blocks = block === undefined ? [] : [block]
+    rtcp.send(writeRtcp(ssrc, blocks, ticker === undefined ? undefined : sender), remote.rtcpPort, remote.address)
     count.rtcpSent++
   }
   const mute = () => {
@@ -104,13 +124,18 @@ export async function openRtpAudio({ address, tone, echo = false }: RtpAudioPart
   rtp.on('message', (packet, source) => {
     if (packet.length <= RTP_HEADER || (packet[0] as number) >> 6 !== 2) return
     count.packetsReceived++
+    reception.rtp(packet, performance.now())
     from = `${source.address}:${source.port}`
     const payload = Uint8Array.prototype.slice.call(packet, RTP_HEADER)
     if (((packet[1] as number) & 0x7f) === PAYLOAD_PCMU) heardPackets.push(payload)
     if (heardPackets.length > KEPT_PACKETS) heardPackets.shift()
     if (echo && ticker) sendPayload(payload)
   })
-  rtcp.on('message', () => count.rtcpReceived++)
+  rtcp.on('message', (packet) => {
+    count.rtcpReceived++
+    if (line.roundTripMs === undefined) return reception.rtcp(packet, performance.now())
+    setTimeout(() => reception.rtcp(packet, performance.now()), line.roundTripMs).unref()
+  })
   // a peer that has closed its port is told by ICMP: its business
   rtp.on('error', () => undefined)
   rtcp.on('error', () => undefined)
@@ -161,11 +186,16 @@ export async function openRtpAudio({ address, tone, echo = false }: RtpAudioPart
       if (ticker) return
       due = performance.now()
       ticker = setInterval(echo ? () => undefined : tick, PACKET_MS)
-      reporter = setInterval(report, RTCP_MS)
+      reporter = setInterval(report, line.reportMs ?? RTCP_MS)
       if (!echo) tick()
       report()
     },
     mute,
+    fallSilent(reports) {
+      if (!reports) return mute()
+      clearInterval(ticker)
+      ticker = undefined
+    },
     close() {
       if (closed) return
       closed = true
@@ -198,27 +228,4 @@ async function bound(address: string, port: number): Promise<Socket> {
     socket.close()
     throw error
   }
-}
-
-const NTP_EPOCH_S = 2_208_988_800
-
-/** Sender report and SDES with a CNAME (RFC 3550 6.4.1, 6.5; compound as 6.1 wants it). */
-function senderReport(ssrc: number, timestamp: number, packets: number, octets: number): Buffer {
-  const now = Date.now()
-  const report = Buffer.alloc(28)
-  report.writeUInt32BE(0x80c80006, 0)
-  report.writeUInt32BE(ssrc, 4)
-  report.writeUInt32BE(Math.floor(now / 1000) + NTP_EPOCH_S, 8)
-  report.writeUInt32BE(Math.floor(((now % 1000) / 1000) * 2 ** 32), 12)
-  report.writeUInt32BE(timestamp, 16)
-  report.writeUInt32BE(packets >>> 0, 20)
-  report.writeUInt32BE(octets >>> 0, 24)
-  const cname = Buffer.from(`${ssrc.toString(16).padStart(8, '0')}@phone`)
-  const description = Buffer.alloc(8 + Math.ceil((2 + cname.length + 1) / 4) * 4)
-  description.writeUInt32BE((0x81ca0000 | (description.length / 4 - 1)) >>> 0, 0)
-  description.writeUInt32BE(ssrc, 4)
-  description[8] = 1
-  description[9] = cname.length
-  description.set(cname, 10)
-  return Buffer.concat([report, description])
 }

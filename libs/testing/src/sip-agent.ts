@@ -10,7 +10,7 @@ import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Wire } from '@tandem/sip/transaction/wire.ts'
 import { SDP_TYPE } from './call-sdp.ts'
-import { openRtpAudio } from './rtp-audio.ts'
+import { type Line, openRtpAudio } from './rtp-audio.ts'
 import { Call } from './sip-call.ts'
 import { openSipEndpoint, type SipEndpoint, type Transport } from './sip-endpoint.ts'
 
@@ -33,6 +33,7 @@ export interface SipAgentParts {
   /** Hz */
   readonly tone: number
   readonly echo?: boolean
+  readonly line?: Line | undefined
   /** We ask for a session timer of that many seconds; 0: we take part when the peer asks. */
   readonly sessionExpires?: number
   /** An INVITE outside any dialog: make a call of it with `takeCall`, or answer it. */
@@ -188,6 +189,7 @@ export class SipAgent {
       address: this.#parts.host,
       tone: this.#parts.tone,
       echo: this.#parts.echo === true,
+      line: this.#parts.line,
     })
     const bare = this.makeRequest('INVITE', parts)
     const call = new Call({ agent: this, audio, wire: parts.wire, onEnded: (ended) => this.#onEnded(ended) }, bare)
@@ -212,6 +214,7 @@ export class SipAgent {
       address: this.#parts.host,
       tone: sound.tone ?? this.#parts.tone,
       echo: sound.echo ?? this.#parts.echo === true,
+      line: this.#parts.line,
     })
     const parts = { agent: this, audio, wire: transaction.wire, onEnded: (ended: Call) => this.#onEnded(ended) }
     const call = new Call(parts, transaction.request, transaction)

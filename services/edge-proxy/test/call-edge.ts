@@ -15,7 +15,7 @@ import {
 } from '@tandem/contracts/routing.ts'
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
 import { type Itsp, type ItspParts, startItsp } from '@tandem/testing/itsp.ts'
-import { type Phone, startPhone } from '@tandem/testing/phone.ts'
+import { type Phone, type PhoneParts, startPhone } from '@tandem/testing/phone.ts'
 import { freePort } from '@tandem/testing/ports.ts'
 import { callsIn } from '../src/calls.ts'
 import type { CallControl } from '../src/on-invite.ts'
@@ -46,6 +46,7 @@ export interface CallEdge {
 export interface CallEdgeOptions {
   readonly a?: Partial<ItspParts>
   readonly b?: Partial<ItspParts>
+  readonly alice?: Pick<PhoneParts, 'line'>
   readonly trunks?: Record<string, object>
   readonly document?: Partial<ConfigurationDocument>
   readonly edge?: Partial<ConfigurationDocument['edge']>
@@ -144,7 +145,13 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
   location.answer(Locate, () => located)
   await Promise.all([routing.flush(), location.flush()])
   const server = `udp://127.0.0.1:${edge.port('inside')}`
-  const alice = await startPhone({ name: 'alice', server, password: PASSWORDS.ALICE_PASSWORD, domain: 'acme.example' })
+  const alice = await startPhone({
+    name: 'alice',
+    server,
+    password: PASSWORDS.ALICE_PASSWORD,
+    domain: 'acme.example',
+    ...options.alice,
+  })
   const bob = await startPhone({ name: 'bob', server, password: PASSWORDS.BOB_PASSWORD, domain: 'acme.example' })
   await alice.register()
   await bob.register()

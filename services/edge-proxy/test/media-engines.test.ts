@@ -17,7 +17,7 @@ mediaSuite(
   'the embedded relay',
   async () => {
     const engine = embedded()
-    return { engine, ownKeys: true, close: () => engine.close() }
+    return { engine, ownCount: true, ownKeys: true, close: () => engine.close() }
   },
   undefined,
 )
@@ -29,6 +29,7 @@ mediaSuite(
     const engine = openRtpengine({ control: [daemon.control], now, log, reserve: embedded() })
     return {
       engine,
+      ownCount: false,
       ownKeys: false,
       async close() {
         await engine.close()

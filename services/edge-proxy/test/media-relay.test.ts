@@ -98,7 +98,7 @@ describe('the embedded relay', () => {
     bob.socket.send(rtp(9), toB, '127.0.0.1')
     await back
     assert.deepEqual(legA.counts(), {
-      received: { packets: 1, bytes: 200, lost: 0, jitterMs: 0 },
+      received: { packets: 1, bytes: 200, lost: 0, lossPercent: 0, jitterMs: 0 },
       sent: { packets: 1, bytes: 200 },
       rtcpReceived: 0,
       rtcpSent: 0,
@@ -247,6 +247,19 @@ describe('what is counted of a stream', () => {
     }
     assert.ok(even.jitterMs < 0.001)
     assert.ok(Math.abs(uneven.jitterMs - 8) < 0.5, `${uneven.jitterMs}`)
+  })
+  test('RFC 3550 A.1: one packet far out of sequence is a stray, two are a new beginning', () => {
+    const stray = new RtpReceived()
+    for (const s of [1, 2, 40_000, 3, 5]) stray.count(rtp(s), 28, s)
+    assert.deepEqual([stray.lost, stray.expected], [1, 5])
+    const anew = new RtpReceived()
+    for (const s of [1, 3, 40_000, 40_001, 40_003]) anew.count(rtp(s), 28, s)
+    assert.deepEqual([anew.lost, anew.expected], [2, 3])
+  })
+  test('RFC 4733: the packets of a digit, all of one time stamp, are no jitter', () => {
+    const digit = new RtpReceived()
+    for (let i = 0; i < 60; i++) digit.count(rtp(i, i < 20 || i > 40 ? i * 160 : 20 * 160), 28, i * 20)
+    assert.ok(digit.jitterMs < 0.001, `${digit.jitterMs}`)
   })
   test('what is no RTP is counted as bytes only', () => {
     const stream = new RtpReceived()

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
+import { type Report, timeOfSenderReport, writeRtcp } from '@tandem/testing/rtcp.ts'
 import type { Keying, MediaEngine, MediaLeg, MediaPeer, NoDescription } from '../src/domain/media-engine.ts'
 import { PLAIN_MEDIA } from '../src/domain/media-policy.ts'
 import { description, type Endpoint, endpoint, rtp, telephoneEvent, until } from './rtp-endpoint.ts'
@@ -10,6 +11,8 @@ import { Keys } from './srtp-keys.ts'
 
 export interface EngineUnderTest {
   readonly engine: MediaEngine
+  /** Counts the gaps and the jitter of what comes, not only what far ends report. */
+  readonly ownCount: boolean
   /** Never gives the key of one side to the other (rtpengine does where both may have the same). */
   readonly ownKeys: boolean
   close(): Promise<void>
@@ -258,6 +261,12 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
       assert.deepEqual(keys.theirs.unprotectRtp(alice.heard[0] as Buffer), rtp(2, 0, 9))
       alice.sendRtcp(keys.ours.protectRtcp(RTCP) as Buffer, portOf(answer) + 1)
       await until(() => bob.heardRtcp.length === 1, 'bob gets RTCP')
+      if (under.ownCount) {
+        // SRTCP is read under the keys of the leg
+        const report = writeRtcp(7, [{ source: 9, fractionLost: 0, lost: 1, highest: 3, jitter: 0, lsr: 0, dlsr: 0 }])
+        alice.sendRtcp(keys.ours.protectRtcp(report) as Buffer, portOf(answer) + 1)
+        await until(() => a.counts()?.sent.lost === 1, 'her report is read')
+      }
       // the same description again changes nothing, and the packets go on
       assert.equal(await offered(a, says, b), offer)
       assert.equal(await answered(b, description(bob.port), a), answer)
@@ -328,6 +337,84 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
       await refused('off', description(40_000, { protocol: 'UDP/TLS/RTP/SAVPF' }))
       assert.ok(await offered(leg('off', true), secure, leg('off', true)))
       assert.ok(await offered(leg('required', true), plainOne, leg('off', true)))
+    })
+
+    test('RFC 3550 6.4.1: loss, jitter and round trip of each leg, as its far end reports them', async () => {
+      const { alice, bob, a, b, toBob, toAlice } = await call()
+      const [ofAlice, ofBob] = [7, 9]
+      for (let n = 1; n <= 50; n++) {
+        // two of alice's fifty are lost before they reach us
+        if (n !== 10 && n !== 20) alice.send(rtp(n, n * 160, ofAlice), toAlice)
+        bob.send(rtp(n, n * 160, ofBob), toBob)
+        if (n % 10 === 0) await new Promise((go) => setTimeout(go, 10))
+      }
+      await until(() => bob.heard.length === 48 && alice.heard.length === 50, 'both have heard the other')
+      const sender = { timestamp: 8000, packets: 50, octets: 8000 }
+      /** Answers the other's last sender report, and says that it left `wayMs` sooner than it did: so far away it seems. */
+      const report = async (from: Endpoint, ssrc: number, about: Omit<Report, 'lsr' | 'dlsr'>, wayMs: number) => {
+        await new Promise((go) => setTimeout(go, wayMs + 20))
+        const last = from.heardRtcp.at(-1)
+        const lsr = last === undefined ? 0 : (timeOfSenderReport(last) ?? 0)
+        const dlsr = Math.round(((performance.now() - arrivedMs - wayMs) * 65_536) / 1000)
+        const block = { ...about, lsr, dlsr: lsr === 0 ? 0 : dlsr }
+        const port = from === alice ? toAlice : toBob
+        from.sendRtcp(writeRtcp(ssrc, [block], { ...sender, wallMs: Date.now() }), port + 1)
+      }
+      let arrivedMs = 0
+      const arrived = async (at: Endpoint, count: number) => {
+        await until(() => at.heardRtcp.length === count, 'a report is passed on')
+        arrivedMs = performance.now()
+      }
+      const heard = { highest: 50, fractionLost: 0 }
+      for (let round = 1; round <= 3; round++) {
+        // bob lacks three more than we do: 5 of 50, jitter 10 ms, 120 ms away; alice lacks none, 2 ms, 40 ms away
+        await report(alice, ofAlice, { ...heard, source: ofBob, lost: 0, jitter: 16 }, 40)
+        await arrived(bob, round)
+        await report(bob, ofBob, { ...heard, source: ofAlice, lost: 5, fractionLost: 26, jitter: 80 }, 120)
+        await arrived(alice, round)
+        // rtpengine takes one report a second
+        if (round < 3) await new Promise((go) => setTimeout(go, 1050))
+      }
+      const [ofA, ofB] = await Promise.all([settled(a), settled(b)])
+      a.close()
+      b.close()
+      assert.deepEqual([ofB?.sent.lost, ofB?.sent.jitterMs], [5, 10])
+      assert.ok(Math.abs((ofB?.sent.lossPercent ?? 0) - 10) < 1, `${ofB?.sent.lossPercent} %`)
+      assert.ok(Math.abs((ofB?.sent.lossPeakPercent ?? 0) - 10) < 1, `${ofB?.sent.lossPeakPercent} %`)
+      assert.deepEqual([ofA?.sent.lost, ofA?.sent.lossPercent, ofA?.sent.jitterMs], [0, 0, 2])
+      const away = (ms: number | undefined, least: number) =>
+        assert.ok(ms && ms > least - 3 && ms < least + 400, `${ms} ms`)
+      away(ofA?.roundTripMs, 40)
+      away(ofB?.roundTripMs, 120)
+      assert.deepEqual([ofA?.received.lost, ofB?.received.lost], under.ownCount ? [2, 0] : [undefined, undefined])
+      if (under.ownCount) assert.equal(ofA?.received.lossPercent, 4)
+    })
+
+    test('where no far end reports, nothing is said of what it hears or how far it is', async () => {
+      const { alice, bob, a, b, toAlice } = await call()
+      alice.send(rtp(1), toAlice)
+      await until(() => bob.heard.length === 1, 'bob hears alice')
+      const [ofA, ofB] = await Promise.all([settled(a), settled(b)])
+      a.close()
+      b.close()
+      for (const each of [ofA, ofB]) {
+        assert.equal(each?.roundTripMs, undefined)
+        assert.deepEqual(Object.keys(each?.sent ?? {}), ['packets', 'bytes'])
+      }
+      assert.deepEqual(Object.keys(ofB?.received ?? {}), ['packets', 'bytes'], 'bob has sent nothing')
+    })
+
+    test('RFC 3550 6.4: a peer that sends reports alone is not silent', async () => {
+      const { alice, a, b, toAlice } = await call()
+      const report = () => alice.sendRtcp(writeRtcp(7, []), toAlice + 1)
+      report()
+      await until(() => a.lastHeard() !== undefined, 'she is heard')
+      const first = a.lastHeard() as number
+      const going = setInterval(report, 50)
+      await until(() => (a.lastHeard() as number) > first + 100, 'she is heard again')
+      clearInterval(going)
+      a.close()
+      b.close()
     })
 
     test('says when a peer was heard last, and never that it is silent while it talks', async () => {

@@ -324,7 +324,7 @@ test('no audio from either side for too long: hung up; not while somebody is on 
   await h.clock.turn(30_000)
   assert.deepEqual(
     h.records.map((r) => r.reason),
-    ['no audio', 'no audio'],
+    Array(2).fill('no RTP or RTCP received from caller (user:caller) for 60 s, nor from callee (user:callee) for 60 s'),
   )
   const held = house({ inactivityMs: 60_000 })
   held.caller.heard = `${SDP}a=sendonly\r\n`

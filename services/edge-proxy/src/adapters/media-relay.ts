@@ -17,6 +17,7 @@ import { type LegOrigin, newLegOrigin, originOf, type RelayMedia, rewriteForRela
 import type { Described, LegSettings, MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
 import { StreamKeying } from '../domain/srtp/stream-keying.ts'
 import { type HeardKeys, heardKeys, takesOffer } from '../domain/srtp/takes-offer.ts'
+import { countedOf } from './relay-counts.ts'
 import { RelayStream, type StreamHost } from './relay-stream.ts'
 import { openPortPool } from './rtp-ports.ts'
 import { HEADERS_IPV4, HEADERS_IPV6 } from './rtp-stream.ts'
@@ -135,28 +136,7 @@ class RelayLeg implements MediaLeg {
   }
 
   counts(): LegMedia | undefined {
-    if (this.#streams.length === 0) return undefined
-    const sum = { packets: 0, bytes: 0, lost: 0, sentPackets: 0, sentBytes: 0, rtcpIn: 0, rtcpOut: 0 }
-    for (const stream of this.#streams) {
-      sum.packets += stream.received.packets
-      sum.bytes += stream.received.bytes
-      sum.lost += stream.received.lost
-      sum.sentPackets += stream.sentPackets
-      sum.sentBytes += stream.sentBytes
-      sum.rtcpIn += stream.rtcpReceived
-      sum.rtcpOut += stream.rtcpSent
-    }
-    return {
-      received: {
-        packets: sum.packets,
-        bytes: sum.bytes,
-        lost: sum.lost,
-        jitterMs: Math.round((this.#streams[0]?.received.jitterMs ?? 0) * 1000) / 1000,
-      },
-      sent: { packets: sum.sentPackets, bytes: sum.sentBytes },
-      rtcpReceived: sum.rtcpIn,
-      rtcpSent: sum.rtcpOut,
-    }
+    return this.#streams.length === 0 ? undefined : countedOf(this.#streams)
   }
 
   settle(done: (counts: LegMedia | undefined) => void): void {
@@ -165,7 +145,10 @@ class RelayLeg implements MediaLeg {
 
   lastHeard(): number | undefined {
     let last: number | undefined
-    for (const { heardMs } of this.#streams) if (heardMs > 0 && heardMs > (last ?? 0)) last = heardMs
+    for (const { heardMs, reportedMs } of this.#streams) {
+      const ms = Math.max(heardMs, reportedMs)
+      if (ms > 0 && ms > (last ?? 0)) last = ms
+    }
     return last
   }
 

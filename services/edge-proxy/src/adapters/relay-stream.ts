@@ -7,7 +7,9 @@ import type { RemoteInfo } from 'node:dgram'
 import { isIP } from 'node:net'
 import { isNowhere } from '@tandem/sdp/offer-answer.ts'
 import type { Media } from '@tandem/sdp/parse.ts'
+import { FarEnd } from '../domain/far-end.ts'
 import type { MediaPeer } from '../domain/media-engine.ts'
+import { type Rtcp, readRtcp } from '../domain/rtcp.ts'
 import type { StreamKeying } from '../domain/srtp/stream-keying.ts'
 import type { PairUser, PortPair, PortPool } from './rtp-ports.ts'
 import { RtpReceived } from './rtp-stream.ts'
@@ -36,6 +38,9 @@ export class RelayStream implements PairUser {
   rtcpReceived = 0
   rtcpSent = 0
   heardMs = 0
+  /** RTCP is life, too: who is on hold or muted may send nothing else (RFC 3550 6.4). */
+  reportedMs = 0
+  readonly farEnd = new FarEnd()
   /** SRTP towards and from the peer. */
   readonly keying: StreamKeying
   readonly #shared: StreamHost
@@ -124,7 +129,11 @@ export class RelayStream implements PairUser {
       if (this.#rtcpPort !== 0) this.#rtcpPort = from.port
     }
     this.rtcpReceived++
-    this.#to?.sendRtcp(clear)
+    const now = this.#shared.now()
+    this.reportedMs = now
+    const rtcp = readRtcp(clear)
+    this.#hear(rtcp, now)
+    this.#to?.sendRtcp(clear, rtcp, now)
   }
 
   sendRtp(clear: Buffer): void {
@@ -136,11 +145,12 @@ export class RelayStream implements PairUser {
     this.pair.rtp.send(packet, 0, packet.length, this.#port, this.#address)
   }
 
-  sendRtcp(clear: Buffer): void {
+  sendRtcp(clear: Buffer, { senders }: Rtcp, now: number): void {
     if (this.#rtcpPort === 0 || this.pair === undefined) return
     const packet = this.keying.outward(clear, true)
     if (packet === undefined) return
     this.rtcpSent++
+    for (const sender of senders) this.farEnd.told(sender, now)
     this.pair.rtcp.send(packet, 0, packet.length, this.#rtcpPort, this.#rtcpAddress)
   }
 
@@ -150,6 +160,14 @@ export class RelayStream implements PairUser {
     this.#to = undefined
     this.#port = 0
     this.#rtcpPort = 0
+  }
+
+  /** What the peer says of the stream that it gets from the other leg. */
+  #hear({ blocks, metrics }: Rtcp, now: number): void {
+    const source = this.#to?.received
+    if (source === undefined) return
+    for (const block of blocks) this.farEnd.heard(block, source, now)
+    for (const { source: of, says } of metrics) if (of === source.ssrc) this.farEnd.says(says)
   }
 
   /** Behind a NAT: from the right address, and the port that it had is silent. */

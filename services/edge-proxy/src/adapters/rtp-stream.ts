@@ -1,7 +1,8 @@
 /**
- * What is counted of one direction of one RTP stream as its packets pass: RFC 3550 A.1 (loss) and A.8 (jitter), without
- * a single allocation a packet.
+ * What is counted of one direction of one RTP stream as its packets pass: RFC 3550 A.1 and A.3 (loss) and A.8 (jitter),
+ * without a single allocation a packet.
  */
+import type { Relayed } from '../domain/far-end.ts'
 
 /** IPv4 and UDP headers, bytes: what the wire carries beyond the payload (IPv6: 48). */
 export const HEADERS_IPV4 = 28
@@ -9,21 +10,26 @@ export const HEADERS_IPV6 = 48
 
 /** RFC 3550 A.1: beyond this a jump in sequence is taken for a restart. */
 const MAX_DROPOUT = 3000
+const MAX_MISORDER = 100
 
-export class RtpReceived {
+export class RtpReceived implements Relayed {
   packets = 0
   bytes = 0
   /** Hz. */
   clock = 8000
   /** Lost in runs of the sequence that are over (a new SSRC or a restart begins another). */
   #lostBefore = 0
-  #ssrc = -1
+  /** Of the source that is heard now; -1: none yet. */
+  ssrc = -1
   #base = 0
   #highest = 0
   #cycles = 0
   #inRun = 0
   #jitter = 0
   #transit = Number.NaN
+  #stamp = -1
+  /** RFC 3550 A.1: the sequence that would prove a restart; -1: none. */
+  #restartsAt = -1
 
   /** `now` in ms, monotonic. */
   count(packet: Uint8Array, headers: number, now: number): void {
@@ -34,8 +40,19 @@ export class RtpReceived {
     const sequence = ((packet[2] as number) << 8) | (packet[3] as number)
     const stamp = word(packet, 4)
     const ssrc = word(packet, 8)
-    if (ssrc !== this.#ssrc || this.#jumped(sequence)) this.#restart(ssrc, sequence)
+    if (ssrc !== this.ssrc) this.#restart(ssrc, sequence)
+    else if (this.#jumped(sequence)) {
+      // RFC 3550 A.1: "Two sequential packets -- assume that the other side restarted without telling us"
+      if (sequence !== this.#restartsAt) {
+        this.#restartsAt = (sequence + 1) & 0xffff
+        return
+      }
+      this.#restart(ssrc, sequence)
+    }
     this.#advance(sequence)
+    // packets of one time stamp (a digit of RFC 4733, a frame in parts) were sampled at once: the first tells of the way
+    if (stamp === this.#stamp) return
+    this.#stamp = stamp
     const arrival = (now * this.clock) / 1000
     const transit = arrival - stamp
     const d = Math.abs(transit - this.#transit)
@@ -48,23 +65,29 @@ export class RtpReceived {
     return this.#lostBefore + this.#lostInRun()
   }
 
+  /** Of this source, packets by their sequence (RFC 3550 A.3). */
+  get expected(): number {
+    return this.#inRun === 0 ? 0 : this.#cycles + this.#highest - this.#base + 1
+  }
+
   get jitterMs(): number {
     return (this.#jitter * 1000) / this.clock
   }
 
   #lostInRun(): number {
-    if (this.#inRun === 0) return 0
-    return Math.max(0, this.#cycles + this.#highest - this.#base + 1 - this.#inRun)
+    return Math.max(0, this.expected - this.#inRun)
   }
 
   #jumped(sequence: number): boolean {
     const ahead = (sequence - this.#highest) & 0xffff
-    return ahead > MAX_DROPOUT && ahead < 0x10000 - 100
+    return ahead > MAX_DROPOUT && ahead < 0x10000 - MAX_MISORDER
   }
 
   #restart(ssrc: number, sequence: number): void {
     this.#lostBefore += this.#lostInRun()
-    this.#ssrc = ssrc
+    this.ssrc = ssrc
+    this.#restartsAt = -1
+    this.#stamp = -1
     this.#base = sequence
     this.#highest = sequence
     this.#cycles = 0

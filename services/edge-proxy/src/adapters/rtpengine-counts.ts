@@ -2,7 +2,7 @@
  * What rtpengine tells of a call (`query`, `delete`), as our facts count it. It counts what it received from each side, in
  * bytes of RTP; what it sent to one side is what it received from the other.
  */
-import type { LegMedia } from '@tandem/contracts/call.ts'
+import type { LegMedia, MediaCount } from '@tandem/contracts/call.ts'
 import type { NgAnswer } from './ng-control.ts'
 
 /** IPv4 and UDP headers, bytes (IPv6: 48): our facts count the wire. */
@@ -23,41 +23,62 @@ export function countsOf(answer: NgAnswer, tag: string, otherTag: string): LegMe
   if (mine === undefined) return undefined
   const received = flowFrom(mine)
   const sent = flowFrom(record(tags?.[otherTag]) ?? {})
+  const { roundTripMs, ...heard } = heardBy(answer, mine, sent.packets)
   return {
     received: { packets: received.packets, bytes: received.bytes },
-    sent: { packets: sent.packets, bytes: sent.bytes },
+    sent: { packets: sent.packets, bytes: sent.bytes, ...heard },
     rtcpReceived: received.rtcp,
     rtcpSent: sent.rtcp,
+    ...(roundTripMs === undefined ? {} : { roundTripMs }),
   }
 }
 
-export function added(a: LegMedia | undefined, b: LegMedia | undefined): LegMedia | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return {
-    received: {
-      ...b.received,
-      packets: a.received.packets + b.received.packets,
-      bytes: a.received.bytes + b.received.bytes,
-    },
-    sent: { ...b.sent, packets: a.sent.packets + b.sent.packets, bytes: a.sent.bytes + b.sent.bytes },
-    rtcpReceived: a.rtcpReceived + b.rtcpReceived,
-    rtcpSent: a.rtcpSent + b.rtcpSent,
-  }
-}
-
-/** What was counted after `base`. */
+/** What was counted after `base`. What is said of how it was heard stays: it is about sources, and another leg has others. */
 export function since(counts: LegMedia | undefined, base: LegMedia | undefined): LegMedia | undefined {
   if (counts === undefined || base === undefined) return counts
-  const negative = (flow: LegMedia['sent']) => ({ packets: -flow.packets, bytes: -flow.bytes })
-  return added(
-    {
-      received: negative(base.received),
-      sent: negative(base.sent),
-      rtcpReceived: -base.rtcpReceived,
-      rtcpSent: -base.rtcpSent,
-    },
-    counts,
-  )
+  const less = (now: MediaCount, before: MediaCount): MediaCount => ({
+    ...now,
+    packets: now.packets - before.packets,
+    bytes: now.bytes - before.bytes,
+  })
+  return {
+    ...counts,
+    received: less(counts.received, base.received),
+    sent: less(counts.sent, base.sent),
+    rtcpReceived: counts.rtcpReceived - base.rtcpReceived,
+    rtcpSent: counts.rtcpSent - base.rtcpSent,
+  }
+}
+
+interface Heard extends Partial<Pick<MediaCount, 'lost' | 'lossPercent' | 'lossPeakPercent' | 'jitterMs'>> {
+  readonly roundTripMs?: number
+}
+
+/**
+ * What the peer of a tag has reported of the `packets` that it was sent: the entry of its own SSRC. rtpengine makes one
+ * when both sides send reports that answer each other's; `round-trip time leg` is the way between it and this peer, µs.
+ * Its MOS knows no codec, so ours is made from its figures (domain/e-model.ts).
+ */
+function heardBy(answer: NgAnswer, tag: Record<string, unknown>, packets: number): Heard {
+  const sources = record(answer.SSRC)
+  const said = record(sources?.[String(sourceOf(tag))])
+  const mean = record(said?.['average MOS'])
+  if (said === undefined || mean === undefined || count(mean.samples) === 0) return {}
+  const lost = count(said['cumulative loss'])
+  const roundTripUs = count(mean['round-trip time leg'])
+  return {
+    lost,
+    lossPercent: lost === 0 ? 0 : (100 * lost) / (packets + lost),
+    lossPeakPercent: Math.min(count(record(said['lowest MOS'])?.['packet loss']), 100),
+    jitterMs: count(mean.jitter),
+    ...(roundTripUs === 0 ? {} : { roundTripMs: roundTripUs / 1000 }),
+  }
+}
+
+/** The SSRC of the peer's audio. */
+function sourceOf(tag: Record<string, unknown>): unknown {
+  const streams = list(record(list(tag.medias)[0])?.streams)
+  return streams.map((stream) => record(stream)?.SSRC).find((ssrc) => typeof ssrc === 'number')
 }
 
 function flowFrom(tag: Record<string, unknown>): Flow {

@@ -12,10 +12,11 @@ import type { Logger } from '@tandem/observability/log.ts'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import { asRelayed } from '@tandem/sdp/relayed.ts'
 import { type LegOrigin, newLegOrigin } from '@tandem/sdp/rewrite.ts'
+import { addedMedia } from '../domain/leg-media.ts'
 import type { Described, LegSettings, MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
 import { takesOffer } from '../domain/srtp/takes-offer.ts'
 import { type NgControl, openNgControl } from './ng-control.ts'
-import { added, since } from './rtpengine-counts.ts'
+import { since } from './rtpengine-counts.ts'
 import { NgSession, type Side } from './rtpengine-session.ts'
 
 /** Counts younger than this are told again without a question, ms. */
@@ -117,7 +118,7 @@ class RtpengineLeg implements MediaLeg {
 
   counts(): LegMedia | undefined {
     this.#ask()
-    return added(this.#sum(), this.#reserve?.counts())
+    return addedMedia(this.#sum(), this.#reserve?.counts())
   }
 
   lastHeard(): number | undefined {
@@ -137,7 +138,7 @@ class RtpengineLeg implements MediaLeg {
       const finish = () => {
         if (--left > 0) return
         pending.delete(done)
-        done(added(this.#sum(), this.#reserve?.counts()))
+        done(addedMedia(this.#sum(), this.#reserve?.counts()))
       }
       if (left === 0) return finish()
       for (const session of this.#sessions) {
@@ -177,7 +178,7 @@ class RtpengineLeg implements MediaLeg {
     session.delete(() => {
       pending.delete(session)
       if (other === undefined || other.#closed) return
-      other.#before = added(other.#before, session.opposite(side).counts)
+      other.#before = addedMedia(other.#before, session.opposite(side).counts)
       other.#sessions = other.#sessions.filter((each) => each !== session)
     })
   }
@@ -237,7 +238,7 @@ class RtpengineLeg implements MediaLeg {
   #sum(): LegMedia | undefined {
     return this.#sessions.reduce((sum, session) => {
       const side = session.side(this)
-      return added(sum, since(side?.counts, side?.base))
+      return addedMedia(sum, since(side?.counts, side?.base))
     }, this.#before)
   }
 
@@ -247,7 +248,9 @@ class RtpengineLeg implements MediaLeg {
     this.#askedMs = now()
     for (const session of this.#sessions) {
       session.query(() => {
-        const packets = this.#sum()?.received.packets ?? 0
+        const sum = this.#sum()
+        // RTCP is life, too: who is on hold or muted may send nothing else (RFC 3550 6.4)
+        const packets = (sum?.received.packets ?? 0) + (sum?.rtcpReceived ?? 0)
         const ms = now()
         if (packets > (this.#polled?.packets ?? 0)) this.#grownMs = ms
         this.#polled = { ms, packets }

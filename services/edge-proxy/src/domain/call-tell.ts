@@ -4,7 +4,8 @@ import type { Edge } from '../edge.ts'
 import { type CallFacts, type LegEnd, legFact, legRecord, rounded } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { RecordBox } from './call-parts.ts'
-import { mediaOf, withEarlier } from './leg-media.ts'
+import { addedMedia, mediaOf } from './leg-media.ts'
+import { judged } from './leg-quality.ts'
 import { traceparentOf } from './trace-of.ts'
 
 export interface CallTeller {
@@ -54,7 +55,7 @@ export function createTeller(edge: Pick<Edge, 'bus' | 'clock' | 'config'>, outbo
       leg.ended = true
       const record = legRecord(call, leg, end, clock.now(), clock.wall())
       leg.media.settle((counts) => {
-        const media = withEarlier(leg.counted, counts)
+        const media = judged(addedMedia(leg.counted, counts), leg.codec)
         outbox.put(media === undefined ? record : { ...record, media }, traceparentOf(leg))
       })
     },

@@ -1,9 +1,8 @@
 /** The watch over an answered call: a fact a minute, and the end of a call in which nobody is heard any more (E12). */
-import { isHeld } from '@tandem/sdp/offer-answer.ts'
-import { parseSdp } from '@tandem/sdp/parse.ts'
 import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { CallParts } from './call-parts.ts'
 import type { CallSession } from './call-session.ts'
+import { silenceOf } from './leg-silence.ts'
 
 /** A connection of a call is kept for so long beyond the next fact of it, ms. */
 const KEEP_MS = 60_000
@@ -43,8 +42,12 @@ export class CallWatch {
       if (this.#session.over) return
       const now = clock.now()
       if (now >= this.#dueMs - 10) this.#tell(now)
-      if (this.#silent(now, inactivityMs)) this.#session.end('tandem', { reason: 'no audio' })
-      else this.#next()
+      const { legs, facts } = this.#session
+      // a call for help may be silent as long as it likes
+      const watched = inactivityMs > 0 && !facts.emergency
+      const silence = watched ? silenceOf(legs, now, inactivityMs) : undefined
+      if (silence === undefined) this.#next()
+      else this.#session.end('tandem', { reason: silence })
     })
   }
 
@@ -53,22 +56,5 @@ export class CallWatch {
     const { legs, facts } = this.#session
     for (const leg of legs) if (!leg.ended) this.#parts.tell.interim(this.#session.factsOf(leg), leg)
     this.#parts.held.changed(facts.callId)
-  }
-
-  /**
-   * No packet from either side for that long, and nobody is on hold. A call for help may be silent as long as it likes; one
-   * whose audio goes past us is heard by nobody here.
-   */
-  #silent(now: number, inactivityMs: number): boolean {
-    if (inactivityMs <= 0 || this.#session.facts.emergency) return false
-    for (const leg of this.#session.legs) {
-      if (leg.ended) continue
-      if (leg.media.direct) return false
-      const last = Math.max(leg.media.lastHeard() ?? 0, leg.answeredAtMs ?? now)
-      if (now - last < inactivityMs) return false
-      const sdp = leg.heard === undefined ? undefined : parseSdp(leg.heard)
-      if (sdp?.kind === 'sdp' && isHeld(sdp.sdp)) return false
-    }
-    return true
   }
 }

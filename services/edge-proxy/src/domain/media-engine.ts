@@ -68,7 +68,7 @@ export interface MediaLeg {
   counts(): LegMedia | undefined
   /** The last counts, when the leg is over: before `close`, within a bounded time. */
   settle(done: (counts: LegMedia | undefined) => void): void
-  /** Clock ms of the last packet from the peer; undefined when there was none. */
+  /** Clock ms of the last packet from the peer, RTP or RTCP; undefined when there was none. */
   lastHeard(): number | undefined
   /** Gives the ports back. The counts can still be read. */
   close(): void

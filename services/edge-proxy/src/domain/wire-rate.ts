@@ -7,25 +7,25 @@ import { audioOf } from '@tandem/sdp/offer-answer.ts'
 import type { Sdp } from '@tandem/sdp/parse.ts'
 
 /** kbit/s of sound, by the encoding name of RFC 3551 and of each codec's payload format; the highest rate it has. */
-const PAYLOAD: Readonly<Record<string, number>> = {
-  pcmu: 64,
-  pcma: 64,
-  g722: 64,
-  g729: 8,
-  g723: 6.4,
-  'g726-16': 16,
-  'g726-24': 24,
-  'g726-32': 32,
-  'g726-40': 40,
-  gsm: 13.2,
-  ilbc: 15.2,
-  speex: 27.8,
-  amr: 12.2,
-  'amr-wb': 23.85,
+const PAYLOAD: ReadonlyMap<string, number> = new Map([
+  ['pcmu', 64],
+  ['pcma', 64],
+  ['g722', 64],
+  ['g729', 8],
+  ['g723', 6.4],
+  ['g726-16', 16],
+  ['g726-24', 24],
+  ['g726-32', 32],
+  ['g726-40', 40],
+  ['gsm', 13.2],
+  ['ilbc', 15.2],
+  ['speex', 27.8],
+  ['amr', 12.2],
+  ['amr-wb', 23.85],
   // RFC 7587 3.1.1: full-band speech
-  opus: 40,
-  silk: 40,
-}
+  ['opus', 40],
+  ['silk', 40],
+])
 const UNKNOWN = 64
 const PTIME_MS = 20
 /** RTP 12 (RFC 3550 5.1), UDP 8, and IPv4 20 or IPv6 40; the tag of SRTP (RFC 3711 4.2.1). */
@@ -60,5 +60,5 @@ function rates(sdp: Sdp): number[] {
   const more = { ipv6: audio.connection?.type === 'IP6', srtp: audio.protocol.includes('SAVP') }
   return codecsOf(sdp, audio)
     .filter(({ name }) => !SILENT.test(name))
-    .map(({ name }) => wireKbps(PAYLOAD[name.toLowerCase()] ?? UNKNOWN, Math.min(Math.max(ptime, 10), 200), more))
+    .map(({ name }) => wireKbps(PAYLOAD.get(name.toLowerCase()) ?? UNKNOWN, Math.min(Math.max(ptime, 10), 200), more))
 }
