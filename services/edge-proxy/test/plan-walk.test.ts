@@ -60,7 +60,13 @@ describe('failover (routing.md R4)', () => {
     const branches = [{ delayMs: 0, attempts: [trunk('c')] }]
     const moved = play(two(), start, up(0), { kind: 'redirected', attempt: 0, leg: 0, status: 302, branches })
     assert.deepEqual(launches(moved.effects), ['a', 'c'])
-    assert.deepEqual(play(moved.walk, up(1), ends(1, 404)).effects.at(-1), { kind: 'lose', status: 404 })
+    const nobody = play(moved.walk, up(1), ends(1, 404))
+    assert.deepEqual(nobody.effects.at(-1), { kind: 'next-place', attempt: 0, leg: 0 })
+    const none: WalkInput = { kind: 'placed', attempt: 0, leg: 0, branches: [] }
+    assert.deepEqual(play(nobody.walk, none).effects.at(-1), { kind: 'lose', status: 404 })
+    const next = play(nobody.walk, { ...none, branches: [{ delayMs: 0, attempts: [trunk('d')] }] })
+    assert.deepEqual(launches(next.effects), ['d'])
+    assert.equal(play(next.walk, up(2), answers(2)).walk.kind, 'won')
     assert.equal(play(moved.walk, up(1), answers(1)).walk.kind, 'won')
   })
   test('one of several phones sends the call on: the others ring, too', () => {
@@ -311,6 +317,12 @@ describe('whatever comes, in whatever order', () => {
       branches: fc.array(branch, { minLength: 1, maxLength: 2 }),
     }),
     fc.record({
+      kind: fc.constant('placed' as const),
+      attempt: index,
+      leg,
+      branches: fc.array(branch, { maxLength: 2 }),
+    }),
+    fc.record({
       kind: fc.constant('timer' as const),
       timer: fc.constantFrom('no-response' as const, 'only-trying' as const, 'ring' as const),
       attempt: index,
@@ -354,20 +366,30 @@ describe('whatever comes, in whatever order', () => {
       fc.property(
         fc.array(branch, { minLength: 1, maxLength: 3 }),
         fc.boolean(),
-        fc.constantFrom(408, 486, 503, 603),
-        (written, emergency, status) => {
+        fc.constantFrom(302, 408, 486, 503, 603),
+        fc.array(fc.array(branch, { minLength: 1, maxLength: 2 }), { maxLength: 4 }),
+        (written, emergency, status, sentOn) => {
           // no call for help is forwarded
           const branches = emergency ? written.map(({ delayMs, attempts }) => ({ delayMs, attempts })) : written
           let walk = newWalk(branches, emergency)
           const begun: Attempt[] = []
           const queue: WalkInput[] = [start]
+          // whoever says 302 is followed as long as there are places
+          const places = [...sentOn]
           for (let n = 0; n < 200 && queue.length > 0; n++) {
             const [after, effects] = step(walk, queue.shift() as WalkInput)
             walk = after
             for (const effect of effects) {
               if (effect.kind === 'launch') {
                 begun.push(effect.what)
-                queue.push(up(effect.attempt), ends(effect.attempt, status))
+                const { attempt } = effect
+                const to = status === 302 && !emergency ? places.shift() : undefined
+                const end: WalkInput = to
+                  ? { kind: 'redirected', attempt, leg: 0, status, branches: to }
+                  : ends(attempt, status)
+                queue.push(up(attempt), end)
+              } else if (effect.kind === 'next-place') {
+                queue.push({ kind: 'placed', attempt: effect.attempt, leg: effect.leg, branches: places.shift() ?? [] })
               } else if (effect.kind === 'set-delay') queue.push({ kind: 'delay', branch: effect.branch })
             }
           }

@@ -6,6 +6,7 @@
  *                        | `--all failed / caller's CANCEL--> over
  */
 import { context, SpanStatusCode } from '@opentelemetry/api'
+import type { RoutePlan } from '@tandem/contracts/routing.ts'
 import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { AttemptLaunch, type Run } from './attempt-launch.ts'
@@ -24,7 +25,14 @@ import type { CallSeed, LegEvents, OutLeg } from './leg-launcher.ts'
 import { tuneLegs } from './leg-media.ts'
 import { step } from './plan-walk.ts'
 import { type Followed, Redirections } from './redirections.ts'
-import { type CancelReason, newWalk, type Walk, type WalkEffect, type WalkInput } from './walk-state.ts'
+import {
+  type CancelReason,
+  newWalk,
+  type Walk,
+  type WalkBranch,
+  type WalkEffect,
+  type WalkInput,
+} from './walk-state.ts'
 import { WalkTimers } from './walk-timers.ts'
 import { statusForCaller } from './walk-verdict.ts'
 import { warning } from './warning.ts'
@@ -74,6 +82,7 @@ export class B2bCall implements LegOwner, LegEvents {
       seed,
       silence: (attempt) => this.#timers.silence(attempt),
       followed: (where) => this.#redirected(where),
+      placed: (out, plan) => this.#placed(out, plan),
       failed: (out, status, response) => this.#final(out, status, response, false),
     })
     this.#answer = new CallAnswer({
@@ -195,6 +204,11 @@ export class B2bCall implements LegOwner, LegEvents {
         )
       case 'attempt-failed':
         return void this.#attemptFailed(effect)
+      case 'next-place': {
+        const out = this.#runs[effect.attempt]?.legs[effect.leg]
+        if (out) this.#redirections.next(out)
+        return
+      }
       case 'lose':
         return void this.#lose(effect.status)
     }
@@ -202,7 +216,7 @@ export class B2bCall implements LegOwner, LegEvents {
 
   #launch(effect: WalkEffect & { kind: 'launch' }): void {
     const { attempt, what } = effect
-    const run: Run = { what, role: this.#seed.plan.branches[effect.branch]?.role ?? 'callee', legs: [] }
+    const run: Run = { what, role: this.#walk.plan[effect.branch]?.role ?? 'callee', legs: [] }
     this.#runs[attempt] = run
     this.#launches?.launch(run, effect)
   }
@@ -273,14 +287,20 @@ export class B2bCall implements LegOwner, LegEvents {
 
   /** Where a 3xx leads takes the place of who said it. */
   #redirected({ out, status, reason, plan }: Followed): void {
-    const { leg, attempt } = out
-    // whose phone sent the call on pays for where it goes
-    const role = leg.party.kind === 'user' ? 'forward' : (this.#runs[attempt]?.role ?? 'callee')
-    const branches = plan.branches.map((branch) => ({ ...branch, role }))
-    const before = this.#seed.plan
-    this.#seed = { ...this.#seed, plan: { ...before, branches: [...before.branches, ...branches] } }
-    this.#input({ kind: 'redirected', attempt, leg: out.index, status, branches })
+    const { attempt } = out
+    this.#input({ kind: 'redirected', attempt, leg: out.index, status, branches: this.#sentOn(out, plan) })
     this.#endLeg(out, { by: 'callee', status, reason })
+  }
+
+  #placed(out: OutLeg, plan: RoutePlan | undefined): void {
+    const branches = plan === undefined ? [] : this.#sentOn(out, plan)
+    this.#input({ kind: 'placed', attempt: out.attempt, leg: out.index, branches })
+  }
+
+  /** Whose phone sent the call on pays for where it goes. */
+  #sentOn({ leg, attempt }: OutLeg, plan: RoutePlan): readonly WalkBranch[] {
+    const role = leg.party.kind === 'user' ? 'forward' : (this.#runs[attempt]?.role ?? 'callee')
+    return plan.branches.map((branch) => ({ ...branch, role }))
   }
 
   #final(out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void {

@@ -15,6 +15,7 @@
  * An attempt has legs: one INVITE to a trunk, or one to each contact of a user. A leg of an attempt that was left keeps
  * its number: its late 2xx is discarded (ACK and BYE), but in an emergency the first 2xx of any rung wins.
  */
+import { placed, redirected } from './walk-redirect.ts'
 import {
   begin,
   beginNext,
@@ -22,7 +23,6 @@ import {
   delayed,
   endStage,
   following,
-  inStages,
   leave,
   leaveAll,
   settle,
@@ -60,6 +60,8 @@ export function step(walk: Walk, input: WalkInput): WalkStep {
       return final(walk, input)
     case 'redirected':
       return redirected(walk, input)
+    case 'placed':
+      return placed(walk, input)
     case 'answered':
       return answered(walk, input)
     case 'timer':
@@ -123,38 +125,6 @@ function final(walk: Walk, input: WalkInput & { kind: 'final' }): WalkStep {
   if (legs.some((l) => l.phase !== 'over')) return [now, NOTHING]
   const status = best(legs.map((l) => l.status))
   return fail(now, input.attempt, { status, why: String(status), rang, lost: input.lost, told: input.told })
-}
-
-function redirected(walk: Walk, input: WalkInput & { kind: 'redirected' }): WalkStep {
-  const { attempt, status, branches } = input
-  const state = walk.attempts[attempt]
-  const leg = state?.legs[input.leg]
-  if (state === undefined || leg === undefined || leg.phase === 'over') return [walk, NOTHING]
-  // what it has said is done: should another leg of the attempt fail, this one counts as nobody there
-  let now = setLeg(walk, attempt, input.leg, { phase: 'over', status: 480 })
-  if (walk.kind !== 'walking' || state.phase !== 'up') return [now, NOTHING]
-  const effects: WalkEffect[] = []
-  if ((now.attempts[attempt] as AttemptState).legs.every((l) => l.phase === 'over')) {
-    const branch = now.branches[state.branch] as BranchState
-    const next = branches[0]?.attempts[0]
-    effects.push(
-      { kind: 'clear-timers', attempt },
-      { kind: 'attempt-failed', attempt, status, why: String(status), next },
-    )
-    now = setAttempt(now, attempt, { ...state, legs: (now.attempts[attempt] as AttemptState).legs, phase: 'left' })
-    now = setBranch(now, state.branch, { ...branch, over: true })
-  }
-  const first = now.plan.length
-  const begun = branches.map((): BranchState => ({ begun: 0, over: false, statuses: [], rang: false }))
-  const added = inStages(walk, branches)
-  now = { ...now, plan: [...now.plan, ...added], branches: [...now.branches, ...begun] }
-  added.forEach((branch, i) => {
-    const here = stageOf(branch) === walk.stage
-    if (!here && branch.follows?.stage !== walk.stage) return
-    if (branch.delayMs > 0) effects.push({ kind: 'set-delay', branch: first + i, ms: branch.delayMs })
-    else if (here) now = take(beginNext(now, first + i), effects)
-  })
-  return settle(now, effects)
 }
 
 function decline(walk: Walk, input: WalkInput & { kind: 'final' }): WalkStep {

@@ -83,11 +83,19 @@ export interface Followed {
   readonly plan: RoutePlan
 }
 
+/** What one 3xx has named and was not tried yet. */
+interface Named {
+  readonly places: Place[]
+  readonly ask: (place: Place) => Promise<RouteDecision | undefined>
+}
+
 export interface RedirectionsParts {
   readonly seed: CallSeed
   /** While the router is asked no timer of the attempt runs. */
   readonly silence: (attempt: number) => void
   readonly followed: (where: Followed) => void
+  /** The next place after one where nobody answered; undefined: none is left. */
+  readonly placed: (out: OutLeg, plan: RoutePlan | undefined) => void
   /** It is a failure, with the router's word where it had one. */
   readonly failed: (out: OutLeg, status: number, response: SipResponse) => void
 }
@@ -96,6 +104,7 @@ export interface RedirectionsParts {
 export class Redirections {
   readonly #it: RedirectionsParts
   readonly #known = new Set<string>()
+  readonly #named = new Map<OutLeg, Named>()
   #count = 0
   #passed: { readonly status: number; readonly contacts: Fields } | undefined
 
@@ -124,6 +133,25 @@ export class Redirections {
     return true
   }
 
+  /** Nobody answered at the last place that `out` named. */
+  next(out: OutLeg): void {
+    const { parts, facts } = this.#it.seed
+    const named = this.#named.get(out)
+    if (named === undefined) return void this.#it.placed(out, undefined)
+    this.#firstWay(named).then(
+      (plan) => {
+        const found = plan?.kind === 'route' ? plan : undefined
+        if (found) parts.edge.log.info({ call: facts.callId, to: found.normalised }, 'redirected to the next place')
+        else this.#named.delete(out)
+        this.#it.placed(out, found)
+      },
+      (error: unknown) => {
+        parts.edge.log.error({ call: facts.callId, err: error }, 'a redirection could not be followed')
+        this.#it.placed(out, undefined)
+      },
+    )
+  }
+
   async #follow(out: OutLeg, response: SipResponse, askAgain: AskAgain): Promise<void> {
     const { parts, facts } = this.#it.seed
     const { leg } = out
@@ -132,22 +160,21 @@ export class Redirections {
       party.kind === 'trunk' ? { redirectedBy: party.trunk } : party.kind === 'user' ? { onBehalfOf: party.user } : {}
     const config = parts.config()
     const places = placesOf(response, (host) => isOurs(config, leg, host))
-    const plan = await this.#firstWay(places, (place) => askAgain(place, by))
+    const named: Named = { places, ask: (place) => askAgain(place, by) }
+    const plan = await this.#firstWay(named)
     const { status, reason } = response
     if (plan?.kind !== 'route') return this.#it.failed(out, plan?.status ?? status, response)
     parts.edge.log.info({ call: facts.callId, leg: leg.legId, status, to: plan.normalised }, 'redirected')
+    this.#named.set(out, named)
     this.#it.followed({ out, status, reason, plan })
   }
 
   /** To the first of the places that the router has a way to; its refusal when there is none; undefined: nothing to follow. */
-  async #firstWay(
-    places: readonly Place[],
-    ask: (place: Place) => Promise<RouteDecision | undefined>,
-  ): Promise<RouteDecision | undefined> {
+  async #firstWay({ places, ask }: Named): Promise<RouteDecision | undefined> {
     const { dialled, to } = this.#it.seed.facts
     for (const first of [dialled, to]) if (first !== undefined) this.#known.add(first)
     let refused: RouteDecision | undefined
-    for (const place of places) {
+    for (let place = places.shift(); place !== undefined; place = places.shift()) {
       if (this.#known.has(place.dialled) || this.#count >= MAX_FOLLOWED) continue
       this.#known.add(place.dialled)
       const decision = await ask(place)

@@ -52,7 +52,8 @@ export function endStage(walk: Walk, status: number): Walk {
     stageOf(walk.plan[i]) !== walk.stage || state.over
       ? state
       : { ...state, over: true, statuses: state.begun === 0 ? state.statuses : [...state.statuses, status] }
-  return { ...walk, branches: walk.branches.map(over) }
+  const redirects = walk.redirects.map((redirect) => ({ ...redirect, phase: 'over' as const }))
+  return { ...walk, branches: walk.branches.map(over), redirects }
 }
 
 /** docs/adr/0062: a word of the callee goes before a phone that rang, and that before silence. */
@@ -102,10 +103,29 @@ export function inStages(walk: Walk, branches: readonly WalkBranch[]): WalkBranc
   })
 }
 
-/** Nobody rings any more but a branch still waits for its delay: it need not wait. All over: lost. */
+/** Nobody has answered in this branch, nor at any place that it was sent on to. */
+function isOver(walk: Walk, branch: number): boolean {
+  const sentOn = walk.redirects.some((r) => r.phase !== 'over' && walk.attempts[r.attempt]?.branch === branch)
+  return !sentOn && walk.branches[branch]?.over === true
+}
+
+/**
+ * A place of a redirection is over: the next one is looked for. Nobody rings any more but a branch still waits for its
+ * delay: it need not wait. All over: lost.
+ */
 export function settle(walk: Walk, effects: WalkEffect[]): WalkStep {
   if (walk.kind !== 'walking') return [walk, effects]
   const here = (i: number) => stageOf(walk.plan[i]) === walk.stage
+  const at = walk.redirects.findIndex(
+    (r) => r.phase === 'trying' && r.branches.every((i) => !here(i) || isOver(walk, i)),
+  )
+  const ended = walk.redirects[at]
+  if (ended !== undefined) {
+    const { attempt, leg } = ended
+    effects.push({ kind: 'next-place', attempt, leg })
+    return settle({ ...walk, redirects: walk.redirects.with(at, { ...ended, phase: 'asking' }) }, effects)
+  }
+  if (walk.redirects.some((r) => r.phase === 'asking')) return [walk, effects]
   if (walk.branches.some((b, i) => here(i) && b.begun > 0 && !b.over)) return [walk, effects]
   const waiting = walk.branches.findIndex((b, i) => here(i) && b.begun === 0 && !b.over)
   if (waiting >= 0) {

@@ -1,7 +1,9 @@
 /** Where a walk over a plan stands, what happens to it and what is to be done about it (plan-walk.ts). */
-import type { Attempt, NoAnswerCause } from '@tandem/contracts/routing.ts'
+import type { Attempt, Branch, NoAnswerCause } from '@tandem/contracts/routing.ts'
 
 export interface WalkBranch {
+  /** Of the legs that come of it. */
+  readonly role?: Branch['role']
   readonly delayMs: number
   readonly stage?: number | undefined
   readonly follows?: { readonly stage: number; readonly on: readonly NoAnswerCause[] } | undefined
@@ -34,6 +36,17 @@ export interface BranchState {
   readonly rang: boolean
 }
 
+/** A 3xx that is followed: its places are tried one after the other (RFC 3261 8.1.3.4). */
+export interface RedirectState {
+  /** The leg that said it. */
+  readonly attempt: number
+  readonly leg: number
+  /** `asking`: nobody answered at the last place, and the next one is looked for; `over`: there is none. */
+  readonly phase: 'trying' | 'asking' | 'over'
+  /** Branches of the place that is tried. */
+  readonly branches: readonly number[]
+}
+
 export interface Walk {
   readonly kind: 'walking' | 'won' | 'lost' | 'cancelled'
   readonly emergency: boolean
@@ -43,6 +56,7 @@ export interface Walk {
   readonly branches: readonly BranchState[]
   /** Every attempt ever begun, in order; its place here is its number. */
   readonly attempts: readonly AttemptState[]
+  readonly redirects: readonly RedirectState[]
 }
 
 export type WalkTimer = 'no-response' | 'only-trying' | 'ring'
@@ -79,6 +93,13 @@ export type WalkInput =
       readonly status: number
       readonly branches: readonly WalkBranch[]
     }
+  /** What `next-place` asked for: where the next place leads, nowhere when none is left. */
+  | {
+      readonly kind: 'placed'
+      readonly attempt: number
+      readonly leg: number
+      readonly branches: readonly WalkBranch[]
+    }
   | { readonly kind: 'answered'; readonly attempt: number; readonly leg: number }
   | { readonly kind: 'timer'; readonly timer: WalkTimer; readonly attempt: number }
   | { readonly kind: 'delay'; readonly branch: number }
@@ -110,6 +131,8 @@ export type WalkEffect =
       readonly why: string
       readonly next: Attempt | undefined
     }
+  /** Nobody answered at the last place that this leg's 3xx named. */
+  | { readonly kind: 'next-place'; readonly attempt: number; readonly leg: number }
   /** Nobody answered; `status` is the best of what came (RFC 3261 16.7 step 6). */
   | { readonly kind: 'lose'; readonly status: number }
 
@@ -132,6 +155,7 @@ export function newWalk(plan: readonly WalkBranch[], emergency: boolean): Walk {
     plan,
     branches: plan.map(() => ({ begun: 0, over: false, statuses: [], rang: false })),
     attempts: [],
+    redirects: [],
   }
 }
 
