@@ -7,6 +7,7 @@ import type { Answer, Question } from '@tandem/contracts/contract.ts'
 import { RehearseConfiguration } from '@tandem/contracts/routing.ts'
 import { callerOf } from '../domain/call-sample.ts'
 import { configurationDiff } from '../domain/configuration-diff.ts'
+import { patienceMs } from './config-rollout.ts'
 import type { ConfigStore } from './config-store.ts'
 import { Problem } from './problem.ts'
 import { type RecentCalls, recentCalls, sampledDays } from './recent-calls.ts'
@@ -78,24 +79,28 @@ function moved(recent: RecentCalls, { moved: found = [] }: Answer<typeof Rehears
 /** What does not fit into a message stands in the bucket as long as it is looked at. */
 async function rehearse(bus: Bus, candidate: Revision, calls: NonNullable<Rehearsal['calls']>): Promise<Rehearsed> {
   const bytes = writeRevision(candidate)
-  if (bytes.length <= inMessage) return await ask(bus, { revision: Buffer.from(bytes).toString('utf8'), calls })
+  if (bytes.length <= inMessage)
+    return await ask(bus, { revision: Buffer.from(bytes).toString('utf8'), calls }, bytes.length)
   const bucket = await bus.bucket(CONFIG_BUCKET)
   const key = `candidate-${randomUUID()}`
   try {
     await bucket.put(key, bytes)
-    return await ask(bus, { revision: '', candidate: key, calls })
+    return await ask(bus, { revision: '', candidate: key, calls }, bytes.length)
   } finally {
     await bucket.remove(key)
   }
 }
 
-/** The router is asked a few times: at the very first start it may still be on its way. */
-async function ask(bus: Bus, question: Rehearsal): Promise<Rehearsed> {
+/**
+ * While no router is there it is asked again a few times: at the very first start it may still be on its way. One that is
+ * at work is not asked twice. `size` of the candidate, bytes.
+ */
+async function ask(bus: Bus, question: Rehearsal, size: number): Promise<Rehearsed> {
   for (let tries = 0; ; tries++) {
-    const asked = await bus.ask(RehearseConfiguration, question)
+    const asked = await bus.ask(RehearseConfiguration, question, { timeoutMs: patienceMs(size) })
     if (asked.kind === 'answer') return asked.answer
     if (asked.kind === 'refused') throw new Problem(502, 'Test cases did not run', `routing refused: ${asked.why}`)
-    if (tries === 20)
+    if (tries === 20 || asked.kind === 'late')
       throw new Problem(
         503,
         'Test cases did not run',
