@@ -2,7 +2,7 @@
  * A carrier for tests and the demonstration: takes INVITEs on real sockets and keeps them whole, answers as told (with
  * audio), registers trunks with digest, and places calls from the PSTN into the trunk.
  */
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { challenge, readAuthorization, verify } from '@tandem/sip/auth/digest.ts'
 import { checkNonce, makeNonce } from '@tandem/sip/auth/nonce.ts'
 import type { SipMessage, SipRequest } from '@tandem/sip/message/message.ts'
@@ -137,7 +137,7 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
   const { host } = listen
   const realm = parts.realm ?? host
   const tone = parts.tone ?? nextTone()
-  const nonceKey = randomBytes(16)
+  const nonceKey = createSecretKey(randomBytes(16))
   const received: (ReceivedInvite & { call: CallHandle | undefined })[] = []
   const counts = new Map<string, number>()
   const registrations = new Map<string, { uri: string; wire: Wire; until: number }>()

@@ -1,5 +1,5 @@
 /** Digest (RFC 7616, RFC 8760, RFC 3261 22): challenges, and what an Authorization of a user or a trunk proves. */
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import type { Configuration, DigestAlgorithm } from '@tandem/config/defaults.ts'
 import type { SecretReference } from '@tandem/config/schema.ts'
 import { type Environment, resolveSecret } from '@tandem/config/secrets.ts'
@@ -60,7 +60,7 @@ export function createAuthenticator(parts: {
   /** Wall clock, ms. */
   wall: () => number
 }): Authenticator {
-  const secret = randomBytes(32)
+  const secret = createSecretKey(randomBytes(32))
   const counts = nonceCounts(MAX_NONCES)
   // one entry per account that has come: the hash of its password is made once per configuration
   let known = new Map<string, Known | undefined>()

@@ -3,7 +3,6 @@
  *
  *   listeners → parser → transactions → dispatch → calls | registrar | subscriptions | …
  */
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Bus } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/defaults.ts'
@@ -18,6 +17,7 @@ import { type Capture, createCapture } from './adapters/capture.ts'
 import { type RealClock, realClock } from './adapters/clock.ts'
 import { createHepExport, type HepExport } from './adapters/hep-export.ts'
 import { createListeners, type Listeners } from './adapters/listeners.ts'
+import { randomTokens } from './adapters/random-tokens.ts'
 import type { Inward, OpenListener } from './adapters/received.ts'
 import { createAuthenticator } from './authenticator.ts'
 import { createDispatch } from './dispatch.ts'
@@ -83,7 +83,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     now: () => clock.now(),
     setTimer: (ms, fire) => clock.setTimer(ms, fire),
     clearTimer: (handle) => clock.clearTimer(handle as object),
-    random: () => randomBytes(12).toString('hex'),
+    random: randomTokens(12, 'hex'),
     onRequest: (transaction) => {
       guarded(
         log,

@@ -2,7 +2,6 @@
  * An INVITE outside any dialog: what it asks for is made out, the router is asked once, and the call begins
  * (edge.md E6, E8, E11). From here on a call runs by itself: nothing inside a dialog is asked of anybody.
  */
-import { randomFillSync } from 'node:crypto'
 import { context, trace } from '@opentelemetry/api'
 import type { Configuration } from '@tandem/config/schema.ts'
 import { ResolveRoute, type RoutePlan } from '@tandem/contracts/routing.ts'
@@ -11,6 +10,7 @@ import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { callId, from, fromTag, maxForwards, toTag } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
+import { randomTokens } from './adapters/random-tokens.ts'
 import { openStirStore } from './adapters/stir-store.ts'
 import { createAdmission } from './admission.ts'
 import { trunkNeeds } from './domain/call-admission.ts'
@@ -67,7 +67,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     limits: createAdmission(edge),
     tell: createTeller(edge, given.outbox),
     tracer: trace.getTracer('tandem-edge'),
-    random: randomTokens(),
+    random: randomTokens(16, 'base64url'),
     dialogs: new Map(),
     config: () => edge.config(),
     held: survival.held,
@@ -313,19 +313,5 @@ function shownCaller(incoming: Incoming, plan: RoutePlan) {
     number: plan.caller.number ?? incoming.facts.from,
     display,
     withheld: asksPrivacy(incoming.request),
-  }
-}
-
-/** Random tokens of 128 bits, drawn a hundred at a time. */
-function randomTokens(): () => string {
-  const pool = Buffer.alloc(1600)
-  let at = pool.length
-  return () => {
-    if (at === pool.length) {
-      randomFillSync(pool)
-      at = 0
-    }
-    at += 16
-    return pool.toString('base64url', at - 16, at)
   }
 }

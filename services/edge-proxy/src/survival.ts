@@ -1,5 +1,5 @@
 /** What lets calls outlive their edge, wired together: the store of calls, the lease, the key in our Contact, adoption. */
-import { randomBytes } from 'node:crypto'
+import { type KeyObject, randomBytes } from 'node:crypto'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { createCallStore } from './adapters/call-store.ts'
 import { type EdgeLease, holdLease } from './adapters/edge-lease.ts'
@@ -21,7 +21,7 @@ export interface Survival {
 }
 
 /** `secret`: that of the cluster, as it is now. */
-export function createSurvival(edge: Edge, secret: () => string | Uint8Array): Survival {
+export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
   const { bus, clock, log } = edge
   const owner = { edge: edge.node, life: randomBytes(12).toString('base64url') }
   const store = createCallStore({ bus, clock, log, owner })

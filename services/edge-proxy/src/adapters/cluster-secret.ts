@@ -1,5 +1,5 @@
 /** What proves that an edge of this cluster wrote a call key: `edge.cluster.secret`, else one of this data folder alone. */
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Configuration } from '@tandem/config/schema.ts'
@@ -15,8 +15,8 @@ export interface ClusterSecretParts {
 }
 
 /** Read anew with each configuration revision. */
-export function clusterSecret(parts: ClusterSecretParts): () => string | Uint8Array {
-  let known: { readonly config: Configuration; readonly secret: string | Uint8Array } | undefined
+export function clusterSecret(parts: ClusterSecretParts): () => KeyObject {
+  let known: { readonly config: Configuration; readonly secret: KeyObject } | undefined
   let own: Uint8Array | undefined
   return () => {
     const config = parts.config()
@@ -26,7 +26,7 @@ export function clusterSecret(parts: ClusterSecretParts): () => string | Uint8Ar
     // calls are taken over all the same; only a request that reaches another edge first is not told whose it is
     if (found?.kind === 'missing') parts.log.error({ why: found.message }, 'edge.cluster.secret cannot be read')
     if (found?.kind !== 'ok') own ??= ownSecret(parts.folder)
-    const secret = found?.kind === 'ok' ? found.value : (own as Uint8Array)
+    const secret = createSecretKey(found?.kind === 'ok' ? Buffer.from(found.value) : (own as Uint8Array))
     known = { config, secret }
     return secret
   }

@@ -3,23 +3,23 @@
  * carry it in their Request-URI, so that an edge which does not know the dialog can load its call; who makes one up gets
  * no question asked of anybody. The id is random and says nothing about the house.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 
 /** 96 bits in base64url. */
 const PROOF_LENGTH = 16
 const KEY = /^([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{16})$/
 
-export function writeCallKey(callId: string, secret: string | Uint8Array): string {
+export function writeCallKey(callId: string, secret: KeyObject): string {
   return `${callId}.${proofOf(callId, secret)}`
 }
 
 /** The call's id; undefined when no edge of this cluster wrote it. */
-export function readCallKey(user: string, secret: string | Uint8Array): string | undefined {
+export function readCallKey(user: string, secret: KeyObject): string | undefined {
   const [, callId, proof] = KEY.exec(user) ?? []
   if (callId === undefined || proof === undefined) return undefined
   return timingSafeEqual(Buffer.from(proof), Buffer.from(proofOf(callId, secret))) ? callId : undefined
 }
 
-function proofOf(callId: string, secret: string | Uint8Array): string {
+function proofOf(callId: string, secret: KeyObject): string {
   return createHmac('sha256', secret).update(callId).digest('base64url').slice(0, PROOF_LENGTH)
 }
