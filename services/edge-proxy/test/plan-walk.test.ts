@@ -136,6 +136,16 @@ describe('emergency (location.md L2)', () => {
       assert.deepEqual(launches(play(ladder(), start, up(0), ends(0, status)).effects), ['a', 'b'])
     })
   }
+  test('nobody listens there (ICMP): the next rung at once, while the last one keeps its time', () => {
+    const walk = newWalk([{ delayMs: 0, attempts: [trunk('a'), trunk('b')] }], true)
+    const gone = (attempt: number): WalkInput => ({ kind: 'unreachable', attempt })
+    const first = play(walk, start, up(0), gone(0), gone(0), up(1))
+    assert.deepEqual(launches(first.effects), ['a', 'b'])
+    const last = play(first.walk, gone(1))
+    assert.deepEqual(last.effects, [])
+    assert.equal(play(last.walk, answers(0)).walk.kind, 'won', 'repeated all the same')
+    assert.equal(play(walk, start, up(0), rings(0, 0, 100), gone(0)).walk.attempts.length, 1)
+  })
   test('also after it rang', () => {
     assert.deepEqual(launches(play(ladder(), start, up(0), rings(0), ends(0, 500)).effects), ['a', 'b'])
   })
@@ -328,6 +338,7 @@ describe('whatever comes, in whatever order', () => {
       attempt: index,
     }),
     fc.record({ kind: fc.constant('delay' as const), branch: fc.nat({ max: 3 }) }),
+    fc.record({ kind: fc.constant('unreachable' as const), attempt: index }),
     fc.constant({ kind: 'cancel' as const }),
   )
 

@@ -21,6 +21,8 @@ export interface ClientHandlers {
   onTimeout(): void
   /** It could not be sent, or the connection is lost (treat as 503). */
   onTransportError(): void
+  /** ICMP said that nobody listens there; the request is repeated all the same (`exempt` of the layer). */
+  onUnreachable?(): void
 }
 
 export interface ClientTransaction {
@@ -78,6 +80,10 @@ export abstract class ClientMachine extends Machine implements ClientTransaction
     this.key = key
     this.request = request
     this.handlers = handlers
+  }
+
+  nobodyListens(): void {
+    this.handlers?.onUnreachable?.()
   }
 
   /** While it may still be repeated. */

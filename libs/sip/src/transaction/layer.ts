@@ -199,13 +199,15 @@ export class TransactionLayer {
 
   /**
    * ICMP said that nobody listens there (RFC 3261 18.4): requests that begin something fail at once, so that the next
-   * address is tried. Those of a dialog go on being repeated, as its peer may just be starting again; so do `exempt` ones.
+   * address is tried. Those of a dialog go on being repeated, as its peer may just be starting again; so do `exempt` ones,
+   * whose user hears of it.
    */
   unreachable(wire: Wire): void {
     for (const client of [...(this.#pendingOn.get(wire) ?? [])]) {
-      if (!client.begins || (client.sent && this.#parts.exempt?.(client.sent))) continue
+      if (!client.begins) continue
       this.counters.transportErrors++
-      client.transportFailed()
+      if (client.sent && this.#parts.exempt?.(client.sent)) client.nobodyListens()
+      else client.transportFailed()
     }
   }
 

@@ -285,6 +285,10 @@ export class B2bCall implements LegOwner, LegEvents {
     if (!redirects) this.#final(out, status, response, lost)
   }
 
+  unreachable(out: OutLeg): void {
+    this.#input({ kind: 'unreachable', attempt: out.attempt })
+  }
+
   /** Where a 3xx leads takes the place of who said it. */
   #redirected({ out, status, reason, plan }: Followed): void {
     const { attempt } = out

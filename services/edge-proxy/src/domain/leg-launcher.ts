@@ -85,6 +85,8 @@ export interface LegEvents {
   provisional(out: OutLeg, response: SipResponse): void
   answered(out: OutLeg, response: SipResponse): void
   failed(out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void
+  /** Nobody listens there (ICMP), and the INVITE is repeated all the same. */
+  unreachable(out: OutLeg): void
 }
 
 export interface Place {
@@ -266,6 +268,7 @@ export class LegLauncher {
           onProvisional: (response) => this.#owner.provisional(out, response),
           onAnswer: (response) => this.#owner.answered(out, response),
           onFailed: (status, response, lost) => this.#owner.failed(out, status, response, lost),
+          onUnreachable: () => this.#owner.unreachable(out),
         },
       }),
     }

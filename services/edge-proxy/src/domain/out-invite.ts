@@ -45,6 +45,8 @@ export interface OutInviteHandlers {
   onAnswer(response: SipResponse): void
   /** `lost`: nobody said it (timeout, transport). */
   onFailed(status: number, response: SipResponse | undefined, lost: boolean): void
+  /** Nobody listens there; it is repeated all the same (a call for help). */
+  onUnreachable?(): void
 }
 
 type Fields = readonly (readonly [string, string])[]
@@ -146,6 +148,10 @@ export class OutInvite implements ClientHandlers {
   onTransportError(): void {
     // RFC 3261 8.1.3.1: a transport error is treated as a 503
     this.#fail(503, undefined, true)
+  }
+
+  onUnreachable(): void {
+    if (!this.#over) this.#parts.handlers.onUnreachable?.()
   }
 
   /** The ACK of the answer. */

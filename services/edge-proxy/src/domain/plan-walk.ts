@@ -66,6 +66,8 @@ export function step(walk: Walk, input: WalkInput): WalkStep {
       return answered(walk, input)
     case 'timer':
       return timer(walk, input)
+    case 'unreachable':
+      return unreachable(walk, input.attempt)
     case 'cancel':
       return cancel(walk)
   }
@@ -167,6 +169,16 @@ function timer(walk: Walk, input: WalkInput & { kind: 'timer' }): WalkStep {
   const rang = state.legs.some((l) => l.phase === 'ringing')
   if (input.timer === 'ring') return giveUp(walk, input.attempt, 480, 'no-answer', true)
   return rang ? [walk, NOTHING] : giveUp(walk, input.attempt, 408, input.timer, false)
+}
+
+/** What follows begins at once; with nothing to follow it keeps its time, as the carrier may just be starting again. */
+function unreachable(walk: Walk, attempt: number): WalkStep {
+  const state = walk.attempts[attempt]
+  if (walk.kind !== 'walking' || state?.phase !== 'up') return [walk, NOTHING]
+  if (state.legs.some((l) => l.phase !== 'trying')) return [walk, NOTHING]
+  const { begun } = walk.branches[state.branch] as BranchState
+  const more = state.more > 0 || walk.plan[state.branch]?.attempts[begun] !== undefined
+  return more ? giveUp(walk, attempt, 408, 'no-response', false) : [walk, NOTHING]
 }
 
 function giveUp(walk: Walk, attempt: number, status: number, why: CancelReason, rang: boolean): WalkStep {

@@ -102,6 +102,8 @@ export type WalkInput =
     }
   | { readonly kind: 'answered'; readonly attempt: number; readonly leg: number }
   | { readonly kind: 'timer'; readonly timer: WalkTimer; readonly attempt: number }
+  /** Nobody listens there (ICMP), and the INVITE is repeated all the same: a call for help. */
+  | { readonly kind: 'unreachable'; readonly attempt: number }
   | { readonly kind: 'delay'; readonly branch: number }
   /** The caller has gone. */
   | { readonly kind: 'cancel' }
