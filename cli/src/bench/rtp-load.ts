@@ -37,6 +37,7 @@ interface Phone {
 
 const ADDRESS = '127.0.0.1'
 const HEADER = 12
+const ROUND = HEADER + 8
 const SIZE = 172
 const SAMPLES = 160
 const BUFFER = 1 << 20
@@ -50,6 +51,8 @@ export class RtpLoad {
   #delaysUs = new Float64Array(0)
   #received = 0
   #strange = 0
+  /** Written into each packet: one that comes after its round is over is not counted in the next one. */
+  #round = 0
 
   /** The ports of all phones, two a call: alice and bob, alice and bob, … */
   async open(calls: number): Promise<number[]> {
@@ -63,6 +66,7 @@ export class RtpLoad {
     this.#delaysUs = new Float64Array(total)
     this.#received = 0
     this.#strange = 0
+    this.#round++
     for (const phone of phones) phone.heard = 0
     const lateMs = await this.#sendAll(phones, settings, total)
     const until = performance.now() + SETTLE_MS
@@ -100,6 +104,7 @@ export class RtpLoad {
       this.#strange++
       return
     }
+    if (packet.readUInt32BE(ROUND) !== this.#round) return
     phone.heard++
     this.#delaysUs[this.#received++] = (performance.now() - packet.readDoubleBE(HEADER)) * 1000
   }
@@ -138,6 +143,7 @@ export class RtpLoad {
   #send({ socket, packet }: Phone, port: number, sequence: number): void {
     packet.writeUInt16BE(sequence & 0xffff, 2)
     packet.writeUInt32BE((sequence * SAMPLES) >>> 0, 4)
+    packet.writeUInt32BE(this.#round, ROUND)
     packet.writeDoubleBE(performance.now(), HEADER)
     socket.send(packet, 0, SIZE, port, ADDRESS)
   }

@@ -31,10 +31,11 @@ function relay(pairs = 50, quarantineMs = 5000): MediaRelay {
 
 async function endpoint(
   address = '127.0.0.1',
+  port = 0,
 ): Promise<{ socket: Socket; port: number; got: Buffer[]; next(): Promise<Buffer> }> {
   const socket = createSocket('udp4')
   sockets.push(socket)
-  socket.bind(0, address)
+  socket.bind(port, address)
   await once(socket, 'listening')
   const got: Buffer[] = []
   socket.on('message', (packet) => got.push(packet))
@@ -139,6 +140,52 @@ describe('the embedded relay', () => {
     assert.deepEqual(await heard, rtp(3))
     assert.equal(legA.counts()?.received.packets, 1)
     assert.equal(engine.strangers, 2)
+  })
+
+  test('a phone that was away for a moment in the middle of a call hears the other one again', async () => {
+    const engine = relay()
+    const [alice, bob] = [await endpoint(), await endpoint()]
+    const { legA, legB, toA, toB } = call(engine, alice.port, bob.port)
+    const talk = async (from: number, to: number) => {
+      for (let n = from; n <= to; n++) {
+        const [atBob, atAlice] = [bob.next(), alice.next()]
+        alice.socket.send(rtp(n), toA, '127.0.0.1')
+        bob.socket.send(rtp(n), toB, '127.0.0.1')
+        await Promise.all([atBob, atAlice])
+      }
+    }
+    await talk(1, 60)
+    sockets.splice(sockets.indexOf(bob.socket), 1)[0]?.close()
+    // nobody listens there: the system says so by ICMP, and that may cost a packet, but never the call
+    for (let n = 61; n <= 64; n++) alice.socket.send(rtp(n), toA, '127.0.0.1')
+    const until = performance.now() + 5000
+    while (legA.counts()?.received.packets !== 64 && performance.now() < until)
+      await new Promise((d) => setTimeout(d, 5))
+    assert.equal(legA.counts()?.received.packets, 64)
+    const back = await endpoint('127.0.0.1', bob.port)
+    const heard = back.next()
+    for (let n = 65; n <= 66; n++) alice.socket.send(rtp(n), toA, '127.0.0.1')
+    await heard
+    const answer = alice.next()
+    back.socket.send(rtp(61), toB, '127.0.0.1')
+    assert.deepEqual(await answer, rtp(61))
+    legA.close()
+    legB.close()
+  })
+
+  test('a port pair that knew one peer only serves the next call with another one', async () => {
+    const engine = relay(2, 0)
+    for (let calls = 1; calls <= 2; calls++) {
+      const [alice, bob] = [await endpoint(), await endpoint()]
+      const { legA, legB, toA } = call(engine, alice.port, bob.port)
+      for (let n = 1; n <= 60; n++) {
+        const heard = bob.next()
+        alice.socket.send(rtp(n), toA, '127.0.0.1')
+        await heard
+      }
+      legA.close()
+      legB.close()
+    }
   })
 
   test('a peer behind a NAT is heard from its signalling address, and answered where it sends from', async () => {

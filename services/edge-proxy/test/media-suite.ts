@@ -127,6 +127,28 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
       a.close()
     })
 
+    test('in a call that has gone on for a while strangers are kept out, and who moves by a new offer is heard there', async () => {
+      const { alice, bob, a, b, toAlice, toBob } = await call()
+      const [stranger, moved] = [await someone(), await someone()]
+      for (let n = 1; n <= 80; n++) {
+        alice.send(rtp(n), toAlice)
+        bob.send(rtp(n, 0, 3), toBob)
+        if (n % 10 === 0) await until(() => bob.heard.length === n && alice.heard.length === n, `both hear ${n}`)
+      }
+      stranger.send(rtp(81, 0, 66), toAlice)
+      await new Promise((go) => setTimeout(go, 50))
+      assert.equal(bob.heard.length, 80)
+      assert.equal(portOf(await offered(a, description(moved.port), b)), toBob)
+      await answered(b, description(bob.port), a)
+      moved.send(rtp(82), toAlice)
+      await until(() => bob.heard.length === 81, 'bob hears alice from where she is now')
+      bob.send(rtp(81, 0, 3), toBob)
+      await until(() => moved.heard.length === 1, 'alice hears bob there')
+      assert.equal(alice.heard.length, 80)
+      a.close()
+      b.close()
+    })
+
     test('nobody carries the audio away: what is for alice goes where she said, whoever sends', async () => {
       const { alice, bob, toAlice, toBob } = await call()
       const stranger = await someone()

@@ -11,11 +11,14 @@ import { FarEnd } from '../domain/far-end.ts'
 import type { MediaPeer } from '../domain/media-engine.ts'
 import { type Rtcp, readRtcp } from '../domain/rtcp.ts'
 import type { StreamKeying } from '../domain/srtp/stream-keying.ts'
+import { narrow, widen } from './narrow-socket.ts'
 import type { PairUser, PortPair, PortPool } from './rtp-ports.ts'
 import { RtpReceived } from './rtp-stream.ts'
 
 /** A NAT may give a new port when the old one has been silent for so long, ms. */
 const RELATCH_MS = 1000
+/** Packets from where the peer said; then its socket is for nobody else (ADR 135). */
+const PROVEN = 50
 
 /** What the streams of a relay share. */
 export interface StreamHost {
@@ -58,6 +61,9 @@ export class RelayStream implements PairUser {
   #learns = false
   /** The port in the peer's last description. */
   #declared = 0
+  /** Packets from there since it was said. */
+  #proof = 0
+  #narrow = false
 
   constructor(shared: StreamHost, keying: StreamKeying) {
     this.#shared = shared
@@ -85,6 +91,7 @@ export class RelayStream implements PairUser {
     const same = learns && this.#learns && fromAddress === this.#fromAddress && this.#declared === media.port
     this.#declared = media.port
     if (same && !silent && this.#port !== 0) return
+    this.#widen()
     this.#learns = learns
     this.#fromAddress = fromAddress
     this.#fromPort = learns ? 0 : media.port
@@ -108,6 +115,7 @@ export class RelayStream implements PairUser {
       return
     }
     if (!known) this.#learn(from)
+    else if (this.#proof < PROVEN && ++this.#proof === PROVEN) this.#proven()
     const now = this.#shared.now()
     this.heardMs = now
     this.received.count(packet, this.#shared.headers, now)
@@ -142,7 +150,8 @@ export class RelayStream implements PairUser {
     if (packet === undefined) return
     this.sentPackets++
     this.sentBytes += packet.length + this.#shared.headers
-    this.pair.rtp.send(packet, 0, packet.length, this.#port, this.#address)
+    if (this.#narrow) this.pair.rtp.send(packet)
+    else this.pair.rtp.send(packet, this.#port, this.#address)
   }
 
   sendRtcp(clear: Buffer, { senders }: Rtcp, now: number): void {
@@ -151,10 +160,11 @@ export class RelayStream implements PairUser {
     if (packet === undefined) return
     this.rtcpSent++
     for (const sender of senders) this.farEnd.told(sender, now)
-    this.pair.rtcp.send(packet, 0, packet.length, this.#rtcpPort, this.#rtcpAddress)
+    this.pair.rtcp.send(packet, this.#rtcpPort, this.#rtcpAddress)
   }
 
   close(): void {
+    this.#widen()
     if (this.pair) this.#shared.ports.give(this.pair)
     this.pair = undefined
     this.#to = undefined
@@ -168,6 +178,18 @@ export class RelayStream implements PairUser {
     if (source === undefined) return
     for (const block of blocks) this.farEnd.heard(block, source, now)
     for (const { source: of, says } of metrics) if (of === source.ssrc) this.farEnd.says(says)
+  }
+
+  /** Who is behind a NAT may come from another port some day. */
+  #proven(): void {
+    if (this.#learns || this.#port === 0 || this.pair === undefined) return
+    this.#narrow = narrow(this.pair.rtp, this.#port, this.#address)
+  }
+
+  #widen(): void {
+    this.#proof = 0
+    if (this.#narrow && this.pair !== undefined) widen(this.pair.rtp)
+    this.#narrow = false
   }
 
   /** Behind a NAT: from the right address, and the port that it had is silent. */
