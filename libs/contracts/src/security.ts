@@ -18,3 +18,19 @@ export const SecurityRefused = fact({
   toldBy: ['edge-proxy'],
   heardBy: ['console'],
 })
+
+/** A certificate or key of ours cannot be used (any more), or can again; what was in use before stays in use. */
+export const SecurityCredentialChanged = fact({
+  subject: 'security.v1.credential-changed',
+  body: Type.Object({
+    edge: Id,
+    at: Instant,
+    /** Where it is configured: `listener remote`, `trunk itsp-a tls`, `trunk itsp-a stir`. */
+    what: Name,
+    usable: Type.Boolean(),
+    /** Never holds the key. */
+    why: Type.Optional(Foreign),
+  }),
+  toldBy: ['edge-proxy'],
+  heardBy: ['console'],
+})

@@ -22,7 +22,7 @@ import { EmergencyAttempted, EmergencyEnded, EmergencyNotified, EmergencyStarted
 import { CALLS_BUCKET } from './held-call.ts'
 import { PresenceChanged } from './presence.ts'
 import { RegistrationBound, RegistrationRemoved, TrunkChanged, TrunkJudged } from './registration.ts'
-import { SecurityRefused } from './security.ts'
+import { SecurityCredentialChanged, SecurityRefused } from './security.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -61,7 +61,12 @@ export const streams: readonly StreamPlan[] = [
     maxBytes: 1024 * MiB,
   },
   { name: 'BILLING', facts: [BillingStored, BillingRated, UsageSampled], maxAgeMs: day, maxBytes: 1024 * MiB },
-  { name: 'PLATFORM', facts: [ConfigApplied, SecurityRefused], maxAgeMs: 30 * day, maxBytes: 256 * MiB },
+  {
+    name: 'PLATFORM',
+    facts: [ConfigApplied, SecurityRefused, SecurityCredentialChanged],
+    maxAgeMs: 30 * day,
+    maxBytes: 256 * MiB,
+  },
 ]
 
 /** Subjects of a stream as JetStream wants them. */

@@ -69,6 +69,8 @@ export interface ItspParts {
   readonly listen?: string
   /** PEM, for a `tls://` listener. */
   readonly certificate?: { readonly certificate: string; readonly privateKey: string }
+  /** PEM, for a `tls://` listener: clients must show a certificate of this authority. */
+  readonly clientCa?: string
   /** The edge's carrier listener, `udp://127.0.0.1:5070`. Without it calls go to a registered contact. */
   readonly target?: string
   /** user -> password: who may register here; when given, INVITEs are challenged too unless `challengeInvite: false`. */
@@ -117,6 +119,10 @@ export interface Itsp {
   /** Registered accounts: user -> Contact URI. */
   readonly registrations: ReadonlyMap<string, string>
   readonly calls: readonly CallHandle[]
+  /** Certificates that TLS clients showed: the names in each, in the order of connections. */
+  readonly clients: readonly string[]
+  /** Ends every connection; calls stand. */
+  disconnect(): void
   setBehaviour(behaviour: ItspBehaviour): void
   setPhone(number: string, behaviour: ItspBehaviour): void
   /** Places a call into the trunk. */
@@ -150,12 +156,15 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
   const changed = () => {
     for (const look of watchers) look()
   }
+  const clients: string[] = []
   const agent = new SipAgent({
     user: 'pstn',
     host,
     port: listen.port,
     listen: listen.transport === 'udp' ? ['udp', 'tcp'] : [listen.transport],
     certificate: parts.certificate,
+    clientCa: parts.clientCa,
+    onClient: (names) => clients.push(names),
     contactParams: listen.transport === 'udp' ? '' : `;transport=${listen.transport}`,
     tone,
     line: parts.line,
@@ -305,6 +314,8 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
     tone,
     received,
     counts,
+    clients,
+    disconnect: () => agent.endpoint.disconnect(),
     get registrations() {
       const now = Date.now()
       return new Map([...registrations].filter(([, { until }]) => until > now).map(([user, { uri }]) => [user, uri]))

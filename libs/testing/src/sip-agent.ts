@@ -27,6 +27,8 @@ export interface SipAgentParts {
   readonly listen: readonly Transport[]
   readonly certificate?: { readonly certificate: string; readonly privateKey: string } | undefined
   readonly ca?: string | undefined
+  readonly clientCa?: string | undefined
+  readonly onClient?: (names: string) => void
   /** `;transport=tls` and the like, for our Contact. */
   readonly contactParams?: string
   readonly credentials?: Credentials | undefined
@@ -81,13 +83,15 @@ export class SipAgent {
   }
 
   async open(): Promise<void> {
-    const { host, port, listen, certificate, ca, admit, onMessage } = this.#parts
+    const { host, port, listen, certificate, ca, clientCa, onClient, admit, onMessage } = this.#parts
     this.#endpoint = await openSipEndpoint({
       host,
       port,
       listen,
       certificate,
       ca,
+      clientCa,
+      ...(onClient ? { onClient } : {}),
       onRequest: (transaction) => this.#onRequest(transaction),
       onAck: (ack) => this.#calls.get(dialogKeyOfRequest(ack) ?? '')?.receiveAck(ack),
       onMessage(message, wire) {

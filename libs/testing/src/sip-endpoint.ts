@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect as connectTcp, createServer, type Socket } from 'node:net'
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { connect as connectTls, createServer as createTlsServer, TLSSocket } from 'node:tls'
 import { withReceived } from '@tandem/sip/message/make.ts'
 import type { SipMessage, SipRequest } from '@tandem/sip/message/message.ts'
 import { parseDatagram, parseStream } from '@tandem/sip/message/parse.ts'
@@ -37,6 +37,8 @@ export interface SipEndpoint {
   readonly port: number
   /** A wire to that address; for TCP and TLS a connection is made (or used again). */
   wireTo(address: SipAddress): Promise<Wire>
+  /** Ends every connection. */
+  disconnect(): void
   close(): Promise<void>
 }
 
@@ -48,6 +50,10 @@ export interface SipEndpointParts {
   readonly listen: readonly Transport[]
   /** PEM, for `tls` in `listen`. */
   readonly certificate?: { readonly certificate: string; readonly privateKey: string } | undefined
+  /** PEM of the authority whose certificate a TLS client must show. */
+  readonly clientCa?: string | undefined
+  /** Hears of each TLS client: the subject alternative names of its certificate, empty when it showed none. */
+  onClient?(names: string): void
   /** PEM of the authority that the TLS server's certificate must come from; without it any certificate is taken. */
   readonly ca?: string | undefined
   onRequest(transaction: ServerTransaction): void
@@ -136,7 +142,10 @@ export async function openSipEndpoint(parts: SipEndpointParts): Promise<SipEndpo
       layer.replyStateless(outcome.request, outcome.status, datagramWire(source.address, source.port))
     }
   })
-  tcp?.on(listening === 'TLS' ? 'secureConnection' : 'connection', (socket: Socket) => adopt(socket, listening))
+  tcp?.on(listening === 'TLS' ? 'secureConnection' : 'connection', (socket: Socket) => {
+    if (socket instanceof TLSSocket) parts.onClient?.(socket.getPeerCertificate().subjectaltname ?? '')
+    adopt(socket, listening)
+  })
 
   const dial = async ({ transport, host: remote, port: remotePort }: SipAddress): Promise<Wire> => {
     const to = { host: remote, port: remotePort, localAddress: host }
@@ -168,6 +177,9 @@ export async function openSipEndpoint(parts: SipEndpointParts): Promise<SipEndpo
       }, forget)
       return dialled
     },
+    disconnect() {
+      for (const socket of open) socket.destroy()
+    },
     async close() {
       layer.close()
       for (const timer of timers) clearTimeout(timer)
@@ -187,10 +199,13 @@ export async function openSipEndpoint(parts: SipEndpointParts): Promise<SipEndpo
 }
 
 /** UDP and TCP on one port, as a carrier has them. */
-async function openSockets({ host, port, listen, certificate }: SipEndpointParts) {
+async function openSockets({ host, port, listen, certificate, clientCa }: SipEndpointParts) {
   for (let attempt = 0; ; attempt++) {
     const udp = listen.includes('udp') ? createSocket(host.includes(':') ? 'udp6' : 'udp4') : undefined
-    const tls = listen.includes('tls') && { cert: certificate?.certificate, key: certificate?.privateKey }
+    const tls = listen.includes('tls') && {
+      ...{ cert: certificate?.certificate, key: certificate?.privateKey },
+      ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true }),
+    }
     const tcp = tls ? createTlsServer(tls) : listen.includes('tcp') ? createServer() : undefined
     try {
       if (udp) {

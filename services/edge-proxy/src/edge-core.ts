@@ -20,6 +20,7 @@ import { createListeners, type Listeners } from './adapters/listeners.ts'
 import { randomTokens } from './adapters/random-tokens.ts'
 import type { Inward, OpenListener } from './adapters/received.ts'
 import { createAuthenticator } from './authenticator.ts'
+import { type CredentialFaults, createCredentialFaults } from './credential-faults.ts'
 import { createDispatch } from './dispatch.ts'
 import { createAbuseGuard } from './domain/abuse-guard.ts'
 import { createDoorkeeper, type Doorkeeper } from './doorkeeper.ts'
@@ -64,6 +65,8 @@ export interface EdgeCore {
   captureLost(): number
   /** Captured messages that did not reach the collector. */
   exportLost(): number
+  /** Certificates and keys of ours that cannot be used now. */
+  credentialFaults(): number
   /** Requests and connections of banned or flooding sources that got no answer. */
   dropped(): number
   /** The bus is back: what is true now is told again. */
@@ -118,8 +121,9 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     ignores: (source) => gate.ignores(source),
     seen: capture.seen,
   }
-  const listeners: Listeners = createListeners({ clock, inward, env: parts.env, log })
-  const base = { node, bus, log, env: parts.env, clock, config: () => configuration, revision: () => revision }
+  const faults: CredentialFaults = createCredentialFaults({ node, bus, log, clock })
+  const listeners: Listeners = createListeners({ clock, inward, env: parts.env, log, faults })
+  const base = { node, bus, log, env: parts.env, clock, config: () => configuration, revision: () => revision, faults }
   const folder = parts.dataFolder
   const store = folder === undefined ? undefined : openBindingStore({ folder: join(folder, 'edge'), clock, log })
   const registrations = createRegistrations(base, store, (listener, uri) => listeners.toUri(listener, uri))
@@ -223,6 +227,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     subscriptions: () => subscriptions.count(),
     captureLost: capture.lost,
     exportLost: collector.lost,
+    credentialFaults: faults.count,
     dropped: gate.dropped,
     retell() {
       registrations.retell()

@@ -9,6 +9,7 @@ import type { NameAddr, SipRequest, SipUri } from '@tandem/sip/message/message.t
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Wire as TransactionWire } from '@tandem/sip/transaction/wire.ts'
+import type { CredentialFaults } from './credential-faults.ts'
 
 /** Time comes in from outside so that tests can turn it. */
 export interface Clock {
@@ -153,6 +154,8 @@ export interface Edge {
   readonly bindings: Bindings
   readonly trunks: Trunks
   readonly wires: Wires
+  /** Certificates and keys that cannot be used are said here. */
+  readonly faults: CredentialFaults
   /** Proves who sent it; answers 401/407/403 itself and returns undefined when it did. INVITE to an emergency number is let through as `unknown` from a site's network. */
   authenticate(
     request: SipRequest,

@@ -124,6 +124,7 @@ function figuresOf(core: EdgeCore): Measured {
     transactions: () => ({ ...edge.transactions.counters }),
     captureLost: core.captureLost,
     exportLost: core.exportLost,
+    credentialFaults: core.credentialFaults,
     dropped: core.dropped,
   }
 }

@@ -15,6 +15,11 @@ interface Parts {
   readonly type?: string
 }
 
+interface InviteParts extends Parts {
+  /** In From, default `caller`. */
+  readonly user?: string
+}
+
 const SDP = 'application/sdp'
 const WAIT_MS = 10_000
 
@@ -36,7 +41,7 @@ export const bodyOf = (message: SipMessage): string => Buffer.from(message.body)
 export const ofMethod = (method: string) => (m: SipMessage) => isRequest(method)(m)
 
 function via(peer: RawPeer): string {
-  return `SIP/2.0/UDP ${peer.address}:${peer.port};branch=z9hG4bK${randomBytes(8).toString('hex')};rport`
+  return `SIP/2.0/${peer.transport} ${peer.address}:${peer.port};branch=z9hG4bK${randomBytes(8).toString('hex')};rport`
 }
 
 function contentOf(body: string | undefined, type = SDP): { body?: string; contentType?: string } {
@@ -77,21 +82,22 @@ function ackIn(peer: RawPeer, holder: { dialog: Dialog | undefined }, response: 
 }
 
 export class HandCaller {
-  readonly peer: RawPeer
+  /** Another one: from now on it speaks over that. */
+  peer: RawPeer
   readonly invite: SipRequest
   dialog: Dialog | undefined
 
-  constructor(peer: RawPeer, number: string, edgePort: number, parts: Parts = {}) {
+  constructor(peer: RawPeer, number: string, edgePort: number, parts: InviteParts = {}) {
     this.peer = peer
     this.invite = makeRequest({
       method: 'INVITE',
       uri: `sip:${number}@127.0.0.1:${edgePort}`,
       via: via(peer),
-      from: `<sip:caller@127.0.0.1>;tag=${randomBytes(4).toString('hex')}`,
+      from: `<sip:${parts.user ?? 'caller'}@127.0.0.1>;tag=${randomBytes(4).toString('hex')}`,
       to: `<sip:${number}@127.0.0.1>`,
       callId: randomBytes(8).toString('hex'),
       cseq: 1,
-      contact: `<sip:caller@127.0.0.1:${peer.port}>`,
+      contact: `<sip:caller@${peer.address}:${peer.port}${peer.transport === 'UDP' ? '' : `;transport=${peer.transport.toLowerCase()}`}>`,
       headers: parts.headers,
       ...contentOf(parts.body),
     })

@@ -4,10 +4,11 @@ import type { Listener, Trunk } from '@tandem/config/defaults.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import type { SipUri } from '@tandem/sip/message/message.ts'
+import type { CredentialFaults } from '../credential-faults.ts'
 import { defaultPort, hostHops, saidTransport, type Transport } from '../domain/next-hop.ts'
 import { demandOf, type TlsDemand } from '../domain/tls-demand.ts'
 import type { Clock, Timer, Wire, Wires } from '../edge.ts'
-import type { TlsPeer } from './client-tls.ts'
+import { clientTls, type TlsPeer } from './client-tls.ts'
 import { createNameResolver } from './name-resolver.ts'
 import type { Inward, OpenListener } from './received.ts'
 import { openTcp, type StreamListener } from './tcp.ts'
@@ -40,19 +41,19 @@ export function createListeners(parts: {
   inward: Inward
   env: Environment
   log: Pick<Logger, 'info' | 'error'>
+  faults: Pick<CredentialFaults, 'say'>
 }): Listeners {
-  const { clock, inward, env, log } = parts
+  const { clock, inward, env, log, faults } = parts
+  const client = clientTls(env, faults)
   const opened = new Map<string, Open>()
   let carriers: Readonly<Record<string, Trunk>> = {}
   let looking: Timer | undefined
-  /** The last complaint about each listener's certificates: said once. */
-  const complaints = new Map<string, string>()
   const names = createNameResolver(clock)
 
   const openOne = (listener: Listener): Promise<Open['open']> => {
     if (listener.transport === 'udp') return openUdp(listener, inward)
     if (listener.transport === 'tcp') return openTcp(listener, clock, inward)
-    if (listener.transport === 'tls') return openTls(listener, demandFor(listener), env, clock, inward)
+    if (listener.transport === 'tls') return openTls(listener, demandFor(listener), env, clock, inward, client)
     return openWebSocket(listener, demandFor(listener), env, clock, inward)
   }
 
@@ -60,6 +61,7 @@ export function createListeners(parts: {
 
   const renew = () => {
     for (const { configured, open } of opened.values()) renewOne(configured, open)
+    client.renew(Object.values(carriers))
   }
 
   const renewOne = (configured: Listener, open: OpenListener) => {
@@ -67,11 +69,9 @@ export function createListeners(parts: {
     if (!open.renew) return
     try {
       if (open.renew(configured, demandFor(configured))) log.info({ listener: name }, 'certificate renewed')
-      complaints.delete(name)
+      faults.say(`listener ${name}`, undefined)
     } catch (error) {
-      const { message } = error as Error
-      if (complaints.get(name) !== message) log.error({ listener: name, why: message }, 'the old certificate stays')
-      complaints.set(name, message)
+      faults.say(`listener ${name}`, (error as Error).message)
     }
   }
 

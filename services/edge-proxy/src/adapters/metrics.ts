@@ -16,6 +16,7 @@ export interface Measured {
   transactions(): Readonly<Record<string, number>>
   captureLost(): number
   exportLost(): number
+  credentialFaults(): number
   dropped(): number
 }
 
@@ -48,6 +49,9 @@ gauge('tandem_edge_dropped', 'Requests and connections of banned or flooding sou
 gauge('tandem_edge_capture_lost', 'Messages that the ladder lost since the start', (m) => m.captureLost())
 gauge('tandem_edge_hep_lost', 'Captured messages that did not reach the HEP collector since the start', (m) =>
   m.exportLost(),
+)
+gauge('tandem_edge_credential_faults', 'Certificates and keys of ours that cannot be used now', (m) =>
+  m.credentialFaults(),
 )
 
 new Gauge({

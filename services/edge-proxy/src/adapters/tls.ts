@@ -4,7 +4,7 @@ import type { Listener } from '@tandem/config/defaults.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
 import type { TlsDemand } from '../domain/tls-demand.ts'
 import type { Clock } from '../edge.ts'
-import { dialTls } from './client-tls.ts'
+import type { ClientTls } from './client-tls.ts'
 import type { Inward } from './received.ts'
 import { serverTls } from './server-tls.ts'
 import { openStream, type StreamListener } from './tcp.ts'
@@ -15,6 +15,7 @@ export async function openTls(
   env: Environment,
   clock: Clock,
   inward: Inward,
+  client: ClientTls,
 ): Promise<StreamListener> {
   const tls = serverTls(listener, demand, env)
   const open = await openStream(
@@ -28,7 +29,7 @@ export async function openTls(
         server.on('tlsClientError', (_error, socket) => socket.destroy())
         return server
       },
-      dial: (socket, peer) => dialTls(socket, peer, env),
+      dial: client.dial,
       proofOf: (socket) => tls.proofOf(socket as TLSSocket),
     },
     clock,
