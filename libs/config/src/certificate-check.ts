@@ -28,8 +28,15 @@ export function certificateFiles({ edge, trunks }: Configuration): string[] {
     ...pairs.flatMap((p) => [p.certificate, p.privateKey]),
     ...listeners.map((l) => l.clients?.ca),
     ...Object.values(trunks).map((t) => t.tls?.ca),
+    ...stirFiles(edge.stir, trunks),
   ]
   return [...new Set(named.filter((path) => typeof path === 'string'))]
+}
+
+/** STIR: anchors, chains at hand, keys of trunks that sign. */
+function stirFiles({ anchors, certificates, fetch }: Configuration['edge']['stir'], trunks: Configuration['trunks']) {
+  const keys = Object.values(trunks).map(({ stir }) => stir.sign && 'file' in stir.sign.key && stir.sign.key.file)
+  return [...anchors, ...Object.values(certificates), fetch.ca, ...keys]
 }
 
 export function certificateProblems(d: ConfigurationDocument, files: CertificateFiles, found: Findings): void {
@@ -53,6 +60,19 @@ export function certificateProblems(d: ConfigurationDocument, files: Certificate
   for (const [name, { tls }] of Object.entries(d.trunks)) {
     if (tls?.ca) look.authority(['trunks', name, 'tls', 'ca'], tls.ca)
     if (tls?.certificate) look.pair(['trunks', name, 'tls'], tls)
+  }
+  stirProblems(d, look)
+}
+
+function stirProblems(d: ConfigurationDocument, look: ReturnType<typeof looker>): void {
+  const { anchors = [], certificates = {}, fetch } = d.edge.stir ?? {}
+  for (const [i, path] of anchors.entries()) look.authority(['edge', 'stir', 'anchors', i], path)
+  for (const [url, path] of Object.entries(certificates)) look.authority(['edge', 'stir', 'certificates', url], path)
+  if (fetch?.ca) look.authority(['edge', 'stir', 'fetch', 'ca'], fetch.ca)
+  for (const [name, { stir }] of Object.entries(d.trunks)) {
+    const { key, x5u } = stir?.sign ?? {}
+    // what is in an environment is known where the edge runs
+    if (key && x5u && 'file' in key) look.signer(['trunks', name, 'stir', 'sign', 'key'], key.file, certificates[x5u])
   }
 }
 
@@ -97,6 +117,20 @@ function looker({ texts, now }: CertificateFiles, found: Findings) {
     authority(at: Path, path: string) {
       for (const one of read(at, path) ?? []) valid(at, path, one)
     },
+    /** RFC 8225 8: ES256, so on P-256. Calls go out unsigned without it: a warning. */
+    signer(at: Path, path: string, certificate: string | undefined) {
+      const text = texts[path]
+      if (text === undefined || text === null) {
+        const instead = 'Calls on this trunk go out unsigned until it is there.'
+        return void found.warn(at, `there is no file ${path}`, instead)
+      }
+      if (curveOf(text) !== 'prime256v1') {
+        const instead = 'It must be PEM of an EC key on P-256, without a passphrase.'
+        return void found.problem(at, `${path} holds no key that signs`, instead)
+      }
+      const leaf = certificatesIn(texts[certificate ?? ''] ?? '')[0]
+      if (leaf && certificate !== undefined) pairs(at, leaf, certificate, path, text)
+    },
   }
 
   function pairs(at: Path, leaf: X509Certificate, certificate: string, privateKey: string, key: string): void {
@@ -107,6 +141,14 @@ function looker({ texts, now }: CertificateFiles, found: Findings) {
     } catch {
       found.problem(at, `${privateKey} holds no private key`, 'It must be PEM without a passphrase.')
     }
+  }
+}
+
+function curveOf(pem: string): string | undefined {
+  try {
+    return createPrivateKey(pem).asymmetricKeyDetails?.namedCurve
+  } catch {
+    return undefined
   }
 }
 

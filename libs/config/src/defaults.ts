@@ -70,11 +70,23 @@ export interface Edge {
   /** INVITEs that may come of one */
   forks: number
   /** PEM files; chains by their x5u; hosts */
-  stir: { anchors: readonly string[]; certificates: Readonly<Record<string, string>>; repositories: readonly string[] }
+  stir: {
+    anchors: readonly string[]
+    certificates: Readonly<Record<string, string>>
+    repositories: readonly string[]
+    fetch: StirFetch
+  }
   /** address[:port] of name servers; empty: those of the machine */
   dns: readonly string[]
   /** null: nothing is exported */
   capture: Capture | null
+}
+
+export interface StirFetch {
+  /** PEM file; null: the authorities of the system */
+  ca: string | null
+  /** CIDR */
+  networks: readonly string[]
 }
 
 /** A HEP3 collector: host without brackets. */
@@ -413,6 +425,7 @@ function edge(e: Written<'edge'>): Edge {
       anchors: e.stir?.anchors ?? [],
       certificates: e.stir?.certificates ?? {},
       repositories: e.stir?.repositories ?? [],
+      fetch: { ca: e.stir?.fetch?.ca ?? null, networks: e.stir?.fetch?.networks ?? [] },
     },
     dns: e.dns ?? [],
     capture: e.capture

@@ -191,6 +191,19 @@ const Edge = object(
               maxItems: 64,
             }),
           ),
+          fetch: Type.Optional(
+            object(
+              {
+                ca: Type.Optional(
+                  text('PEM certificates of the CAs of the repositories; those of the system if left out'),
+                ),
+                networks: Type.Optional(
+                  list(Network, 'private networks from which may be fetched; none when left out', { maxItems: 64 }),
+                ),
+              },
+              'how certificates are fetched',
+            ),
+          ),
         },
         'STIR/SHAKEN: whom to believe',
       ),

@@ -1,5 +1,6 @@
 /** `tandem check` on TLS: what does not fit together, and certificates that are missing, of others, or out of date. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type IssuedCertificate, issueCertificate } from '@tandem/testing/certificates.ts'
@@ -95,6 +96,26 @@ test('a certificate that is missing, of another key, for another host or out of 
   const right = { ...texts, 'a.pem': pem('two.pem'), 'a.key': pem('two.key') }
   assert.deepEqual(said([[remote, further]], { texts: right }), [])
   assert.deepEqual(said([[remote, further]], { texts: { ...right, 'ca.pem': null } }), ['there is no file ca.pem'])
+})
+
+test('a key of STIR that is missing, signs nothing or belongs to another certificate is said with its place', () => {
+  const sign = 'stir: { sign: { x5u: "https://c.example/one.pem", key: { file: stir.key } } }'
+  const stir = 'edge:\n  stir: { anchors: [two.pem], certificates: { "https://c.example/one.pem": one.pem } }\n'
+  const changes = [[trunkA, `    listener: carrier\n    ${sign}\n    translate:`] as const, ['edge:\n', stir] as const]
+  const base = { 'certs/edge.pem': pem('one.pem'), 'certs/edge.key': pem('one.key') }
+  const texts = { ...base, 'one.pem': pem('one.pem'), 'two.pem': pem('two.pem'), 'stir.key': pem('one.key') }
+  assert.deepEqual(said(changes, { texts }), [])
+  assert.deepEqual(said(changes, { texts: { ...texts, 'stir.key': null } }), ['there is no file stir.key'])
+  assert.deepEqual(said(changes, { texts: { ...texts, 'stir.key': pem('two.key') } }), [
+    'stir.key is not the key of one.pem',
+  ])
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ type: 'pkcs8', format: 'pem' })
+  for (const key of ['rubbish', rsa as string])
+    assert.deepEqual(said(changes, { texts: { ...texts, 'stir.key': key } }), ['stir.key holds no key that signs'])
+  assert.deepEqual(said(changes, { texts: { ...texts, 'one.pem': null, 'two.pem': 'rubbish' } }), [
+    'two.pem holds no certificate',
+    'there is no file one.pem',
+  ])
 })
 
 test('every file that the configuration names is found', () => {

@@ -71,10 +71,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     dialogs: new Map(),
     config: () => edge.config(),
     held: survival.held,
-    stir: createStir(
-      edge.config,
-      openStirStore(edge.config, edge.env, edge.log, () => edge.clock.now()),
-    ),
+    stir: createStir(edge.config, openStirStore(edge)),
     refer: createRefer(() => parts),
     over: (id) => calls.delete(id),
   }

@@ -1,6 +1,6 @@
 /** STIR/SHAKEN (RFC 8224, 8225, 8226, 8588, 8946) with certificates made here, and on real INVITEs. */
 import assert from 'node:assert/strict'
-import { createPublicKey, X509Certificate } from 'node:crypto'
+import { createPublicKey, sign, X509Certificate } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,8 +38,8 @@ const lookup: Lookup = (url) =>
     : url === OURS
       ? (readCertificates(acme.certificate) ?? [])
       : 'unknown'
-const verdict = (values: readonly string[], orig = '12065550177', dest = '14255551001', find = lookup) =>
-  verdictOf(values, { orig, dest, nowMs: Date.now() }, anchors, find)
+const verdict = (values: readonly string[], orig = '12065550177', dest = '14255551001', find = lookup, date = now()) =>
+  verdictOf(values, { orig, dest, nowMs: Date.now(), dateMs: date * 1000 }, anchors, find)
 
 test('RFC 8224 8.3: numbers are digits only', () => {
   assert.equal(canonical('+1 (206) 555-0177'), '12065550177')
@@ -84,6 +84,30 @@ test('RFC 8225 7: the compact form is built anew from what the request says', ()
   assert.equal(readIdentity(compact), undefined)
 })
 
+/** Without `ppt`: a compact form says no more than the request does (RFC 8224 4, RFC 8225 7). */
+const baseline = (iat: number): string => {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const header = encode({ alg: 'ES256', typ: 'passport', x5u: X5U })
+  const signed = `${header}.${encode({ dest: { tn: ['14255551001'] }, iat, orig: { tn: '12065550177' } })}`
+  const signature = sign('sha256', Buffer.from(signed), { key: carrier.key, dsaEncoding: 'ieee-p1363' })
+  return `${signed}.${signature.toString('base64url')};info=<${X5U}>;alg=ES256`
+}
+const compactOf = (full: string) => full.replace(/^[^.]+\.[^.]+\./, '..')
+
+test('RFC 8224 4.1, 6.2: a compact form is as old as the Date of the request says', () => {
+  const at = (date: number) => verdict([compactOf(baseline(date))], undefined, undefined, lookup, date)
+  assert.deepEqual(at(now()), { verstat: 'TN-Validation-Passed', attestation: undefined })
+  assert.equal(at(now() - 120).status, 403)
+  assert.equal(at(now() + 120).status, 403)
+  const other = verdict([compactOf(baseline(now()))], undefined, undefined, lookup, now() - 5)
+  assert.equal(other.status, 438, 'signed with another Date')
+  const none = { orig: '12065550177', dest: '14255551001', nowMs: Date.now(), dateMs: undefined }
+  assert.equal(verdictOf([compactOf(baseline(now()))], none, anchors, lookup).status, 438, 'no Date, no iat')
+  // 6.2, step 4: a full form has an iat of its own, which may differ from Date and be fresh
+  assert.equal(verdict([baseline(now())], undefined, undefined, lookup, now() - 120).verstat, 'TN-Validation-Passed')
+  assert.equal(verdict([compactOf(baseline(now())).replace('ES256', 'RS256')]).status, 438)
+})
+
 test('RFC 8226: the path to an anchor, and the numbers that a certificate speaks for', async () => {
   const at = Date.now()
   const chain = (pem: string) => readCertificates(pem) ?? []
@@ -110,9 +134,16 @@ test('RFC 8226: the path to an anchor, and the numbers that a certificate speaks
   assert.equal(numberAuthority(new X509Certificate(authority.certificate)), undefined)
 })
 
+const encodeHeader = (header: string, ppt: string) =>
+  Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(header, 'base64url').toString()), ppt })).toString('base64url')
+
 test('what an Identity proves, and the status when it does not (RFC 8224 6.2.2)', () => {
   assert.deepEqual(verdict([written()]), { verstat: 'TN-Validation-Passed', attestation: 'A' })
   assert.equal(verdict([]).status, 428)
+  const unknown = written()
+    .replace(/^[^.]+/, (h) => encodeHeader(h, 'rph'))
+    .replace('ppt=shaken', 'ppt=rph')
+  assert.deepEqual([verdict([unknown]).status, verdict([unknown]).reason], [428, 'Use Supported PASSporT Format'])
   assert.deepEqual(verdict([written({}, carrier, 'https://elsewhere.example/x.pem')]), { verstat: 'No-TN-Validation' })
   assert.equal(verdict([written()], '12065550177', '14255551001', () => 'failed').status, 436)
   assert.equal(
@@ -191,6 +222,7 @@ test('a call that goes out is signed: full for a number of ours, partial for ano
     const { request } = await house.itspA.nextInvite((i) => i.number === '12065550100')
     const passport = readIdentity(request.headers.get('identity') ?? '')
     assert.ok(passport)
+    assert.equal(Date.parse(request.headers.get('date') ?? ''), passport.claims.iat * 1000, 'RFC 8224 6.1, step 3')
     assert.equal(passport.claims.attest, level)
     assert.deepEqual(passport.claims.orig, { tn: calling.slice(1) })
     const said = { orig: calling.slice(1), dest: '12065550100', now: now() }

@@ -1,92 +1,102 @@
 /**
  * Keys, trust anchors and certificates of STIR: files are read when the configuration changes; certificates of others are
- * fetched outside the call path, from the repositories that the configuration names and nowhere else, and kept an hour.
+ * fetched outside the call path, from the repositories that the configuration names and nowhere else, and kept as long as
+ * their repository says.
  */
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Configuration } from '@tandem/config/defaults.ts'
+import type { Configuration, Trunk } from '@tandem/config/defaults.ts'
 import { type Environment, findFile, resolveSecret } from '@tandem/config/secrets.ts'
-import type { Logger } from '@tandem/observability/log.ts'
 import type { StirStore } from '../domain/stir.ts'
 import { readCertificates } from '../domain/stir-certificate.ts'
+import type { Edge } from '../edge.ts'
+import { fetchCertificates } from './certificate-fetch.ts'
 
-const KEEP_MS = 3_600_000
 const AGAIN_MS = 60_000
-const FETCH_MS = 5_000
-const MOST_BYTES = 65_536
 const MOST_KEPT = 1_000
 const MOST_AT_ONCE = 4
 
-interface Fetched {
-  readonly chain: readonly X509Certificate[] | undefined
-  readonly atMs: number
+interface Loaded {
+  readonly config: Configuration
+  readonly keys: ReadonlyMap<string, KeyObject>
+  readonly anchors: readonly X509Certificate[]
+  /** By x5u. */
+  readonly given: ReadonlyMap<string, readonly X509Certificate[]>
+  readonly ca: string | undefined
 }
 
-export function openStirStore(
-  config: () => Configuration,
-  env: Environment,
-  log: Logger,
-  now: () => number,
-): StirStore {
-  let loaded:
-    | {
-        config: Configuration
-        keys: Map<string, KeyObject>
-        anchors: X509Certificate[]
-        given: Map<string, X509Certificate[]>
-      }
-    | undefined
+interface Fetched {
+  readonly chain: readonly X509Certificate[] | undefined
+  /** Monotonic, ms. */
+  readonly untilMs: number
+}
+
+export function openStirStore(edge: Pick<Edge, 'config' | 'env' | 'log' | 'faults' | 'clock'>): StirStore {
+  const { config, env, log, faults, clock } = edge
+  let loaded: Loaded | undefined
   const fetched = new Map<string, Fetched>()
   const busy = new Set<string>()
+  /** Trunks that sign. */
+  let signing = new Set<string>()
 
-  const pem = (file: string): string | undefined => {
-    const path = findFile(file, env)
-    if (path === null) return void log.error({ file }, 'a file of stir is not there')
-    return readFileSync(path, 'utf8')
-  }
-
-  const load = () => {
+  const load = (): Loaded => {
     const current = config()
     if (loaded?.config === current) return loaded
-    const keys = new Map<string, KeyObject>()
-    for (const { name, stir } of Object.values(current.trunks)) {
-      if (stir.sign === null) continue
-      const secret = resolveSecret(stir.sign.key, env)
-      try {
-        if (secret.kind === 'ok') keys.set(name, p256(secret.value))
-        else log.error({ trunk: name, why: secret.message }, 'calls on this trunk are not signed')
-      } catch {
-        // the text of a key is never logged
-        log.error({ trunk: name }, 'calls on this trunk are not signed: the key is not PEM of an EC key')
-      }
+    const { anchors, certificates, fetch } = current.edge.stir
+    const file = (what: string, name: string): string => {
+      const text = textOf(name, env)
+      faults.say(what, text === undefined ? `there is no file ${name}` : undefined)
+      return text ?? ''
     }
-    const { anchors, certificates } = current.edge.stir
-    const read = (file: string) => readCertificates(pem(file) ?? '') ?? []
-    const given = new Map(Object.entries(certificates).map(([url, file]) => [url, read(file)]))
-    loaded = { config: current, keys, anchors: anchors.flatMap(read), given }
+    const chain = (what: string, name: string) => {
+      const text = file(what, name)
+      const found = readCertificates(text)
+      if (text !== '') faults.say(what, found ? undefined : `${name} holds no certificate (PEM)`)
+      return found ?? []
+    }
+    const given = new Map(Object.entries(certificates).map(([url, name]) => [url, chain(`stir ${url}`, name)]))
+    const keys = new Map<string, KeyObject>()
+    const signs = new Set<string>()
+    for (const trunk of Object.values(current.trunks)) {
+      if (trunk.stir.sign === null) continue
+      signs.add(trunk.name)
+      const [key, why] = keyOf(trunk.stir.sign, env, given, clock.wall())
+      if (key) keys.set(trunk.name, key)
+      faults.say(`trunk ${trunk.name} stir`, why && `calls on this trunk are not signed: ${why}`)
+    }
+    for (const name of signing) if (!signs.has(name)) faults.say(`trunk ${name} stir`, undefined)
+    signing = signs
+    const trusted = anchors.flatMap((name) => chain(`stir anchor ${name}`, name))
+    const ca = fetch.ca === null ? undefined : file('stir fetch ca', fetch.ca)
+    loaded = { config: current, keys, anchors: trusted, given, ca }
     return loaded
   }
 
-  const fetchOne = async (x5u: string): Promise<void> => {
+  const fetchOne = async (x5u: string, before: Fetched | undefined): Promise<void> => {
     busy.add(x5u)
-    let chain: readonly X509Certificate[] | undefined
+    const { config: current, ca } = load()
+    let next: Fetched
     try {
-      const response = await fetch(x5u, { redirect: 'error', signal: AbortSignal.timeout(FETCH_MS) })
-      if (response.ok) chain = readCertificates(await bounded(response))
-      else await response.body?.cancel()
+      const { text, keepMs } = await fetchCertificates(x5u, current.edge.stir.fetch, ca)
+      const chain = readCertificates(text)
+      if (chain === undefined) throw new Error('it holds no certificate (PEM)')
+      next = { chain, untilMs: clock.now() + keepMs }
     } catch (error) {
-      log.info({ x5u, why: String(error) }, 'a certificate could not be fetched')
+      log.info({ x5u, why: (error as Error).message }, 'a certificate could not be fetched')
+      // one that was fetched before goes on: its own dates are looked at with every call
+      next = { chain: before?.chain, untilMs: clock.now() + AGAIN_MS }
     } finally {
       busy.delete(x5u)
     }
     if (fetched.size >= MOST_KEPT) fetched.delete(fetched.keys().next().value ?? '')
-    fetched.set(x5u, { chain, atMs: now() })
+    fetched.set(x5u, next)
   }
 
   const mayFetch = (x5u: string): boolean => {
     if (busy.has(x5u) || busy.size >= MOST_AT_ONCE || !URL.canParse(x5u)) return false
-    const { protocol, host } = new URL(x5u)
-    return protocol === 'https:' && config().edge.stir.repositories.includes(host)
+    const { protocol, host, username, password } = new URL(x5u)
+    if (protocol !== 'https:' || username !== '' || password !== '') return false
+    return config().edge.stir.repositories.includes(host)
   }
 
   load()
@@ -97,28 +107,53 @@ export function openStirStore(
       const given = load().given.get(x5u)
       if (given) return given.length > 0 ? given : 'failed'
       const found = fetched.get(x5u)
-      const old = found === undefined || now() - found.atMs > (found.chain ? KEEP_MS : AGAIN_MS)
-      if (old && mayFetch(x5u)) void fetchOne(x5u).catch(() => undefined)
+      const old = found === undefined || clock.now() > found.untilMs
+      if (old && mayFetch(x5u)) void fetchOne(x5u, found).catch(() => undefined)
       if (found === undefined) return 'unknown'
       return found.chain ?? 'failed'
     },
   }
 }
 
-/** RFC 8225 8: ES256 is the algorithm, so the key is on P-256. Throws for any other. */
-function p256(pem: string): KeyObject {
-  const key = createPrivateKey(pem)
-  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new Error('not P-256')
-  return key
+function textOf(name: string, env: Environment): string | undefined {
+  try {
+    const path = findFile(name, env)
+    return path === null ? undefined : readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
 }
 
-async function bounded(response: Response): Promise<string> {
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for await (const piece of response.body ?? []) {
-    size += piece.length
-    if (size > MOST_BYTES) throw new Error(`more than ${MOST_BYTES} bytes`)
-    pieces.push(piece)
+type Sign = NonNullable<Trunk['stir']['sign']>
+
+/** The key, or why calls go out unsigned. No text of a key is ever in it. */
+function keyOf(
+  { key, x5u }: Sign,
+  env: Environment,
+  given: Loaded['given'],
+  wallMs: number,
+): [KeyObject, undefined] | [undefined, string] {
+  const secret = resolveSecret(key, env)
+  // a key is nothing that could be made up
+  if (secret.kind === 'missing') return [undefined, 'env' in key ? `the environment has no ${key.env}` : secret.message]
+  const found = p256(secret.value)
+  if (found === undefined) return [undefined, 'the key is not PEM of an EC key on P-256']
+  const leaf = given.get(x5u)?.[0]
+  if (leaf === undefined) return [found, undefined]
+  if (!leaf.checkPrivateKey(found)) return [undefined, `the key is not that of the certificate of ${x5u}`]
+  // RFC 8224 6.1: "MUST verify that ... the current time fall[s] within the validity period of its credential"
+  const [from, to] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)]
+  if (wallMs < from || wallMs > to)
+    return [undefined, `the certificate of ${x5u} is valid from ${leaf.validFrom} to ${leaf.validTo}`]
+  return [found, undefined]
+}
+
+/** RFC 8225 8: ES256 is the algorithm, so the key is on P-256. */
+function p256(pem: string): KeyObject | undefined {
+  try {
+    const key = createPrivateKey(pem)
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined
+  } catch {
+    return undefined
   }
-  return Buffer.concat(pieces).toString('latin1')
 }

@@ -63,7 +63,7 @@ export function writeIdentity(x5u: string, ppt: 'shaken' | 'div', claims: Passpo
 
 /**
  * One value of Identity. The compact form (RFC 8225 7: header and claims left out) is built anew from what the request
- * says, `expected`, as RFC 8224 6.2.1 wants.
+ * says, `expected`, as RFC 8224 4 wants; undefined: the request does not say enough.
  */
 export function readIdentity(value: string, expected?: PassportClaims): Passport | undefined {
   if (value.length > LONGEST) return undefined
@@ -77,7 +77,7 @@ export function readIdentity(value: string, expected?: PassportClaims): Passport
   const signature = Buffer.from(last, 'base64url')
   if (first === '' && second === '') {
     if (expected === undefined) return undefined
-    const header = { alg: 'ES256', ...(ppt === undefined ? {} : { ppt }), typ: 'passport', x5u: info }
+    const header = { alg: alg ?? 'ES256', ...(ppt === undefined ? {} : { ppt }), typ: 'passport', x5u: info }
     return { header, claims: expected, signed: `${encode(header)}.${encode(expected)}`, signature }
   }
   const header = json(first) as Partial<PassportHeader> | undefined
@@ -118,8 +118,9 @@ export function faultOf(
   const bad = { status: 438, reason: 'Invalid Identity Header' } as const
   if (header.alg !== 'ES256' || key.asymmetricKeyType !== 'ec' || signature.length !== 64) return bad
   if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return bad
-  if (!verify('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' }, signature)) return bad
+  // step 4 comes before step 5; RFC 8224 6.2.2: 403 for an old Date, and for an old iat of a full form
   if (Math.abs(claims.iat - said.now) > FRESH_S) return { status: 403, reason: 'Stale Date' }
+  if (!verify('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' }, signature)) return bad
   if (said.orig === undefined || claims.orig.tn === undefined || canonical(claims.orig.tn) !== said.orig) return bad
   if (said.dest === undefined || !claims.dest.tn?.some((tn) => canonical(String(tn)) === said.dest)) return bad
   return undefined

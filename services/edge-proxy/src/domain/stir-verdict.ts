@@ -22,6 +22,8 @@ export interface Said {
   readonly orig: string | undefined
   readonly dest: string | undefined
   readonly nowMs: number
+  /** Date of the request, ms since 1970; undefined: it has none that can be read. */
+  readonly dateMs: number | undefined
 }
 
 const MOST = 8
@@ -39,14 +41,18 @@ export function verdictOf(
   lookup: Lookup,
 ): Verdict {
   if (values.length === 0) return { ...NOTHING, status: 428, reason: 'Use Identity Header' }
-  const now = Math.floor(said.nowMs / 1000)
-  const { orig, dest } = said
-  const expected = { iat: now, orig: { tn: orig ?? '' }, dest: { tn: [dest ?? ''] } }
+  const { orig, dest, dateMs } = said
+  // RFC 8224 4.1: what a compact form leaves out is in From, To and Date of the request
+  const date = dateMs === undefined ? undefined : Math.floor(dateMs / 1000)
+  const expected = date === undefined ? undefined : { iat: date, orig: { tn: orig ?? '' }, dest: { tn: [dest ?? ''] } }
   const read = values.slice(0, MOST).map((value) => readIdentity(value, expected))
   const passports = read.flatMap((passport) => passport ?? [])
-  // RFC 8224 6.2: "a PASSporT extension that is not supported": as if it were not there
+  // RFC 8224 6.2, step 1: a `ppt` that is not supported is as if it were not there
   const own = passports.find(({ header }) => header.ppt === undefined || header.ppt === 'shaken')
-  if (own === undefined) return passports.length === read.length ? NOTHING : failed(438, 'Invalid Identity Header')
+  if (own === undefined)
+    return passports.length === read.length
+      ? { ...NOTHING, status: 428, reason: 'Use Supported PASSporT Format' }
+      : failed(438, 'Invalid Identity Header')
   const check = (passport: Passport, at: string | undefined): Verdict =>
     checked(passport, { ...said, dest: at }, anchors, lookup)
   let at = dest

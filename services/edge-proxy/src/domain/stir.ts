@@ -54,11 +54,11 @@ export function createStir(config: () => Configuration, store: StirStore): Stir 
       if (q.came && first !== undefined && div !== undefined && div !== dest) {
         const claims = { dest: { tn: [dest] }, div: { tn: div }, iat, orig: readIdentity(first)?.claims.orig ?? { tn } }
         const all = [...q.came.identity, writeIdentity(x5u, 'div', claims, key)]
-        return { headers: all.map((value) => ['Identity', value] as const), attestation: undefined }
+        return { headers: [dated(iat), ...all.map((value) => ['Identity', value] as const)], attestation: undefined }
       }
       const attest = attestation === 'auto' ? attestationOf(config(), q.user, tn) : LEVELS[attestation]
       const value = writeIdentity(x5u, 'shaken', { attest, dest: { tn: [dest] }, iat, orig: { tn }, origid }, key)
-      return { headers: [['Identity', value]], attestation: attest }
+      return { headers: [dated(iat), ['Identity', value]], attestation: attest }
     },
     verify(request, trunk, called, nowMs) {
       const { country, trusted, stir } = config().trunks[trunk] ?? {}
@@ -66,10 +66,19 @@ export function createStir(config: () => Configuration, store: StirStore): Stir 
       const asserted = trusted === true ? nameAddrs(request, 'p-asserted-identity')[0] : undefined
       const sender = asserted ?? from(request)
       const orig = tnOf(unescapeUser(sender?.uri.user ?? ''), country)
-      const said = { orig, dest: tnOf(called, country), nowMs }
+      const said = { orig, dest: tnOf(called, country), nowMs, dateMs: dateOf(request) }
       return verdictOf(elements(request, 'identity'), said, store.anchors(), store.lookup)
     },
   }
+}
+
+/** RFC 8224 6.1, step 3: "MUST add a Date header field to SIP requests that do not have one". */
+const dated = (s: number) => ['Date', new Date(s * 1000).toUTCString()] as const
+
+/** RFC 3261 20.17; undefined: there is none, or it is none. */
+function dateOf(request: SipRequest): number | undefined {
+  const ms = Date.parse(request.headers.get('date') ?? '')
+  return Number.isNaN(ms) ? undefined : ms
 }
 
 const LEVELS = { full: 'A', partial: 'B', gateway: 'C' } as const
