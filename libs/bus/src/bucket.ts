@@ -19,6 +19,8 @@ export interface Bucket {
   /** Writes only if the key is still at this revision (0: does not exist); undefined when it is not. */
   update(key: string, value: Uint8Array | string, revision: number): Promise<number | undefined>
   remove(key: string): Promise<void>
+  /** The same only if the key is still at this revision; false when it is not. */
+  removeAt(key: string, revision: number): Promise<boolean>
   /** Takes away the parts of large values that none of these keys names any more. */
   sweep(keep: readonly string[]): Promise<void>
   /**
@@ -118,6 +120,15 @@ export async function openBucket(
       for (const key of there) if (!needed.has(key.split('.')[1] as string)) await kv.purge(key)
     },
     remove: async (key) => await kv.purge(key),
+    removeAt: async (key, revision) => {
+      try {
+        await kv.purge(key, { previousSeq: revision })
+        return true
+      } catch (error) {
+        if (String(error).includes('wrong last sequence')) return false
+        throw error
+      }
+    },
     drop: async (revision) => {
       jsm ??= await jetstreamManager(nc, { checkAPI: false })
       try {

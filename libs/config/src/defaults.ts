@@ -59,7 +59,7 @@ export interface Media {
 export interface Edge {
   listen: Readonly<Record<string, Listener>>
   media: Media
-  registration: { minimumS: number; maximumS: number; contacts: number }
+  registration: { minimumS: number; maximumS: number; contacts: number; flowTimerS: number }
   sessionTimerS: number
   /** A call that is up is told of and written down anew this often. */
   interimMs: number
@@ -414,6 +414,7 @@ function edge(e: Written<'edge'>): Edge {
       minimumS: seconds(e.registration?.minimum, 60),
       maximumS: seconds(e.registration?.maximum, 3600),
       contacts: e.registration?.contacts ?? 10,
+      flowTimerS: seconds(e.registration?.flowTimer, 120),
     },
     sessionTimerS: seconds(e.sessionTimer, 1800),
     interimMs: ms(e.interim, 60_000),

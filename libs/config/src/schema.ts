@@ -150,6 +150,11 @@ const Edge = object(
         {
           minimum: Type.Optional(Duration('shortest registration (RFC 3261 10.3: 423 below it)')),
           maximum: Type.Optional(Duration('longest registration')),
+          flowTimer: Type.Optional(
+            Duration(
+              'a phone over TCP or TLS that keeps its flow alive is heard within this time (RFC 5626 Flow-Timer)',
+            ),
+          ),
           contacts: Type.Optional(
             Type.Integer({ minimum: 1, maximum: 100, description: 'contacts of one user; the oldest makes room' }),
           ),

@@ -84,3 +84,14 @@ export const EdgeAlive = fact({
   toldBy: ['edge-proxy'],
   heardBy: ['edge-proxy'],
 })
+
+/**
+ * A digest nonce (RFC 7616 3.3) of any edge was used with this count here: the others take the same use for a replay. Core
+ * NATS only: it is worth nothing a few minutes later.
+ */
+export const NonceUsed = fact({
+  subject: 'edge.v1.nonce-used',
+  body: Type.Object({ edge: Id, nonce: Id, count: Count }),
+  toldBy: ['edge-proxy'],
+  heardBy: ['edge-proxy'],
+})

@@ -19,6 +19,7 @@ import {
 import { ConfigApplied } from './config.ts'
 import { type FactContract, subjectPattern } from './contract.ts'
 import { EmergencyAttempted, EmergencyEnded, EmergencyNotified, EmergencyStarted } from './emergency.ts'
+import { BINDINGS_BUCKET } from './held-binding.ts'
 import { CALLS_BUCKET } from './held-call.ts'
 import { PresenceChanged } from './presence.ts'
 import { RegistrationBound, RegistrationRemoved, TrunkChanged, TrunkJudged } from './registration.ts'
@@ -102,5 +103,14 @@ export const buckets: readonly BucketPlan[] = [
     // descriptions may hold the keys of the media
     readBy: ['edge-proxy'],
     maxAgeMs: day,
+  },
+  // written again at each REGISTER, and taken away with the binding
+  {
+    name: BINDINGS_BUCKET,
+    history: 1,
+    maxBytes: 512 * MiB,
+    writtenBy: ['edge-proxy'],
+    readBy: ['edge-proxy'],
+    maxAgeMs: 7 * day,
   },
 ]

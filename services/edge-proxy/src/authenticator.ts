@@ -1,16 +1,13 @@
 /** Digest (RFC 7616, RFC 8760, RFC 3261 22): challenges, and what an Authorization of a user or a trunk proves. */
-import { createSecretKey, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Configuration, DigestAlgorithm } from '@tandem/config/defaults.ts'
 import type { SecretReference } from '@tandem/config/schema.ts'
 import { type Environment, resolveSecret } from '@tandem/config/secrets.ts'
 import { type Algorithm, challenge, type HashName, ha1, readAuthorization, verify } from '@tandem/sip/auth/digest.ts'
-import { checkNonce, makeNonce, nonceCounts, useCount } from '@tandem/sip/auth/nonce.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import type { Wire } from './edge.ts'
+import type { Nonces } from './nonces.ts'
 
-/** How long a phone may go on with one nonce, ms. */
-const NONCE_MS = 300_000
-const MAX_NONCES = 200_000
 const NAMES: Readonly<Record<DigestAlgorithm, HashName>> = {
   md5: 'MD5',
   'sha-256': 'SHA-256',
@@ -57,11 +54,8 @@ interface Known {
 export function createAuthenticator(parts: {
   config: () => Configuration
   env: Environment
-  /** Wall clock, ms. */
-  wall: () => number
+  nonces: Nonces
 }): Authenticator {
-  const secret = createSecretKey(randomBytes(32))
-  const counts = nonceCounts(MAX_NONCES)
   // one entry per account that has come: the hash of its password is made once per configuration
   let known = new Map<string, Known | undefined>()
   // an unknown user takes as long as a wrong password does
@@ -120,8 +114,8 @@ export function createAuthenticator(parts: {
       // it, and so do sipp and phones behind an outbound proxy); the nonce count keeps it from being used twice
       algorithms: algorithms(wire, found?.digest),
       body: request.body,
-      checkNonce: (nonce) => checkNonce(secret, nonce, parts.wall(), NONCE_MS, wire.listener),
-      useCount: (nonce, nc) => useCount(counts, nonce, nc),
+      checkNonce: (nonce) => parts.nonces.check(nonce, wire.listener),
+      useCount: (nonce, nc) => parts.nonces.use(nonce, nc),
     })
     switch (outcome.kind) {
       case 'ok':
@@ -144,7 +138,7 @@ export function createAuthenticator(parts: {
   return {
     prove,
     challenge(status, wire, stale, digest) {
-      const nonce = makeNonce(secret, parts.wall(), randomBytes(8), wire.listener)
+      const nonce = parts.nonces.make(wire.listener)
       const name = status === 401 ? 'WWW-Authenticate' : 'Proxy-Authenticate'
       const realm = parts.config().domain
       return challenge({ realm, nonce, algorithms: algorithms(wire, digest), stale }).map(

@@ -25,6 +25,9 @@ import { createDispatch } from './dispatch.ts'
 import { createAbuseGuard } from './domain/abuse-guard.ts'
 import { createDoorkeeper, type Doorkeeper } from './doorkeeper.ts'
 import type { Calls, Edge, Wire } from './edge.ts'
+import { createFlowRelay, type FlowRelay } from './flow-relay.ts'
+import { type JoinedCluster, joinCluster } from './join-cluster.ts'
+import { createNonces } from './nonces.ts'
 import { createPublications } from './publications.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createMessages } from './send-message.ts'
@@ -101,7 +104,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   })
   const inward: Inward = {
     received(outcome, wire, back = wire) {
-      guarded(log, 'message', () => receive(layer, outcome, wire, back, gate))
+      guarded(log, 'message', () => receive(layer, outcome, wire, back, gate, relay))
     },
     failed(wire, why) {
       guarded(log, 'wire', () => {
@@ -109,6 +112,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
         layer.wireFailed(wire)
         if (wire.alive) return
         registrations.connectionFailed(wire.flow)
+        cluster.hops.flowFailed(wire.flow)
         trunks.flowFailed(wire.flow)
       })
     },
@@ -126,8 +130,22 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   const base = { node, bus, log, env: parts.env, clock, config: () => configuration, revision: () => revision, faults }
   const folder = parts.dataFolder
   const store = folder === undefined ? undefined : openBindingStore({ folder: join(folder, 'edge'), clock, log })
-  const registrations = createRegistrations(base, store, (listener, uri) => listeners.toUri(listener, uri))
-  const authenticator = createAuthenticator({ config: base.config, env: parts.env, wall: clock.wall })
+  const cluster: JoinedCluster = joinCluster({
+    ...{ edge: base, listeners },
+    inside: (address) => door.site(address) !== undefined,
+    failed: (wire, why) => inward.failed(wire, why),
+  })
+  const registrations: Registrations = createRegistrations({
+    ...{ edge: base, cluster: cluster.bindings, secret: cluster.secret, store },
+    reach: (listener, uri) => listeners.toUri(listener, uri),
+  })
+  const relay: FlowRelay = createFlowRelay({
+    ...{ cluster, clock, hops: cluster.hops, ownHop: cluster.ownHop, wireOf: registrations.wireOf },
+    answer: (request, status, back) => layer.replyStateless(request, status, back),
+    proven: (wire) => door.proven(wire),
+  })
+  const nonces = createNonces({ bus, clock, cluster })
+  const authenticator = createAuthenticator({ config: base.config, env: parts.env, nonces })
   const { usersOn } = registrations
   const guard = createAbuseGuard()
   const door: Doorkeeper = createDoorkeeper({
@@ -151,6 +169,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   const edge: Edge = {
     ...base,
     transactions: layer,
+    cluster,
     bindings: registrations,
     trunks,
     wires: listeners,
@@ -179,7 +198,10 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     await calls.close()
     await subscriptions.close()
     await messages.close()
+    await cluster.close()
+    await nonces.close()
     registrations.close()
+    relay.close()
     capture.close()
     collector.close()
     layer.close()
@@ -195,6 +217,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     await close()
     throw error
   }
+  cluster.configured()
   await registrations.restore((listener, address, port) => listeners.to(listener, 'UDP', address, port))
   trunks.configured()
 
@@ -213,6 +236,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
       try {
         await opening
       } finally {
+        cluster.configured()
         door.configured()
         trunks.configured()
       }
@@ -230,6 +254,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     credentialFaults: faults.count,
     dropped: gate.dropped,
     retell() {
+      nonces.wasDeaf()
       registrations.retell()
       trunks.retell()
     },
@@ -243,6 +268,7 @@ function receive(
   wire: Wire,
   back: Wire,
   gate: AbuseGate,
+  relay: FlowRelay,
 ): void {
   if (outcome.kind === 'drop') return
   if (outcome.kind === 'refuse') {
@@ -254,11 +280,12 @@ function receive(
   }
   const { message } = outcome
   if (message.kind === 'response') {
-    if (screenResponse(message) === 'ok') layer.receiveResponse(message)
+    if (screenResponse(message) === 'ok' && !relay.response(message)) layer.receiveResponse(message)
   } else if (gate.admits(message, wire)) {
     // RFC 3261 18.2.1, RFC 3581 4; RFC 7118 5.3: not over a WebSocket, whose other end may be a proxy of ours
     const web = wire.transport === 'WS' || wire.transport === 'WSS'
-    layer.receiveRequest(web ? message : withReceived(message, wire.remoteAddress, wire.remotePort), wire, back)
+    const request = web ? message : withReceived(message, wire.remoteAddress, wire.remotePort)
+    if (!relay.request(request, wire, back)) layer.receiveRequest(request, wire, back)
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * What the parts of the edge share. `main.ts` builds one `Edge`; handlers of SIP methods get it as their only dependency.
  */
+import type { KeyObject } from 'node:crypto'
 import type { Bus } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
 import type { Environment } from '@tandem/config/secrets.ts'
@@ -9,6 +10,7 @@ import type { NameAddr, SipRequest, SipUri } from '@tandem/sip/message/message.t
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { Wire as TransactionWire } from '@tandem/sip/transaction/wire.ts'
+import type { EdgeLease } from './adapters/edge-lease.ts'
 import type { CredentialFaults } from './credential-faults.ts'
 
 /** Time comes in from outside so that tests can turn it. */
@@ -63,6 +65,21 @@ export interface Wire extends TransactionWire {
   ping?(expected: boolean): Promise<{ readonly mapped?: string | undefined } | undefined>
   /** All but UDP: not closed for idleness before this monotonic time, ms (a binding or a dialog lives on it). */
   keepUntil(ms: number): void
+  /** RFC 5626 5.4: closed when nothing has come from the peer for so long, ms. */
+  expectSigns?(ms: number): void
+  /** The peer is a phone whose flow ends at another edge (docs/adr/0120); `remoteAddress` and `listener` are the phone's. */
+  readonly through?: Through
+}
+
+export interface Through {
+  /** Node of the edge that has the flow. */
+  readonly edge: string
+  /** Of the flow. */
+  readonly transport: Wire['transport']
+  /** Of that edge, as the phone knows it. */
+  readonly sentBy: string
+  /** The user part of a Contact that leads back to this edge. */
+  back(callKey: string): string
 }
 
 /** Opens ways to send: a connection that is there is used again (RFC 5923). */
@@ -107,7 +124,16 @@ export interface LiveBinding {
   other(): LiveBinding | undefined
 }
 
-/** Who is registered here, over which flow. */
+/** The edges that run beside this one. */
+export interface Cluster {
+  /** This node, and which of its lives. */
+  readonly self: { readonly edge: string; readonly life: string }
+  readonly lease: EdgeLease
+  /** What all edges of the cluster know and nobody else; undefined without `edge.cluster.secret`. */
+  secret(): KeyObject | undefined
+}
+
+/** Who is registered, over which flow. */
 export interface Bindings {
   /** One for each device, in the order to try; `instance`: of this device only (GRUU). */
   of(user: string, instance?: string): readonly LiveBinding[]
@@ -151,6 +177,7 @@ export interface Edge {
   /** Where secrets are (TANDEM_DATA, variables that the configuration names). */
   readonly env: Environment
   readonly transactions: TransactionLayer
+  readonly cluster: Cluster
   readonly bindings: Bindings
   readonly trunks: Trunks
   readonly wires: Wires

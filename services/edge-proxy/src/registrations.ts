@@ -1,24 +1,21 @@
-/** Who is registered, over which flow: owns the registrar's state, its timers and the facts about it. */
-import { randomBytes } from 'node:crypto'
+/** The registrar at work: REGISTER in, bindings and their ends out, with their timers and the facts about them. */
+import { type KeyObject, randomBytes } from 'node:crypto'
 import { RegistrationBound, RegistrationRemoved } from '@tandem/contracts/registration.ts'
 import type { SipRequest, SipUri } from '@tandem/sip/message/message.ts'
-import { callId, contacts, cseq, elements, expires, to, tokens, vias } from '@tandem/sip/message/read.ts'
-import { parseNameAddr, sameUri, unescapeUser } from '@tandem/sip/message/uri.ts'
+import { parseNameAddr } from '@tandem/sip/message/uri.ts'
 import type { BindingStore, StoredBinding } from './adapters/binding-store.ts'
+import { createBindingBook } from './binding-book.ts'
+import type { ClusterBindings } from './cluster-bindings.ts'
 import { targets } from './domain/binding-targets.ts'
+import { derivedKey } from './domain/flow-token.ts'
 import { publicGruu, readGruu, SESSION_BYTES, temporaryGruu } from './domain/gruu.ts'
 import { readBinding, udpFlow, writeBinding } from './domain/kept-binding.ts'
-import {
-  type BoundContact,
-  contactValues,
-  expire,
-  preference,
-  type RegisterFacts,
-  register,
-} from './domain/registrar.ts'
-import type { Bindings, Clock, Edge, LiveBinding, Timer, Wire } from './edge.ts'
+import { answerHeaders, readRegister } from './domain/register-message.ts'
+import { type BoundContact, preference, type RegisterFacts, register, samePhone } from './domain/registrar.ts'
+import type { Bindings, Edge, LiveBinding, Timer, Wire } from './edge.ts'
 
-const MAX_PATH = 8
+/** RFC 5626 5.4: what a server waits beyond the Flow-Timer, ms. */
+const GRACE_MS = 10_000
 
 type Why = 'unregistered' | 'expired' | 'flow-failed'
 
@@ -33,32 +30,44 @@ export interface Registrations extends Bindings {
   register(user: string, request: SipRequest, wire: Wire, site: string | undefined): RegisterAnswer
   /** Users that registered over this very flow and still are. */
   usersOn(flow: string): readonly string[]
+  /** The flow of a binding of this edge. */
+  wireOf(bindingId: string): Wire | undefined
   /** A connection is gone: so are the bindings on it. */
   connectionFailed(flow: string): void
   /** Users that the configuration does not know any more. */
   forgetUsers(known: (user: string) => boolean): void
   /** Takes over the bindings of the process before: UDP flows live on, connections died with it. */
   restore(open: (listener: string, address: string, port: number) => Promise<Wire>): Promise<void>
-  /** Tells every binding again, for those who were away. */
+  /** Tells every binding of this edge again, for those who were away. */
   retell(): void
+  /** Bindings of this edge. */
   count(): number
   close(): void
 }
 
-export function createRegistrations(
-  edge: Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config'>,
-  store?: BindingStore,
+export interface RegistrationsParts {
+  readonly edge: Pick<Edge, 'node' | 'bus' | 'log' | 'clock' | 'config'>
+  /** Bindings at the other edges. */
+  readonly cluster: ClusterBindings
+  readonly secret: () => KeyObject | undefined
+  readonly store: BindingStore | undefined
   /** Ways to the first hop of a Path (RFC 3327). */
-  reach?: (listener: string, uri: SipUri) => Promise<readonly Wire[]>,
-): Registrations {
+  readonly reach: (listener: string, uri: SipUri) => Promise<readonly Wire[]>
+}
+
+export function createRegistrations(parts: RegistrationsParts): Registrations {
+  const { edge, cluster, store, reach } = parts
   const { clock } = edge
-  const users = new Map<string, readonly BoundContact[]>()
-  const wires = new Map<string, Wire>()
+  const book = createBindingBook()
   const timers = new Map<string, Timer>()
-  const flows = new Map<string, Map<string, string>>()
-  /** Sessions of GRUUs -> user. */
-  const sessions = new Map<string, string>()
-  const key = store?.key() ?? randomBytes(32)
+  const ownKey = store?.key() ?? randomBytes(32)
+  /** A GRUU is good at every edge. */
+  const key = () => {
+    const secret = parts.secret()
+    return secret === undefined ? ownKey : derivedKey('gruu', secret)
+  }
+  const wireOf = ({ bindingId }: BoundContact) => book.wire(bindingId) ?? cluster.wire(bindingId)
+  const flowTimerS = () => edge.config().edge.registration.flowTimerS
 
   const fact = (user: string, b: BoundContact) => ({
     bindingId: b.bindingId,
@@ -73,51 +82,58 @@ export function createRegistrations(
     expiresAt: new Date(b.expiresAt).toISOString(),
   })
 
-  const drop = (user: string, b: BoundContact, why: Why) => {
-    clearTimer(clock, timers, b.bindingId)
-    wires.delete(b.bindingId)
-    leaveFlow(flows, b)
-    store?.remove(b.bindingId)
-    forgetSession(user, b)
+  const tellRemoved = (user: string, b: BoundContact, why: Why) =>
     edge.bus.tell(RegistrationRemoved, { ...fact(user, b), at: new Date(clock.wall()).toISOString(), why })
+
+  /** Not over a flow of this edge any more. */
+  const letGo = (b: BoundContact) => {
+    const timer = timers.get(b.bindingId)
+    if (timer) clock.clearTimer(timer)
+    timers.delete(b.bindingId)
+    book.release(b)
+    store?.remove(b.bindingId)
   }
 
-  /** RFC 5627 5.3: temporary GRUUs end with the last contact of their instance. */
-  const forgetSession = (user: string, b: BoundContact) => {
-    if (b.session === undefined || users.get(user)?.some((other) => other.session === b.session)) return
-    sessions.delete(b.session)
+  /** Out of the cluster. */
+  const drop = (user: string, b: BoundContact, why: Why) => {
+    letGo(b)
+    cluster.remove(b.bindingId)
+    tellRemoved(user, b, why)
   }
 
-  const settle = (user: string, bindings: readonly BoundContact[]) => {
-    if (bindings.length === 0) users.delete(user)
-    else users.set(user, bindings)
-  }
+  const without = (user: string, gone: readonly BoundContact[]) =>
+    book.set(
+      user,
+      book.of(user).filter((b) => !gone.includes(b)),
+    )
 
   const remove = (user: string, gone: readonly BoundContact[], why: Why) => {
     if (gone.length === 0) return
-    settle(
-      user,
-      (users.get(user) ?? []).filter((b) => !gone.includes(b)),
-    )
+    without(user, gone)
     for (const b of gone) drop(user, b, why)
   }
 
   const keep = (user: string, b: BoundContact, wire: Wire) => {
-    wires.set(b.bindingId, wire)
-    if (b.session !== undefined) sessions.set(b.session, user)
-    const on = flows.get(b.flow)
-    if (on) on.set(b.bindingId, user)
-    else flows.set(b.flow, new Map([[b.bindingId, user]]))
+    if (book.wire(b.bindingId) === undefined) cluster.forget(b.bindingId)
+    book.bind(user, b, wire)
     const left = b.expiresAt - clock.wall()
     wire.keepUntil(clock.now() + left + 30_000)
-    clearTimer(clock, timers, b.bindingId)
+    if (b.regId !== undefined && b.path.length === 0) {
+      // RFC 5626 5.4: "The server MUST wait for an amount of time larger than the Flow-Timer"
+      wire.expectSigns?.(flowTimerS() * 1000 + Math.min(flowTimerS() * 500, GRACE_MS))
+    }
+    const before = timers.get(b.bindingId)
+    if (before) clock.clearTimer(before)
     timers.set(
       b.bindingId,
-      clock.setTimer(left, () => remove(user, expire(users.get(user) ?? [], clock.wall()).gone, 'expired')),
+      clock.setTimer(left, () => remove(user, overdue(user), 'expired')),
     )
     store?.put({ bindingId: b.bindingId, user, body: writeBinding(b), expiresAt: b.expiresAt })
+    cluster.put(user, b, wire)
     edge.bus.tell(RegistrationBound, fact(user, b))
   }
+
+  const overdue = (user: string) => book.here(user).filter((b) => b.expiresAt <= clock.wall())
 
   const restoreOne = async (kept: StoredBinding, open: Parameters<Registrations['restore']>[0]) => {
     const b = readBinding(kept.body)
@@ -125,11 +141,11 @@ export function createRegistrations(
     const flow = udpFlow(b.flow)
     const known = Object.hasOwn(edge.config().users, kept.user)
     const wire = flow && known ? await open(flow.listener, flow.address, flow.port).catch(() => undefined) : undefined
-    // a phone that registered meanwhile has said something newer
-    if (users.get(kept.user)?.some((other) => sameUri(other.contact.uri, b.contact.uri)))
-      return store?.remove(kept.bindingId)
-    if (!wire && (b.path.length === 0 || !known)) return drop(kept.user, b, 'flow-failed')
-    settle(kept.user, [...(users.get(kept.user) ?? []), b])
+    // a phone that registered meanwhile, here or at another edge, has said something newer
+    const newer = book.of(kept.user).some((other) => other.bindingId === b.bindingId || samePhone(other, b))
+    // what other edges hold of a connection goes when they hear that its edge began anew (cluster-bindings.ts)
+    if (newer || (!wire && (b.path.length === 0 || !known))) return store?.remove(kept.bindingId)
+    book.set(kept.user, [...book.of(kept.user), b])
     if (wire) return keep(kept.user, b, wire)
     await byPath(kept.user, b)
   }
@@ -138,16 +154,36 @@ export function createRegistrations(
   const byPath = async (user: string, b: BoundContact): Promise<void> => {
     const listener = b.flow.split('/', 1)[0] ?? ''
     const first = parseNameAddr(b.path[0] ?? '')?.uri
-    const [wire] = first && reach ? await reach(listener, first).catch(() => []) : []
-    if (!users.get(user)?.includes(b)) return
+    const [wire] = first ? await reach(listener, first).catch(() => []) : []
+    if (!book.of(user).includes(b)) return
     if (!wire) return remove(user, [b], 'flow-failed')
-    leaveFlow(flows, b)
+    book.release(b)
     const moved = { ...b, flow: wire.flow }
-    settle(
+    book.set(
       user,
-      (users.get(user) ?? []).map((other) => (other === b ? moved : other)),
+      book.of(user).map((other) => (other === b ? moved : other)),
     )
     keep(user, moved, wire)
+  }
+
+  /** Bound at another edge. */
+  const heard = (user: string, b: BoundContact) => {
+    const same = book.of(user).filter((o) => o.bindingId === b.bindingId || samePhone(o, b))
+    for (const other of same) {
+      if (book.wire(other.bindingId) === undefined) continue
+      if (other.bindingId === b.bindingId) letGo(other)
+      // both edges took the phone for a new one: the later REGISTER stands, and each edge takes away its own
+      else if (other.boundAt > b.boundAt) return
+      else drop(user, other, 'unregistered')
+    }
+    book.set(user, [...book.of(user).filter((o) => !same.includes(o)), b])
+  }
+
+  const takeOut = (bindingId: string) => {
+    const found = book.find(bindingId)
+    if (!found) return
+    letGo(found.binding)
+    without(found.user, [found.binding])
   }
 
   const live = (user: string, b: BoundContact, others: readonly BoundContact[]): LiveBinding => ({
@@ -161,11 +197,11 @@ export function createRegistrations(
     instance: b.instance,
     q: preference(b.contact),
     wire() {
-      const wire = wires.get(b.bindingId)
+      const wire = wireOf(b)
       return wire?.alive ? wire : undefined
     },
     other() {
-      const at = others.findIndex((o) => wires.get(o.bindingId)?.alive)
+      const at = others.findIndex((o) => wireOf(o)?.alive)
       const found = others[at]
       return found && live(user, found, others.slice(at + 1))
     },
@@ -175,9 +211,18 @@ export function createRegistrations(
   const gruus = (aor: RegisterFacts['aor']) => (b: BoundContact) => {
     if (b.instance === undefined || b.session === undefined) return ''
     const open = publicGruu(`${aor.written}@${aor.domain}`, b.instance)
-    const hidden = temporaryGruu(key, randomBytes(12), b.session, aor.domain)
+    const hidden = temporaryGruu(key(), randomBytes(12), b.session, aor.domain)
     return `${open === undefined ? '' : `;pub-gruu="${open}"`};temp-gruu="${hidden}"`
   }
+
+  cluster.begin({
+    heard,
+    gone: takeOut,
+    orphaned(user, b, why) {
+      takeOut(b.bindingId)
+      tellRemoved(user, b, why)
+    },
+  })
 
   return {
     async restore(open) {
@@ -191,43 +236,47 @@ export function createRegistrations(
       const limits = { minimum: minimumS, maximum: maximumS, contacts }
       const newId = () => randomBytes(12).toString('base64url')
       const newSession = () => randomBytes(SESSION_BYTES).toString('hex')
-      const outcome = register(users.get(user) ?? [], facts, limits, now, newId, newSession)
+      const before = book.of(user)
+      const outcome = register(before, facts, limits, now, newId, newSession)
       if (outcome.kind === 'refused') {
         return { status: outcome.status, reason: outcome.reason || undefined, headers: outcome.headers }
       }
-      const before = users.get(user) ?? []
-      for (const b of before) if (outcome.bound.some((now) => now.bindingId === b.bindingId)) leaveFlow(flows, b)
-      settle(user, outcome.bindings)
-      for (const b of before) forgetSession(user, b)
+      // a refresh may come over another flow
+      for (const b of before) if (outcome.bound.some((o) => o.bindingId === b.bindingId)) book.release(b)
+      book.set(user, outcome.bindings)
       for (const b of outcome.removed) drop(user, b, 'unregistered')
       for (const b of outcome.bound) keep(user, b, wire)
-      return { status: 200, headers: answerHeaders(outcome.bindings, facts, outcome.outbound, now, gruus(facts.aor)) }
+      const signs = wire.expectSigns !== undefined && facts.firstHop ? flowTimerS() : undefined
+      const outbound = outcome.outbound ? { flowTimerS: signs } : undefined
+      return { status: 200, headers: answerHeaders(outcome.bindings, facts, outbound, now, gruus(facts.aor)) }
     },
     of(user, instance) {
-      const all = (users.get(user) ?? []).filter((b) => instance === undefined || b.instance === instance)
-      const alive = (b: BoundContact) => wires.get(b.bindingId)?.alive ?? false
-      return targets(all, alive).map((t) => live(user, t.binding, t.others))
+      const now = clock.wall()
+      const fits = (b: BoundContact) => instance === undefined || b.instance === instance
+      const all = book.of(user).filter((b) => fits(b) && (b.expiresAt > now || book.wire(b.bindingId) !== undefined))
+      return targets(all, (b) => wireOf(b)?.alive ?? false).map((t) => live(user, t.binding, t.others))
     },
     gruu(uri) {
-      const read = readGruu(key, uri, edge.config().domain)
+      const read = readGruu(key(), uri, edge.config().domain)
       if (read === undefined) return undefined
       if (read.kind === 'invalid') return 'unknown'
       if (read.kind === 'public') return { user: read.user, instance: read.instance }
-      const user = sessions.get(read.session)
-      const found = user === undefined ? undefined : users.get(user)?.find((b) => b.session === read.session)
+      const user = book.ofSession(read.session)
+      const found = user === undefined ? undefined : book.of(user).find((b) => b.session === read.session)
       return user === undefined || found?.instance === undefined ? 'unknown' : { user, instance: found.instance }
     },
     flowFailed({ user, bindingId }) {
       remove(
         user,
-        (users.get(user) ?? []).filter((b) => b.bindingId === bindingId),
+        book.of(user).filter((b) => b.bindingId === bindingId),
         'flow-failed',
       )
     },
-    usersOn: (flow) => [...new Set(flows.get(flow)?.values() ?? [])],
+    usersOn: (flow) => [...new Set(book.on(flow).values())],
+    wireOf: book.wire,
     connectionFailed(flow) {
-      for (const [bindingId, user] of [...(flows.get(flow) ?? [])]) {
-        const found = (users.get(user) ?? []).filter((b) => b.bindingId === bindingId)
+      for (const [bindingId, user] of [...book.on(flow)]) {
+        const found = book.of(user).filter((b) => b.bindingId === bindingId)
         for (const b of found) if (b.path.length > 0) void byPath(user, b)
         remove(
           user,
@@ -237,85 +286,26 @@ export function createRegistrations(
       }
     },
     forgetUsers(known) {
-      for (const [user, bindings] of [...users]) if (!known(user)) remove(user, bindings, 'unregistered')
+      for (const user of book.users()) {
+        if (known(user)) continue
+        remove(user, book.here(user), 'unregistered')
+        // of the others their own edges tell
+        book.set(user, [])
+      }
     },
     retell() {
-      for (const [user, bindings] of users) for (const b of bindings) edge.bus.tell(RegistrationBound, fact(user, b))
+      for (const user of book.users()) {
+        for (const b of book.here(user)) {
+          edge.bus.tell(RegistrationBound, fact(user, b))
+          cluster.put(user, b, book.wire(b.bindingId) as Wire)
+        }
+      }
     },
-    count: () => wires.size,
+    count: book.count,
     close() {
       for (const timer of timers.values()) clock.clearTimer(timer)
       timers.clear()
       store?.close()
     },
   }
-}
-
-function clearTimer(clock: Clock, timers: Map<string, Timer>, bindingId: string): void {
-  const timer = timers.get(bindingId)
-  if (timer) clock.clearTimer(timer)
-  timers.delete(bindingId)
-}
-
-function leaveFlow(flows: Map<string, Map<string, string>>, b: BoundContact): void {
-  const on = flows.get(b.flow)
-  on?.delete(b.bindingId)
-  if (on?.size === 0) flows.delete(b.flow)
-}
-
-function readRegister(
-  request: SipRequest,
-  wire: Wire,
-  site: string | undefined,
-  domain: string,
-): RegisterFacts | undefined {
-  const sequence = cseq(request)?.sequence
-  const found = contacts(request)
-  const written = to(request)?.uri.user ?? ''
-  const path = elements(request, 'path')
-  // RFC 3261 10.3 step 6: `*` stands alone
-  const star = elements(request, 'contact').includes('*')
-  if (sequence === undefined || path.length > MAX_PATH || (star && found !== '*')) return undefined
-  if (
-    found !== '*' &&
-    (found.length !== elements(request, 'contact').length || found.some((c) => c.uriText.length > 2048))
-  ) {
-    return undefined
-  }
-  return {
-    contacts: found,
-    aor: { user: unescapeUser(written), domain: domain.toLowerCase(), written },
-    expires: expires(request),
-    callId: callId(request),
-    cseq: sequence,
-    path,
-    supported: tokens(request, 'supported').map((t) => t.toLowerCase()),
-    firstHop: vias(request).length === 1,
-    flow: wire.flow,
-    source: `${wire.remoteAddress.includes(':') ? `[${wire.remoteAddress}]` : wire.remoteAddress}:${wire.remotePort}`,
-    transport: wire.transport,
-    site,
-    userAgent: request.headers.get('user-agent')?.slice(0, 256),
-  }
-}
-
-function answerHeaders(
-  bindings: readonly BoundContact[],
-  facts: RegisterFacts,
-  outbound: boolean,
-  now: number,
-  gruus: (b: BoundContact) => string,
-): (readonly [string, string])[] {
-  const headers: (readonly [string, string])[] = contactValues(
-    bindings,
-    now,
-    facts.supported.includes('gruu') ? gruus : undefined,
-  ).map((value) => ['Contact', value] as const)
-  headers.push(['Date', new Date(now).toUTCString()])
-  // RFC 3327 5.3: the path goes back to the phone
-  for (const path of facts.path) headers.push(['Path', path])
-  // RFC 5626 6
-  if (outbound) headers.push(['Require', 'outbound'], ['Supported', 'path, outbound'])
-  else headers.push(['Supported', 'path'])
-  return headers
 }

@@ -1,8 +1,7 @@
 /** What lets calls outlive their edge, wired together: the store of calls, the lease, the key in our Contact, adoption. */
-import { type KeyObject, randomBytes } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { createCallStore } from './adapters/call-store.ts'
-import { type EdgeLease, holdLease } from './adapters/edge-lease.ts'
 import { createAdoption } from './adoption.ts'
 import { readCallKey, writeCallKey } from './domain/call-key.ts'
 import type { CallParts, LiveCall } from './domain/call-parts.ts'
@@ -23,9 +22,8 @@ export interface Survival {
 /** `secret`: that of the cluster, as it is now. */
 export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
   const { bus, clock, log } = edge
-  const owner = { edge: edge.node, life: randomBytes(12).toString('base64url') }
+  const { self: owner, lease } = edge.cluster
   const store = createCallStore({ bus, clock, log, owner })
-  let lease: EdgeLease | undefined
   let adoption: ReturnType<typeof createAdoption> | undefined
   return {
     held: {
@@ -36,20 +34,18 @@ export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
     },
     begin(parts, calls) {
       const readKey = (user: string) => readCallKey(user, secret())
-      adoption = createAdoption({ parts, calls, store, owner, readKey, lease: () => lease as EdgeLease })
-      const { search } = adoption
-      lease = holdLease({ bus, clock, self: owner, onGone: search })
+      adoption = createAdoption({ parts, calls, store, owner, readKey, lease: () => lease })
+      lease.onGone(adoption.search)
     },
     load: (transaction) => adoption?.load(transaction) ?? false,
     async handOver() {
       adoption?.close()
-      if (!bus.connected || (lease?.others() ?? 0) === 0) return
+      if (!bus.connected || lease.others() === 0) return
       await store.release()
-      await lease?.leave()
+      await lease.leave()
     },
     async close() {
       adoption?.close()
-      await lease?.close()
       store.close()
     },
   }

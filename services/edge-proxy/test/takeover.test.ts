@@ -1,38 +1,33 @@
 /** Two edge processes on one NATS; one is killed with -9, and the other goes on with its calls. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { Bus } from '@tandem/bus/bus.ts'
-import { CONFIG_BUCKET, CONFIG_KEY, writeRevision } from '@tandem/config/revision.ts'
+import type { ConfigurationDocument } from '@tandem/config/schema.ts'
 import { CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
-import { EdgeStatus } from '@tandem/contracts/edge.ts'
 import { CALLS_BUCKET } from '@tandem/contracts/held-call.ts'
 import { ResolveRoute } from '@tandem/contracts/routing.ts'
 import { type Itsp, startItsp } from '@tandem/testing/itsp.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import { type Phone, startPhone } from '@tandem/testing/phone.ts'
-import { freePort, steadyPort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
-import { stringify } from 'yaml'
 import { plan, somePorts, toTrunk } from './call-edge.ts'
+import { type EdgeProcesses, edgeProcesses, until, WITHIN } from './edge-processes.ts'
 import { PASSWORDS, testConfiguration } from './start-edge.ts'
 
 const A = '127.0.0.1'
 const B = '127.0.0.3'
-const WITHIN = 20_000
 
 let nats: PrivateNats
 let folder: string
 let itsp: Itsp
 let ports: { inside: number; carrier: number }
 let console: Bus
+let edges: EdgeProcesses
 const records: LegRecord[] = []
-const processes = new Set<ChildProcess>()
 const phones: Phone[] = []
 
 before(async () => {
@@ -46,7 +41,7 @@ before(async () => {
   const billing = await nats.bus('billing')
   billing.hear(CallEnded, (record) => void records.push(record as LegRecord))
   await Promise.all([routing.flush(), billing.flush()])
-  const document = {
+  const document: ConfigurationDocument = {
     ...testConfiguration(),
     edge: {
       listen: {
@@ -61,59 +56,15 @@ before(async () => {
       'itsp-a': { to: [itsp.uri], from: [`127.0.0.1:${itsp.port}`], listener: 'carrier', emergency: true },
     },
   }
-  const source = [{ path: 'tandem.yaml', text: stringify(JSON.parse(JSON.stringify(document))) }]
-  const revision = { revision: 1, by: 'test', at: new Date().toISOString(), why: 'test', source, decks: {} }
-  await (await console.bucket(CONFIG_BUCKET)).put(CONFIG_KEY, writeRevision(revision))
+  edges = await edgeProcesses({ nats, console, folder, document })
 })
 after(async () => {
   await Promise.all(phones.map((phone) => phone.close()))
-  for (const child of processes) await end(child, 'SIGKILL')
+  await edges?.close()
   await itsp?.close()
   await nats?.close()
   await rm(folder, { recursive: true, force: true })
 })
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  processes.delete(child)
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
-  child.kill(signal)
-  await gone
-}
-
-async function startEdge(node: string, address: string): Promise<ChildProcess> {
-  const data = join(folder, node)
-  await mkdir(data, { recursive: true })
-  const health = await freePort()
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
-    env: {
-      ...{ PATH: process.env.PATH, ...PASSWORDS, CLUSTER_SECRET: 'of these edges' },
-      ...{ NATS_URL: nats.url, NATS_USER: 'edge-proxy', NATS_PASSWORD: nats.passwords['edge-proxy'] },
-      ...{ HEALTH_PORT: String(health), TANDEM_DATA: data, TANDEM_NODE: node, TANDEM_EDGE_ADDRESS: address },
-    },
-    stdio: ['ignore', process.env.LOG_LEVEL ? 'inherit' : 'ignore', 'inherit'],
-  })
-  processes.add(child)
-  await until(`edge ${node} is ready`, async () => {
-    const answer = await fetch(`http://127.0.0.1:${health}/readyz`).catch(() => undefined)
-    return answer?.status === 200
-  })
-  return child
-}
-
-async function until(what: string, look: () => Promise<boolean>, ms = WITHIN): Promise<void> {
-  const limit = performance.now() + ms
-  while (!(await look())) {
-    if (performance.now() > limit) assert.fail(`not within ${ms} ms: ${what}`)
-    await new Promise((done) => setTimeout(done, 50))
-  }
-}
-
-/** Calls of each edge by its node. */
-async function calls(): Promise<Record<string, number>> {
-  return Object.fromEntries((await console.askAll(EdgeStatus, {}, 200)).map((s) => [s.edge, s.calls]))
-}
 
 async function phoneAt(name: string, address: string, password: string): Promise<Phone> {
   const server = `udp://${address}:${ports.inside}`
@@ -155,35 +106,35 @@ async function keys(): Promise<string[]> {
 }
 
 test('an edge that is killed: the other goes on with its calls, and so does its own next life when it is alone', async () => {
-  const survivor = await startEdge('edge-a', A)
-  const doomed = await startEdge('edge-b', B)
+  const survivor = await edges.start('edge-a', A)
+  const doomed = await edges.start('edge-b', B)
   const alice = await phoneAt('alice', B, PASSWORDS.ALICE_PASSWORD)
   const one = await talk(alice, '2065550101')
   const two = await talk(alice, '2065550102')
   await until('both are written down', async () => (await keys()).length === 2)
-  assert.deepEqual(await calls(), { 'edge-a': 0, 'edge-b': 2 })
+  assert.deepEqual(await edges.calls(), { 'edge-a': 0, 'edge-b': 2 })
 
-  await end(doomed, 'SIGKILL')
-  await until('the other edge has both', async () => (await calls())['edge-a'] === 2)
+  await edges.end(doomed, 'SIGKILL')
+  await until('the other edge has both', async () => (await edges.calls())['edge-a'] === 2)
   await hearing(one)
   await hearing(two)
   assert.ok(one[0].audio.from?.startsWith(`${A}:`) && one[1].audio.from?.startsWith(`${A}:`))
 
   // its next life finds nothing that is its own
-  const again = await startEdge('edge-b', B)
+  const again = await edges.start('edge-b', B)
   assert.equal(await two[0].hold(), 200)
   await until('the carrier is held', async () => two[1].held)
   assert.equal(await two[0].resume(), 200)
   await one[0].hangUp()
   assert.deepEqual(await one[1].ended, { by: 'peer', why: 'hung-up' })
   await until('two records', async () => legsOf(one).length === 2)
-  assert.deepEqual(await calls(), { 'edge-a': 1, 'edge-b': 0 })
+  assert.deepEqual(await edges.calls(), { 'edge-a': 1, 'edge-b': 0 })
 
   // the edge that has it now is killed, too, while the other is not there: its own next life has it
-  await end(again, 'SIGTERM')
-  await end(survivor, 'SIGKILL')
-  const next = await startEdge('edge-a', A)
-  await until('the next life has the call', async () => (await calls())['edge-a'] === 1)
+  await edges.end(again, 'SIGTERM')
+  await edges.end(survivor, 'SIGKILL')
+  const next = await edges.start('edge-a', A)
+  await until('the next life has the call', async () => (await edges.calls())['edge-a'] === 1)
   await hearing(two)
   await two[1].hangUp()
   assert.deepEqual(await two[0].ended, { by: 'peer', why: 'hung-up' })
@@ -195,31 +146,31 @@ test('an edge that is killed: the other goes on with its calls, and so does its 
   assert.deepEqual([legsOf(one)[0]?.takeovers, legsOf(two)[0]?.takeovers], [1, 2])
   assert.deepEqual([legsOf(one)[0]?.endedBy, legsOf(two)[0]?.endedBy], ['caller', 'callee'])
   await until('nothing is left in the bucket', async () => (await keys()).length === 0)
-  await end(next, 'SIGKILL')
+  await edges.end(next, 'SIGKILL')
 })
 
 test('a peer that is gone when its edge is: the leg ends where it was proven last, and says that it is estimated', async () => {
-  const doomed = await startEdge('edge-b', B)
+  const doomed = await edges.start('edge-b', B)
   const bob = await phoneAt('bob', B, PASSWORDS.BOB_PASSWORD)
   const [near, far] = await talk(bob, '2065550103')
   await until('it is written down', async () => (await keys()).length === 1)
-  await end(doomed, 'SIGKILL')
+  await edges.end(doomed, 'SIGKILL')
   // both hang up at an edge that is not there: their BYEs are lost
   void near.hangUp()
   void far.hangUp()
-  const survivor = await startEdge('edge-a', A)
+  const survivor = await edges.start('edge-a', A)
   await until('both legs are recorded', async () => legsOf([near, far]).length === 2)
   for (const record of legsOf([near, far])) {
     assert.equal(record.estimated, true)
     // this edge has never heard the other: what was written down is all that is proven
     assert.ok(record.durationMs > 0 && record.durationMs < 2000, `${record.durationMs} ms`)
   }
-  await end(survivor, 'SIGKILL')
+  await edges.end(survivor, 'SIGKILL')
 })
 
 test('an edge that stops hands its calls over; they are transferred like any other', async () => {
-  const leaving = await startEdge('edge-b', B)
-  const survivor = await startEdge('edge-a', A)
+  const leaving = await edges.start('edge-b', B)
+  const survivor = await edges.start('edge-a', A)
   const bob = await phoneAt('bob', B, PASSWORDS.BOB_PASSWORD)
   const [blind, first, second] = await Promise.all([
     talk(bob, '2065550104'),
@@ -227,9 +178,9 @@ test('an edge that stops hands its calls over; they are transferred like any oth
     talk(bob, '2065550106'),
   ])
   const all = [blind, first, second]
-  await until('the edges know each other', async () => Object.keys(await calls()).length === 2)
-  const stopped = end(leaving, 'SIGTERM')
-  await until('the other has them', async () => (await calls())['edge-a'] === 3)
+  await until('the edges know each other', async () => Object.keys(await edges.calls()).length === 2)
+  const stopped = edges.end(leaving, 'SIGTERM')
+  await until('the other has them', async () => (await edges.calls())['edge-a'] === 3)
   await stopped
   await Promise.all(all.map(hearing))
   assert.equal((await blind[0].transfer('sip:92065550107@acme.example')).status, 202)
@@ -254,5 +205,5 @@ test('an edge that stops hands its calls over; they are transferred like any oth
   assert.deepEqual([...new Set(legs.map((r) => r.estimated))], [false])
   assert.equal(legs.filter((r) => r.reason === 'transferred').length, 3)
   await until('nothing is left in the bucket', async () => (await keys()).length === 0)
-  await end(survivor, 'SIGKILL')
+  await edges.end(survivor, 'SIGKILL')
 })

@@ -23,6 +23,13 @@ export function makeNonce(secret: string | KeyObject, nowMs: number, salt: Uint8
   return nonce.toString('base64url')
 }
 
+/** What stands in a nonce; undefined: it is none of this making. Not proven by itself. */
+export function readNonce(nonce: string): { readonly issuedMs: number; readonly salt: Uint8Array } | undefined {
+  const bytes = Buffer.from(nonce, 'base64url')
+  if (bytes.length !== NONCE_BYTES) return undefined
+  return { issuedMs: issuedAt(bytes), salt: bytes.subarray(TIME_BYTES, TIME_BYTES + SALT_BYTES) }
+}
+
 /** `fresh`: ours and young enough. `expired`: ours. `foreign`: not made with this secret and binding. */
 export type NonceVerdict = 'fresh' | 'expired' | 'foreign'
 

@@ -1,4 +1,4 @@
-/** What proves that an edge of this cluster wrote a call key: `edge.cluster.secret`, else one of this data folder alone. */
+/** What proves that an edge of this cluster wrote something: `edge.cluster.secret`, else one of this data folder alone. */
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,18 +6,20 @@ import type { Configuration } from '@tandem/config/schema.ts'
 import { type Environment, resolveSecret } from '@tandem/config/secrets.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 
-export interface ClusterSecretParts {
+export interface SharedSecretParts {
   readonly config: () => Configuration
   readonly env: Environment
-  /** `<TANDEM_DATA>/edge` */
-  readonly folder: string
   readonly log: Logger
 }
 
-/** Read anew with each configuration revision. */
-export function clusterSecret(parts: ClusterSecretParts): () => KeyObject {
-  let known: { readonly config: Configuration; readonly secret: KeyObject } | undefined
-  let own: Uint8Array | undefined
+export interface ClusterSecretParts extends SharedSecretParts {
+  /** `<TANDEM_DATA>/edge` */
+  readonly folder: string
+}
+
+/** That of all edges, read anew with each configuration revision; undefined: there is none. */
+export function sharedSecret(parts: SharedSecretParts): () => KeyObject | undefined {
+  let known: { readonly config: Configuration; readonly secret: KeyObject | undefined } | undefined
   return () => {
     const config = parts.config()
     if (known?.config === config) return known.secret
@@ -25,10 +27,22 @@ export function clusterSecret(parts: ClusterSecretParts): () => KeyObject {
     const found = reference === null ? undefined : resolveSecret(reference, parts.env)
     // calls are taken over all the same; only a request that reaches another edge first is not told whose it is
     if (found?.kind === 'missing') parts.log.error({ why: found.message }, 'edge.cluster.secret cannot be read')
-    if (found?.kind !== 'ok') own ??= ownSecret(parts.folder)
-    const secret = createSecretKey(found?.kind === 'ok' ? Buffer.from(found.value) : (own as Uint8Array))
-    known = { config, secret }
-    return secret
+    const read = found?.kind === 'ok' ? createSecretKey(Buffer.from(found.value)) : undefined
+    // the same key as long as it is the same secret: others are derived from it
+    const same = read && known?.secret?.equals(read)
+    known = { config, secret: same ? known?.secret : read }
+    return known.secret
+  }
+}
+
+export function clusterSecret(parts: ClusterSecretParts): () => KeyObject {
+  const shared = sharedSecret(parts)
+  let own: KeyObject | undefined
+  return () => {
+    const found = shared()
+    if (found !== undefined) return found
+    own ??= createSecretKey(ownSecret(parts.folder))
+    return own
   }
 }
 

@@ -21,10 +21,14 @@ type Life = NonNullable<HeldCall['owner']>
 export interface EdgeLease {
   /** False while it lives, or while nobody can tell. */
   gone(owner: HeldCall['owner']): boolean
+  /** True while nothing is heard of that node, whichever its life. */
+  away(edge: string): boolean
   /** Clock ms of the last word of this life; undefined: it was never heard here. */
   heard(owner: HeldCall['owner']): number | undefined
   /** Other edges that live. */
   others(): number
+  /** Somebody is gone, or might be since nobody was listening: what was his may be left without an edge. */
+  onGone(run: () => void): void
   /** Tells the others that this life is over. */
   leave(): Promise<void>
   close(): Promise<void>
@@ -34,8 +38,6 @@ export interface EdgeLeaseParts {
   readonly bus: Pick<Bus, 'tell' | 'hear' | 'flush' | 'connected'>
   readonly clock: Clock
   readonly self: Life
-  /** Somebody is gone, or might be since nobody was listening: calls may be left without an edge. */
-  readonly onGone: () => void
 }
 
 interface Peer {
@@ -51,6 +53,10 @@ interface Peer {
 
 export function holdLease(parts: EdgeLeaseParts): EdgeLease {
   const { bus, clock, self } = parts
+  const listeners: (() => void)[] = []
+  const someoneGone = () => {
+    for (const run of listeners) run()
+  }
   const peers = new Map<string, Peer>()
   let ownHeardMs = Number.NEGATIVE_INFINITY
   /** Since then everybody could be heard; undefined: not now. */
@@ -82,7 +88,7 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
     peer.gone = false
     if (leaving && !peer.leaving) {
       peer.leaving = true
-      parts.onGone()
+      someoneGone()
     }
   })
 
@@ -99,7 +105,7 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
       soundMs = now
       for (const peer of peers.values()) peer.heardMs = now
       // the calls of this node's own earlier life need no waiting
-      parts.onGone()
+      someoneGone()
     }
     judge(now, soundMs)
   }
@@ -121,7 +127,7 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
       judged = true
       found = true
     }
-    if (found) parts.onGone()
+    if (found) someoneGone()
   }
 
   let told = Number.NEGATIVE_INFINITY
@@ -149,11 +155,18 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
       // a new life of that node goes on with its own calls, at their own addresses, unless it does not
       return now - peer.sinceMs > LEASE_MS
     },
+    away(edge) {
+      if (edge === self.edge || soundMs === undefined) return false
+      const peer = peers.get(edge)
+      const now = clock.now()
+      return peer === undefined ? now - soundMs > LEASE_MS : peer.leaving || now - peer.heardMs > LEASE_MS
+    },
     heard(owner) {
       const peer = owner === undefined ? undefined : peers.get(owner.edge)
       return peer?.life === owner?.life ? peer?.heardMs : undefined
     },
     others: () => [...peers.values()].filter((p) => !p.leaving && clock.now() - p.heardMs <= LEASE_MS).length,
+    onGone: (run) => void listeners.push(run),
     async leave() {
       tell(true)
       await bus.flush()

@@ -63,6 +63,9 @@ export class StreamWire implements Wire {
   #lastMs: number
   #begunMs: number | undefined
   #keepMs = 0
+  #heardMs: number
+  /** Nothing heard for so long: the flow is dead, ms. */
+  #signsMs = Number.POSITIVE_INFINITY
   /** Waits for a pong, or anything else that shows life. */
   #pinged: (() => void) | undefined
 
@@ -81,6 +84,7 @@ export class StreamWire implements Wire {
     this.proof = parts.proof
     this.alias = parts.alias ?? false
     this.#lastMs = parts.clock.now()
+    this.#heardMs = this.#lastMs
     parts.socket.setNoDelay(true)
     parts.socket.on('data', (chunk: Buffer) => this.#read(chunk))
     parts.socket.on('error', () => {})
@@ -105,6 +109,10 @@ export class StreamWire implements Wire {
 
   keepUntil(ms: number): void {
     this.#keepMs = Math.max(this.#keepMs, ms)
+  }
+
+  expectSigns(ms: number): void {
+    this.#signsMs = ms
   }
 
   ping(expected: boolean): Promise<{ readonly mapped?: string } | undefined> {
@@ -141,6 +149,7 @@ export class StreamWire implements Wire {
   /** Called now and then by the listener. */
   sweep(now: number): void {
     if (this.#begunMs !== undefined && now - this.#begunMs > MESSAGE_MS) this.close('a message did not come to its end')
+    else if (now - this.#heardMs > this.#signsMs) this.close('no keep-alive within the Flow-Timer')
     else if (now < this.#keepMs) return
     else if (now - this.#lastMs > (this.#sensible ? IDLE_MS : SILENT_MS)) this.close('idle')
   }
@@ -153,6 +162,7 @@ export class StreamWire implements Wire {
   #read(chunk: Buffer): void {
     const now = this.#parts.clock.now()
     this.#lastMs = now
+    this.#heardMs = now
     const waited = this.#framer.waiting > 0
     let whole = false
     const ok = this.#framer.push(chunk, (outcome, bytes) => {

@@ -17,6 +17,7 @@ import type { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import { CallWatch } from './call-watch.ts'
 import { askInDialog, type DialogAnswer, type DialogAsk } from './dialog-request.ts'
+import { cameThrough } from './flow-token.ts'
 import type { HeldSession } from './held-calls.ts'
 import { forgetLeg, forgetUntilAck } from './leg-end.ts'
 import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
@@ -119,7 +120,7 @@ export class CallSession implements LegOwner, HeldSession {
     const { request } = transaction
     leg.provenMs = undefined
     // a phone behind a NAT, or over a new connection, is reached where it was last heard
-    if (leg.party.kind !== 'trunk') leg.wire = transaction.wire as Wire
+    if (leg.party.kind !== 'trunk' && !cameThrough(request.uri)) leg.wire = transaction.wire as Wire
     const verdict = receiveInDialog(dialog, request)
     if (verdict.kind === 'refuse') return void transaction.reply(verdict.status, { headers: [['Retry-After', '1']] })
     switch (request.method) {

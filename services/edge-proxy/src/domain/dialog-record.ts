@@ -47,6 +47,7 @@ export function recordOf(session: HeldSession, owner: HeldCall['owner'], now: No
 
 function heldLeg(leg: CallLeg, nowMs: number): HeldLeg | undefined {
   const { dialog, wire, session } = leg
+  const { transport } = wire.through ?? wire
   if (leg.ended || dialog === undefined || leg.answeredAtMs === undefined) return undefined
   const media = mediaOf(leg)
   return {
@@ -58,7 +59,7 @@ function heldLeg(leg: CallLeg, nowMs: number): HeldLeg | undefined {
     seq: leg.seq,
     identity: defined(leg.identity),
     dialog: { ...dialog, routeSet: [...dialog.routeSet] },
-    wire: { listener: wire.listener, transport: wire.transport, address: wire.remoteAddress, port: wire.remotePort },
+    wire: { listener: wire.listener, transport, address: wire.remoteAddress, port: wire.remotePort },
     behindNat: leg.peer.behindNat,
     ...defined({ heard: leg.heard, said: leg.said, codec: leg.codec }),
     takesUpdate: leg.takesUpdate,

@@ -3,7 +3,7 @@
  * temporary one shows nothing: it is the sealed name of a session of registrations (AOR, instance, Call-ID), so that any
  * number of them needs no memory.
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { type CipherKey, createCipheriv, createDecipheriv } from 'node:crypto'
 import type { SipUri } from '@tandem/sip/message/message.ts'
 import { unescapeUser } from '@tandem/sip/message/uri.ts'
 
@@ -22,7 +22,7 @@ export function publicGruu(aor: string, instance: string): string | undefined {
 }
 
 /** `key`: 32 bytes of this edge; `iv`: 12 fresh random bytes; `session`: 12 bytes, hex. */
-export function temporaryGruu(key: Uint8Array, iv: Uint8Array, session: string, domain: string): string {
+export function temporaryGruu(key: CipherKey, iv: Uint8Array, session: string, domain: string): string {
   const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES })
   const sealed = Buffer.concat([iv, cipher.update(Buffer.from(session, 'hex')), cipher.final(), cipher.getAuthTag()])
   return `sip:${PREFIX}${sealed.toString('base64url')}@${domain};gr`
@@ -35,7 +35,7 @@ export type Gruu =
   | { readonly kind: 'invalid' }
 
 /** Undefined: no GRUU of this domain. */
-export function readGruu(key: Uint8Array, uri: SipUri, domain: string): Gruu | undefined {
+export function readGruu(key: CipherKey, uri: SipUri, domain: string): Gruu | undefined {
   const gr = uri.params.get('gr')
   if (gr === undefined || uri.host !== domain.toLowerCase() || uri.user === undefined) return undefined
   if (gr !== '') return { kind: 'public', user: unescapeUser(uri.user), instance: `<${gr}>` }
@@ -43,7 +43,7 @@ export function readGruu(key: Uint8Array, uri: SipUri, domain: string): Gruu | u
   return session === undefined ? { kind: 'invalid' } : { kind: 'temporary', session }
 }
 
-function unseal(key: Uint8Array, text: string): string | undefined {
+function unseal(key: CipherKey, text: string): string | undefined {
   const bytes = Buffer.from(text, 'base64url')
   if (bytes.length !== IV_BYTES + SESSION_BYTES + TAG_BYTES) return undefined
   const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })

@@ -11,7 +11,10 @@ export function transportParameter(transport: string): string {
 }
 
 /** Contact of ours on that wire; the user part is an opaque id. */
-export function contactOf(wire: { transport: string; sentBy: string }, id: string): string {
+export function contactOf(wire: Pick<Wire, 'sentBy' | 'through'> & { transport: string }, id: string): string {
+  const { through } = wire
+  // the phone's requests come over its own flow, and its edge reads in the user part where they go on to
+  if (through) return `<sip:${through.back(id)}@${through.sentBy}${transportParameter(through.transport)}>`
   return `<sip:${id}@${wire.sentBy}${transportParameter(wire.transport)}>`
 }
 

@@ -211,10 +211,16 @@ function instanceOf(contact: NameAddr): string | undefined {
 
 function sameBinding(known: BoundContact, contact: NameAddr, facts: RegisterFacts): boolean {
   const flow = flowOf(contact, facts)
-  if (flow || known.regId !== undefined) {
-    return flow !== undefined && known.instance === flow.instance && known.regId === flow.regId
-  }
-  return sameUri(known.contact.uri, contact.uri)
+  return samePhone(known, { contact, instance: flow?.instance, regId: flow?.regId })
+}
+
+/** RFC 5626 6: the same flow of an instance; else, by RFC 3261 10.3, the same contact. */
+export function samePhone(
+  a: Pick<BoundContact, 'contact' | 'instance' | 'regId'>,
+  b: Pick<BoundContact, 'contact' | 'instance' | 'regId'>,
+): boolean {
+  if (a.regId !== undefined || b.regId !== undefined) return a.instance === b.instance && a.regId === b.regId
+  return sameUri(a.contact.uri, b.contact.uri)
 }
 
 function bind(
