@@ -48,11 +48,13 @@ export const inbound: Step = {
     const call = await calling
     saw(`alice's phone rings: ${rings.peer.replace(/;.*/, '')}`)
     // taken here, so that step d does not mistake it for its own
-    const toMobile = await stage.a.nextInvite((i) => i.number === MOBILE)
+    const toMobile = stage.helped ? undefined : await stage.a.nextInvite((i) => i.number === MOBILE)
     await rings.answer()
     await call.answered
-    const stopped = await toMobile.call?.ended
-    saw('and her mobile, until she picks up at her desk', stopped?.why === 'cancelled', `it ended by ${stopped?.why}`)
+    if (toMobile) {
+      const stopped = await toMobile.call?.ended
+      saw('and her mobile, until she picks up at her desk', stopped?.why === 'cancelled', `it ended by ${stopped?.why}`)
+    } else saw('and nothing else: she dialled 911 not long ago, and this may be emergency services that call back')
     await findCall(stage, 'PSTN → alice', (c) => c.to === '+14255551001')
     await hearEachOther(saw, ['the PSTN', call], ['alice', rings])
     await pause(500)
@@ -85,9 +87,11 @@ export const mobile: Step = {
   letter: 'd',
   title: 'the PSTN calls alice, and her mobile answers',
   async play(stage, saw) {
+    // what comes from outside rings her phone alone for a while after 911
+    if (stage.helped) saw('she dialled 911 not long ago: today bob calls her')
     stage.a.setPhone(MOBILE, { kind: 'answer', answerAfterMs: MOBILE_ANSWERS_AFTER_MS })
     try {
-      const calling = stage.a.call({ from: CALLER, to: '14255551001' })
+      const calling = stage.helped ? stage.bob.call('1001') : stage.a.call({ from: CALLER, to: '14255551001' })
       const [desk, toMobile] = await Promise.all([
         stage.alice.nextCall(),
         stage.a.nextInvite((i) => i.number === MOBILE),
@@ -102,9 +106,10 @@ export const mobile: Step = {
       saw(`presence shows alice ${busy.value.availability}, on the phone (${busy.value.device}), after ${busy.ms} ms`)
       const silent = await desk.ended
       saw('her desk phone stops ringing', silent.why === 'cancelled', `it ended by ${silent.why}`)
-      await findCall(stage, 'PSTN → alice, on her mobile', (c) => c.to === '+14255551001')
+      const who = stage.helped ? 'bob' : 'the PSTN'
+      await findCall(stage, `${who} → alice, on her mobile`, (c) => c.to === '+14255551001')
       if (!toMobile.call) throw new Error('the mobile has no call')
-      await hearEachOther(saw, ['the PSTN', call], ['her mobile', toMobile.call])
+      await hearEachOther(saw, [who, call], ['her mobile', toMobile.call])
       await call.hangUp()
       const free = await eventually('alice available again', 1000, async () => {
         const state = await presenceOf(stage, 'alice')

@@ -1,6 +1,8 @@
 /** Step e: 911. */
 import type { Configuration } from '@tandem/config/defaults.ts'
+import type { Incident } from '@tandem/contracts/emergency.ts'
 import type { LocateAnswer } from '@tandem/contracts/location.ts'
+import type { Api } from '../api/client.ts'
 import { civicLines } from '../print/civic.ts'
 import { pause, type Step } from './stage.ts'
 import { findCall, hearEachOther } from './talk.ts'
@@ -52,6 +54,13 @@ export function emergency(configuration: Configuration): Step {
       await invite.call.ended
     },
   }
+}
+
+/** Whether calls of that user from outside are still taken for emergency services that call back. */
+export async function calledForHelp(api: Api, user: string, callbackMs: number): Promise<boolean> {
+  const { incidents } = await api.get<{ incidents: Incident[] }>('/emergency/incidents')
+  const since = Date.now() - callbackMs - 60_000
+  return incidents.some((i) => i.user === user && !i.test && Date.parse(i.startedAt) > since)
 }
 
 /** Text of a civicAddress element, whatever its prefix. */

@@ -9,7 +9,7 @@ import { startUp, type Up } from '../up/start-up.ts'
 import { bill } from './bill.ts'
 import { inbound, mobile, outbound, refusingCarrier, remote, silentCarrier } from './calls.ts'
 import { type Carriers, type Phones, startCarriers, startPhones } from './cast.ts'
-import { emergency } from './emergency.ts'
+import { calledForHelp, emergency } from './emergency.ts'
 import { playSteps, type Stage } from './stage.ts'
 import { showWhatWasSeen } from './summary.ts'
 
@@ -55,6 +55,7 @@ async function demonstrate(once: boolean, data: string | undefined): Promise<num
       ...carriers,
       ...phones,
       api: up.api,
+      helped: await calledForHelp(up.api, 'alice', up.checked.configuration.emergency.callbackMs),
       since: new Date().toISOString(),
       calls: new Map(),
       close: async () => {},

@@ -6,6 +6,8 @@ import type { Carriers, Phones } from './cast.ts'
 
 export interface Stage extends Carriers, Phones {
   api: Api
+  /** Alice has called for help in an earlier run not long ago: a call from the PSTN may be emergency services. */
+  helped: boolean
   /** RFC 3339: nothing before it belongs to this run */
   since: string
   /** ids of the calls made, with what they were */

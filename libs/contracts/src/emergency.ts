@@ -21,6 +21,9 @@ export const EmergencyStarted = fact({
     callback: Type.Optional(Foreign),
     site: Type.Optional(Name),
     sourceAddress: Type.String({ maxLength: 64 }),
+    sourcePort: Type.Optional(Count),
+    /** The phone, if it has told its +sip.instance (RFC 5626 4.1): it is the one that is called back. */
+    instance: Type.Optional(Foreign),
     /** The same place that the PSAP is sent. */
     place: Type.Optional(Place),
     source: Type.Optional(Type.String({ maxLength: 32 })),
@@ -29,7 +32,7 @@ export const EmergencyStarted = fact({
     standingOrder: Type.Array(Type.Union([Type.Literal('routing'), Type.Literal('location')]), { maxItems: 2 }),
   }),
   toldBy: ['edge-proxy'],
-  heardBy: ['location', 'console'],
+  heardBy: ['location', 'console', 'edge-proxy'],
 })
 export type EmergencyStartedBody = Static<typeof EmergencyStarted.body>
 
@@ -53,7 +56,7 @@ export const EmergencyEnded = fact({
   subject: 'emergency.v1.ended',
   body: Type.Object({ ...story, answered: Type.Boolean(), durationMs: Milliseconds }),
   toldBy: ['edge-proxy'],
-  heardBy: ['location', 'console'],
+  heardBy: ['location', 'console', 'edge-proxy'],
 })
 
 export const EmergencyNotified = fact({

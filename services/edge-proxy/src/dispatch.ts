@@ -39,7 +39,8 @@ export function createDispatch(parts: DispatchParts): (transaction: ServerTransa
     edge.authenticate(transaction.request, wire, (status, headers) => void transaction.reply(status, { headers }))
 
   const invite = (transaction: ServerTransaction, wire: Wire) => {
-    if (parts.draining() && !door.urgent(transaction.request, wire)) {
+    const { request } = transaction
+    if (parts.draining() && !door.urgent(request, wire) && parts.calls.neverRefused?.(request) !== true) {
       transaction.reply(503, { headers: [['Retry-After', RETRY_AFTER]] })
       return
     }

@@ -205,6 +205,8 @@ export interface Calls {
   onInvite(transaction: ServerTransaction, wire: Wire, peer: Peer): void
   /** A request with a To tag (re-INVITE, BYE, UPDATE, INFO …). False: no dialog of a call, the dispatcher answers. */
   onInDialog(transaction: ServerTransaction, wire: Wire): boolean
+  /** An INVITE that is let in while the edge drains: somebody who called for help is called back. */
+  neverRefused?(request: SipRequest): boolean
   /** The ACK of a 2xx. */
   onAck(ack: SipRequest, wire: Wire): void
   status(): { readonly calls: number; readonly legs: number; readonly outbox: number }

@@ -3,19 +3,21 @@ import type { Asked } from '@tandem/bus/outcome.ts'
 import type { Configuration } from '@tandem/config/schema.ts'
 import { Locate, type LocateAnswer } from '@tandem/contracts/location.ts'
 import { ResolveRoute, type RoutePlan } from '@tandem/contracts/routing.ts'
+import type { CallParts } from './domain/call-parts.ts'
 import { locateQuestion, routeQuestion } from './domain/call-question.ts'
 import type { EmergencyDialled } from './domain/emergency-number.ts'
 import { answeredLocation, ladderOf, standingLocation, type WhereCalled } from './domain/emergency-order.ts'
 import { startEmergency } from './domain/emergency-run.ts'
 import type { CallPlan } from './domain/leg-launcher.ts'
-import type { Edge } from './edge.ts'
+import type { Edge, Wire } from './edge.ts'
+import { rememberHelp } from './on-callback.ts'
 import { decided, type Incoming, identify, type Reception } from './reception.ts'
 
 /** Neither is waited for longer, ms. */
 const EMERGENCY_MS = 300
 
 /** `known`: the router's plan, when it was the router that saw an emergency in it. */
-export function createEmergencyDoor(edge: Edge, { siteOf, untilDecided, start }: Reception) {
+export function createEmergencyDoor({ edge, helpCalls }: CallParts, { siteOf, untilDecided, start }: Reception) {
   return async (incoming: Incoming, dialled: EmergencyDialled, known?: RoutePlan): Promise<void> => {
     const { peer, wire, facts, id, context, leg } = incoming
     facts.emergency = true
@@ -52,6 +54,7 @@ export function createEmergencyDoor(edge: Edge, { siteOf, untilDecided, start }:
     facts.to ??= dialled.number
     if (where.callback !== undefined) facts.from = where.callback
     const site = leg.identity.site
+    const instance = user === undefined ? undefined : deviceOn(edge, user, wire)
     const emergency = startEmergency({
       edge,
       callId: id,
@@ -63,6 +66,8 @@ export function createEmergencyDoor(edge: Edge, { siteOf, untilDecided, start }:
         test: dialled.test,
         dialled: incoming.dialled,
         sourceAddress: wire.remoteAddress,
+        sourcePort: wire.remotePort,
+        ...(instance === undefined ? {} : { instance }),
         ...(user === undefined ? {} : { user }),
         ...(display === undefined ? {} : { display }),
         ...(site === undefined ? {} : { site }),
@@ -71,6 +76,7 @@ export function createEmergencyDoor(edge: Edge, { siteOf, untilDecided, start }:
           ...(location.kind === 'answer' ? [] : (['location'] as const)),
         ],
       },
+      told: (body) => rememberHelp(helpCalls, body),
     })
     edge.log.warn({ call: id, user, routeClass: where.routeClass, rungs: ladder.attempts.length }, 'emergency call')
     start(incoming, {
@@ -83,6 +89,11 @@ export function createEmergencyDoor(edge: Edge, { siteOf, untilDecided, start }:
       emergency,
     })
   }
+}
+
+/** +sip.instance of the phone behind a flow. */
+function deviceOn({ bindings }: Edge, user: string, { flow }: Wire): string | undefined {
+  return bindings.of(user).find((binding) => binding.wire()?.flow === flow)?.instance
 }
 
 function whereCalled(

@@ -3,9 +3,7 @@
  * (edge.md E6, E8, E11). From here on a call runs by itself: nothing inside a dialog is asked of anybody.
  */
 import { context, trace } from '@opentelemetry/api'
-import type { Configuration } from '@tandem/config/schema.ts'
 import { ResolveRoute, type RoutePlan } from '@tandem/contracts/routing.ts'
-import { answerAsUas, type UasVerdict } from '@tandem/sip/dialog/session-timer.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { callId, from, fromTag, maxForwards, toTag } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
@@ -14,21 +12,21 @@ import { randomTokens } from './adapters/random-tokens.ts'
 import { openStirStore } from './adapters/stir-store.ts'
 import { createAdmission } from './admission.ts'
 import { trunkNeeds } from './domain/call-admission.ts'
-import { type Description, descriptionOf, SDP_TYPE } from './domain/call-body.ts'
+import { SDP_TYPE } from './domain/call-body.ts'
 import { legKey } from './domain/call-leg.ts'
 import type { CallParts, LiveCall, RecordBox } from './domain/call-parts.ts'
 import { routeQuestion } from './domain/call-question.ts'
 import { createTeller } from './domain/call-tell.ts'
 import { type EmergencyDialled, emergencyDialled, soundsUrgent } from './domain/emergency-number.ts'
+import { misfitOf, offered, sessionTimer } from './domain/invite-terms.ts'
 import { asksPrivacy } from './domain/leg-headers.ts'
 import type { CallPlan } from './domain/leg-launcher.ts'
 import type { MediaEngine } from './domain/media-engine.ts'
-import { mediaPolicy } from './domain/media-policy.ts'
-import { takesOffer } from './domain/srtp/takes-offer.ts'
 import { createStir, refusalOf } from './domain/stir.ts'
 import { warning } from './domain/warning.ts'
 import { peakKbps } from './domain/wire-rate.ts'
 import type { Calls, Edge, Peer, Wire } from './edge.ts'
+import { createCallbackDoor, watchHelpCalls } from './on-callback.ts'
 import { createEmergencyDoor } from './on-emergency.ts'
 import { createRefer } from './on-refer.ts'
 import { createReplacesDoor } from './on-replaces.ts'
@@ -60,6 +58,7 @@ export interface CallControl extends Calls {
 export function createCalls(edge: Edge, given: CallsParts): CallControl {
   const calls = new Map<string, LiveCall>()
   const survival = given.survival ?? ALONE
+  const help = watchHelpCalls(edge)
   const parts: CallParts = {
     edge,
     media: given.media,
@@ -73,6 +72,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     held: survival.held,
     stir: createStir(edge.config, openStirStore(edge)),
     refer: createRefer(() => parts),
+    helpCalls: help.calls,
     over: (id) => calls.delete(id),
   }
   const door = createFrontDoor(edge, parts, calls)
@@ -86,6 +86,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
       return call !== undefined
     },
     drain: door.drain,
+    neverRefused: door.neverRefused,
     placeCall: createPlacer(parts, calls),
     onInDialog(transaction) {
       const { request } = transaction
@@ -109,7 +110,7 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
       return { calls: calls.size, legs, outbox: given.outbox.size() }
     },
     async close() {
-      await survival.handOver()
+      await Promise.all([survival.handOver(), help.stop()])
       for (const call of [...calls.values()]) call.hangUp('the edge stops')
       await parts.limits.close()
       // first the media: the last counts of those calls go into their records
@@ -136,9 +137,14 @@ const BUSY = { status: 503, headers: [['Retry-After', RETRY_AFTER]] } as const
 function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCall>) {
   const reception = createReception(parts, calls)
   const { siteOf, begin, refuse, untilDecided, start } = reception
-  const askUrgently = createEmergencyDoor(edge, reception)
+  const askUrgently = createEmergencyDoor(parts, reception)
+  const callback = createCallbackDoor(edge, parts.helpCalls)
   const comesInto = createReplacesDoor(parts, reception)
   let draining = false
+
+  /** A PBX behind a trunk calls for help too, and a PSAP calls back: the router may say no, no limit does. */
+  const spared = (request: SipRequest, dialled: string) =>
+    soundsUrgent(edge.config(), dialled) || callback.maybe(request, dialled)
 
   const onInvite = (transaction: ServerTransaction, wire: Wire, peer: Peer): void => {
     const { request } = transaction
@@ -166,8 +172,7 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
     const verdict =
       peer.kind === 'trunk' ? parts.stir.verify(request, peer.trunk, dialled, edge.clock.wall()) : undefined
     const unproven = refusalOf(verdict, (peer.kind === 'trunk' && config.trunks[peer.trunk]?.stir.verify) || null)
-    // a PBX behind a trunk calls for help too
-    if (unproven && !soundsUrgent(config, dialled))
+    if (unproven && !spared(request, dialled))
       return void transaction.reply(unproven.status, { reason: unproven.reason })
     const incoming = begin({ transaction, wire, peer, request, dialled, emergency: urgent !== undefined, offer, timer })
     incoming.leg.verstat = verdict?.verstat
@@ -194,16 +199,15 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
     // edge.md E10: what comes back as we sent it out has gone in a circle (RFC 3261 16.3 step 4)
     if (parts.dialogs.has(legKey(callId(request), fromTag(request) ?? ''))) return { status: 482 }
     if (peer.kind === 'unknown' && urgent === undefined) return { status: 403 }
-    // a PBX behind a trunk calls for help too: the router says whether it may, no limit does
-    if (urgent !== undefined || (peer.kind === 'trunk' && soundsUrgent(edge.config(), dialled))) return undefined
+    if (urgent !== undefined || (peer.kind === 'trunk' && spared(request, dialled))) return undefined
     if (draining || calls.size >= edge.config().edge.calls) return BUSY
     return undefined
   }
 
   /** A call that comes in on a trunk takes a place of it; undefined: none is left, and the caller knows. */
   const admitted = async (incoming: Incoming, state: { gone: boolean }): Promise<boolean> => {
-    const { peer, leg, offer, dialled } = incoming
-    if (peer.kind !== 'trunk' || soundsUrgent(edge.config(), dialled)) return true
+    const { peer, leg, offer, dialled, request } = incoming
+    if (peer.kind !== 'trunk' || spared(request, dialled)) return true
     const kbps = peakKbps(offer.kind === 'sdp' ? offer.sdp : undefined)
     const admission = await parts.limits.admit(trunkNeeds(peer.trunk, undefined, kbps), false)
     if (admission.kind === 'refused') {
@@ -231,6 +235,11 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
     )
     if (state.gone) return
     const decision = decided(asked)
+    const back = callback.plan(incoming, decision)
+    if (back !== undefined) {
+      if (decision) identify(incoming, decision)
+      return start(incoming, back)
+    }
     if (decision === undefined) {
       edge.log.warn(
         { call: incoming.id, outcome: asked.kind, why: asked.kind === 'refused' ? asked.why : undefined },
@@ -253,7 +262,7 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
       return await askUrgently(incoming, dialled, decision)
     }
     // looked at only now: the router may know a call for help that the edge does not
-    const misfit = misfitOf(edge.config(), incoming)
+    const misfit = misfitOf(edge.config(), incoming.offer, incoming.leg)
     if (misfit !== undefined) return refuse(incoming, 488, [warning(edge.config().domain, misfit)], misfit)
     start(incoming, {
       branches: instance === undefined ? decision.branches : ofUsers(decision.branches),
@@ -267,6 +276,7 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
 
   return {
     onInvite,
+    neverRefused: (request: SipRequest) => callback.maybe(request, unescapeUser(parseUri(request.uri)?.user ?? '')),
     drain(on: boolean) {
       draining = on
     },
@@ -276,27 +286,6 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
 /** RFC 5627 6.1: a GRUU leads to a device, never to a trunk in its place. */
 function ofUsers(branches: RoutePlan['branches']): RoutePlan['branches'] {
   return branches.map((b) => ({ ...b, attempts: b.attempts.filter((a) => a.kind === 'user') }))
-}
-
-/** location.md L1: whatever an emergency call carries, it goes out; without a description the callee makes the offer. */
-function offered(request: SipRequest, urgent: boolean): Description {
-  const found = descriptionOf(request)
-  return urgent && found.kind !== 'sdp' ? { kind: 'none' } : found
-}
-
-/** An offer that nothing could come of, whoever is called. */
-function misfitOf(config: Configuration, { offer, leg, wire }: Incoming): string | undefined {
-  if (offer.kind !== 'sdp') return undefined
-  const { keying } = mediaPolicy(config, leg.party, wire.listener, leg.peer)
-  if (takesOffer({ keying, emergency: false }, offer.sdp)) return undefined
-  if (keying === 'required') return 'SRTP is required here (RFC 4568)'
-  if (keying === 'dtls') return 'DTLS-SRTP is required here'
-  return keying === 'off' ? 'SRTP is not spoken here' : 'No usable key for SRTP (RFC 4568)'
-}
-
-function sessionTimer(request: SipRequest, config: Configuration, urgent: boolean): UasVerdict {
-  const verdict = answerAsUas(request, { interval: config.edge.sessionTimerS, minSe: 90, refresher: 'us' })
-  return urgent && verdict.kind === 'too-small' ? { kind: 'accept', fields: [], timer: undefined } : verdict
 }
 
 function calleeOf(plan: RoutePlan): CallPlan['callee'] {

@@ -206,7 +206,7 @@ export function createReception(parts: CallParts, calls: Map<string, LiveCall>) 
       offer: offer.kind === 'sdp' ? offer : undefined,
       // 0 has come this far only with a call for help
       maxForwards: maxForwards(request) || 70,
-      passed: passInvite(request),
+      passed: plan.marked ? [...passInvite(request), ['Priority', 'psap-callback']] : passInvite(request),
       identity: incoming.peer.kind === 'trunk' ? elements(request, 'identity').slice(0, 8) : [],
       askAgain: async ({ dialled, uri }, by) => {
         const question = routeQuestion({ ...incoming, wallMs: edge.clock.wall() }, siteOf, edge.revision())

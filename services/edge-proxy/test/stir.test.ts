@@ -232,7 +232,7 @@ test('a call that goes out is signed: full for a number of ours, partial for ano
     assert.equal(records.find((r) => r.party.kind === 'trunk')?.attestation, level)
   }
   house.route(() => undefined)
-  const help = await house.alice.call('911')
+  const help = await house.bob.call('911')
   await help.answered
   const { request } = await house.itspA.nextInvite((i) => i.number === '911')
   assert.deepEqual(readIdentity(request.headers.get('identity') ?? '')?.claims.dest, { tn: ['911'] })

@@ -7,6 +7,7 @@ import type { TrunkPath } from '../edge.ts'
 import { byPreference } from './binding-targets.ts'
 import { type Admission, FREE, phoneNeeds, sharedAmong, trunkNeeds } from './call-admission.ts'
 import type { LegOwner } from './call-parts.ts'
+import { phonesOf } from './help-calls.ts'
 import type { Held, Need } from './ledger.ts'
 import { type CallSeed, type LegEvents, LegLauncher, type OutLeg } from './leg-launcher.ts'
 import type { WalkEffect } from './walk-state.ts'
@@ -81,12 +82,14 @@ export class AttemptLaunch {
   /** routing.md R8: so many INVITEs, and no more, may come of one; never of a call for help. */
   #mayFork(): boolean {
     this.#forks++
-    return this.#it.seed.facts.emergency || this.#forks <= this.#parts.config().edge.forks
+    return this.#urgent || this.#forks <= this.#parts.config().edge.forks
   }
 
   #user(run: Run, what: UserAttempt, { attempt, number, path }: Launch): void {
     const { seed, launched } = this.#it
-    const levels = byPreference(this.#parts.edge.bindings.of(what.user, seed.plan.instance))
+    const { instance, calledBack } = seed.plan
+    const all = this.#parts.edge.bindings.of(what.user, instance)
+    const levels = byPreference(calledBack === undefined ? all : phonesOf(calledBack, all))
     const more = Math.max(levels.length - path - 1, 0)
     const phones = (levels[path] ?? []).flatMap((binding) => {
       const wire = binding.wire()
@@ -121,6 +124,12 @@ export class AttemptLaunch {
     })
   }
 
+  /** A call for help, or back to whoever made one: it is never counted, and never refused for want of a place. */
+  get #urgent(): boolean {
+    const { facts, plan } = this.#it.seed
+    return facts.emergency || plan.calledBack !== undefined
+  }
+
   /** What the offer could take at most; the answer says what it takes. */
   get #kbps(): number {
     return peakKbps(this.#it.seed.offer?.sdp)
@@ -129,7 +138,7 @@ export class AttemptLaunch {
   /** The attempt goes on with its places, at once or when another edge has given some back; or it has failed. */
   #admitted(attempt: number, needs: readonly Need[], go: (held: Held) => void): void {
     const { seed, launched } = this.#it
-    const { callId, emergency } = seed.facts
+    const { callId } = seed.facts
     const { log } = this.#parts.edge
     const decided = (admission: Admission): void => {
       if (admission.kind === 'refused') {
@@ -142,7 +151,7 @@ export class AttemptLaunch {
       admission.held.release()
       launched(attempt, 0)
     }
-    const admission = this.#parts.limits.admit(needs, emergency)
+    const admission = this.#parts.limits.admit(needs, this.#urgent)
     if (!(admission instanceof Promise)) return void decided(admission)
     admission.then(decided).catch((error: unknown) => {
       log.error({ call: callId, err: error }, 'an INVITE could not be made')

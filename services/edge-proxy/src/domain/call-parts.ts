@@ -11,6 +11,7 @@ import type { CallSession } from './call-session.ts'
 import type { CallTeller } from './call-tell.ts'
 import type { EmergencyRun } from './emergency-run.ts'
 import type { HeldCalls } from './held-calls.ts'
+import type { HelpCalls } from './help-calls.ts'
 import type { MediaEngine } from './media-engine.ts'
 import type { Stir } from './stir.ts'
 
@@ -42,6 +43,8 @@ export interface CallParts {
   /** Keeps what another edge needs to go on with an answered call. */
   readonly held: HeldCalls
   readonly stir: Stir
+  /** Who has called for help and may be called back. */
+  readonly helpCalls: HelpCalls
   /** A REFER inside a call (transfer.ts). */
   readonly refer: (session: CallSession, leg: CallLeg, transaction: ServerTransaction) => void
   /** The call is over and forgets itself. */

@@ -26,6 +26,8 @@ export interface EmergencySeed {
   >
   readonly domain: string
   readonly context: Context
+  /** Hears what the bus is told of its beginning, also while the bus is away. */
+  readonly told: (body: EmergencyStartedBody) => void
 }
 
 export interface EmergencyRun {
@@ -44,20 +46,18 @@ export function startEmergency(seed: EmergencySeed): EmergencyRun {
   let answeredMs: number | undefined
   let over = false
   const now = () => instant(clock.wall())
-  bus.tell(
-    EmergencyStarted,
-    {
-      ...seed.started,
-      callId,
-      legId: seed.legId,
-      at: now(),
-      routeClass: where.routeClass,
-      ...(where.place === undefined ? {} : { place: where.place }),
-      ...(where.source === undefined ? {} : { source: where.source }),
-      ...(where.callback === undefined ? {} : { callback: where.callback }),
-    },
-    { context },
-  )
+  const began: EmergencyStartedBody = {
+    ...seed.started,
+    callId,
+    legId: seed.legId,
+    at: now(),
+    routeClass: where.routeClass,
+    ...(where.place === undefined ? {} : { place: where.place }),
+    ...(where.source === undefined ? {} : { source: where.source }),
+    ...(where.callback === undefined ? {} : { callback: where.callback }),
+  }
+  bus.tell(EmergencyStarted, began, { context })
+  seed.told(began)
   const attempted: EmergencyRun['attempted'] = (leg, outcome, status) => {
     if (leg.party.kind !== 'trunk') return
     if (!rungs.has(leg.legId)) rungs.set(leg.legId, rungs.size + 1)

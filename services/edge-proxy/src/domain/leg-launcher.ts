@@ -10,6 +10,7 @@ import { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import type { CallerSide } from './caller-side.ts'
 import type { EmergencyRun } from './emergency-run.ts'
+import type { HelpCall } from './help-calls.ts'
 import { historyInfo } from './history-info.ts'
 import type { Held } from './ledger.ts'
 import { forgetLeg } from './leg-end.ts'
@@ -34,6 +35,10 @@ export interface CallPlan {
   readonly emergency: EmergencyRun | undefined
   /** Of this device only (RFC 5627). */
   readonly instance?: string | undefined
+  /** Whoever called for help is called back (docs/adr/0115): their phones ring, and no limit stops it. */
+  readonly calledBack?: readonly HelpCall[]
+  /** Its phones are told so: `Priority: psap-callback` (RFC 7090). */
+  readonly marked?: boolean
 }
 
 export interface CallSeed {
