@@ -9,7 +9,7 @@ import { type CallEdge, plan, startCallEdge, toTrunk, toUser } from './call-edge
 let house: CallEdge
 
 before(async () => {
-  house = await startCallEdge({ edge: { forks: 3 } as never })
+  house = await startCallEdge({ edge: { forks: 3 } as never, trunks: { 'itsp-b': { trusted: true } } })
 })
 after(async () => {
   await house.close()
@@ -165,4 +165,55 @@ test('RFC 7044: what a carrier says of the way of the call is asked of the route
   ;(await house.alice.nextCall()).reject()
   await assert.rejects(own.answered)
   assert.equal(house.questions.at(-1)?.diversions, undefined)
+})
+
+test('RFC 7044 10.1.2, RFC 5806: a carrier that is not trusted sees numbers, no names, hosts or whoever wants privacy; a trusted one sees who', async () => {
+  const headers: [string, string][] = [
+    '<sip:warehouse-7@acme.example>;reason=no-answer;x-floor=3',
+    '<sip:+14255551002@acme.example>;reason=user-busy',
+    '<sip:+14255551003@acme.example>;reason=unconditional;privacy=full',
+    '<sip:+12065550100@10.20.30.40:5062>;reason=deflection;counter=2',
+  ].map((value) => ['Diversion', value])
+  const seen: Record<string, string[]> = {}
+  for (const itsp of [house.itspA, house.itspB]) {
+    const trunk = itsp === house.itspA ? 'itsp-a' : 'itsp-b'
+    house.route(() => plan([toTrunk(trunk, '12065550188', { headers })]))
+    const call = await house.alice.call('912065550188')
+    await call.answered
+    const { request } = await itsp.nextInvite((i) => i.number === '12065550188')
+    seen[trunk] = [...request.headers.getAll('diversion'), request.headers.get('history-info') ?? '']
+    await call.hangUp()
+  }
+  assert.deepEqual(seen['itsp-a']?.slice(0, 4), [
+    '<sip:anonymous@anonymous.invalid>;reason=no-answer',
+    '<sip:+14255551002@acme.example>;reason=user-busy',
+    '<sip:anonymous@anonymous.invalid>;reason=unconditional',
+    '<sip:+12065550100@acme.example>;reason=deflection;counter=2',
+  ])
+  assert.deepEqual(seen['itsp-b']?.slice(0, 4), [
+    '<sip:warehouse-7@acme.example>;reason=no-answer',
+    '<sip:+14255551002@acme.example>;reason=user-busy',
+    '<sip:+14255551003@acme.example>;reason=unconditional;privacy=full',
+    '<sip:+12065550100@acme.example>;reason=deflection;counter=2',
+  ])
+  const [untrusted, trusted] = [seen['itsp-a']?.[4] ?? '', seen['itsp-b']?.[4] ?? '']
+  assert.match(
+    untrusted,
+    /^<sip:\+12065550100@acme\.example>;index=1, <sip:anonymous@anonymous\.invalid;cause=487>;index=1\.1;mp=1, /,
+  )
+  assert.doesNotMatch(untrusted, /warehouse|10\.20\.30|14255551003|Privacy/)
+  assert.match(trusted, /<sip:\+14255551003@acme\.example;cause=487\?Privacy=history>/)
+})
+
+test('RFC 7044 10.1.1: who wants no history has none of it told, whatever tongue the carrier speaks', () => {
+  const history =
+    '<sip:+12065550001@a.example?Privacy=history>;index=1, <sip:+12065550002@b.example;cause=302>;index=1.1'
+  assert.deepEqual(diversionsOf(invite([['History-Info', history]])), [
+    '<sip:+12065550001@a.example>;reason=unconditional;privacy=full',
+  ])
+  const wanted = [
+    ['Privacy', 'id;history'] as [string, string],
+    ['Diversion', '<sip:1@x>;reason=away'] as [string, string],
+  ]
+  assert.deepEqual(diversionsOf(invite(wanted)), ['<sip:1@x>;reason=away;privacy=full'])
 })

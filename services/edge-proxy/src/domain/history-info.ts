@@ -25,6 +25,38 @@ const CAUSES: readonly (readonly [reason: string, cause: string])[] = [
   ['unknown', '404'],
 ]
 
+/** Of Diversion (RFC 5806 4) these say nothing of the house. */
+const TOLD = ['reason', 'counter', 'limit', 'screen', 'privacy']
+const NOBODY = 'sip:anonymous@anonymous.invalid'
+
+/**
+ * The Diversions among `headers` as a carrier may see them (edge.md E10, docs/adr/0116). Every host is our domain: where a
+ * call was before is not told. A carrier that is not trusted sees telephone numbers: names and extensions of the house are
+ * anonymous, and so is whoever wants it (RFC 7044 10.1.2, RFC 3323 4.1.1.3). That the call was diverted, and why, it sees.
+ */
+export function diversionsFor(headers: Fields, trusted: boolean, domain: string): Fields {
+  return headers.flatMap(([name, value]) => {
+    if (name.toLowerCase() !== 'diversion') return [[name, value] as const]
+    const found = parseNameAddr(value)
+    if (found === undefined) return []
+    const { uri, params } = found
+    const wanted = params.get('privacy')
+    const hidden = !trusted && (isPrivate(wanted) || !NUMBER.test(uri.user ?? ''))
+    const told = TOLD.flatMap((key) => {
+      const said = params.get(key)
+      // RFC 7044 10.1.2: what was wanted is done
+      return said === undefined || (hidden && key === 'privacy') ? [] : [`;${key}=${said}`]
+    })
+    return [[name, `<${hidden ? NOBODY : `sip:${uri.user ?? 'unknown'}@${domain}`}>${told.join('')}`] as const]
+  })
+}
+
+/** As carriers write it; an extension is shorter. */
+const NUMBER = /^(?:\+\d{3,15}|\d{7,15})$/
+
+/** RFC 5806 4: the name alone is in no entry of ours. */
+const isPrivate = (privacy: string | undefined): boolean => privacy === 'full' || privacy === 'uri'
+
 /** History-Info beside the Diversions among `headers`; `uri`: where the call goes now. */
 export function historyInfo(headers: Fields, uri: string): Fields {
   const diversions = headers.flatMap(([name, value]) => (name.toLowerCase() === 'diversion' ? [value] : []))
@@ -35,7 +67,7 @@ export function historyInfo(headers: Fields, uri: string): Fields {
   let index = '1'
   let reason: string | undefined
   for (const { uriText, params } of entries) {
-    const privacy = params.get('privacy') === 'full' ? '?Privacy=history' : ''
+    const privacy = isPrivate(params.get('privacy')) ? '?Privacy=history' : ''
     told.push(`<${withCause(uriText, reason)}${privacy}>;index=${index}${parent(index)}`)
     index += '.1'
     reason = params.get('reason') ?? 'unknown'
@@ -56,8 +88,12 @@ function withCause(uri: string, reason: string | undefined): string {
 
 /** What diverted a call before it came: Diversion, or History-Info read as such; the last diversion first. */
 export function diversionsOf(request: SipRequest): string[] {
+  // RFC 7044 10.1.1: wanted for all entries by the Privacy of the request, or for one by that of its URI
+  const all = request.headers
+    .getAll('privacy')
+    .some((value) => /(?:^|[\s;,])(?:history|header)(?:$|[\s;,])/i.test(value))
   const own = elements(request, 'diversion').filter((value) => value.length <= LONGEST && parseNameAddr(value))
-  if (own.length > 0) return own.slice(0, MOST)
+  if (own.length > 0) return own.slice(0, MOST).map((value) => (all ? privately(value) : value))
   const history = elements(request, 'history-info')
     .slice(0, 2 * MOST)
     .flatMap((value) => parseNameAddr(value) ?? [])
@@ -67,7 +103,12 @@ export function diversionsOf(request: SipRequest): string[] {
     const { user, host } = parseUri(history[i - 1]?.uriText ?? '') ?? {}
     if (cause === undefined || host === undefined) continue
     const reason = CAUSES.find(([, code]) => code === cause)?.[0] ?? 'unknown'
-    found.unshift(`<sip:${user === undefined ? '' : `${user}@`}${host}>;reason=${reason}`)
+    const wanted = all || /[?&]privacy=[^&]*history/i.test(history[i - 1]?.uriText ?? '')
+    const value = `<sip:${user === undefined ? '' : `${user}@`}${host}>;reason=${reason}`
+    found.unshift(wanted ? privately(value) : value)
   }
   return found.filter((value) => value.length <= LONGEST).slice(0, MOST)
 }
+
+const privately = (value: string): string =>
+  isPrivate(parseNameAddr(value)?.params.get('privacy')) ? value : `${value};privacy=full`

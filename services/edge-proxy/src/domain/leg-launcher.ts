@@ -11,7 +11,7 @@ import type { CallParts, LegOwner } from './call-parts.ts'
 import type { CallerSide } from './caller-side.ts'
 import type { EmergencyRun } from './emergency-run.ts'
 import type { HelpCall } from './help-calls.ts'
-import { historyInfo } from './history-info.ts'
+import { diversionsFor, historyInfo } from './history-info.ts'
 import type { Held } from './ledger.ts'
 import { forgetLeg } from './leg-end.ts'
 import { ALLOW, SUPPORTED } from './leg-headers.ts'
@@ -177,9 +177,8 @@ export class LegLauncher {
       trusted,
     })
     // Privacy is written above, once
-    const extra: (readonly [string, string])[] = (what.headers ?? []).filter(
-      ([name]) => name.toLowerCase() !== 'privacy',
-    )
+    const written = (what.headers ?? []).filter(([name]) => name.toLowerCase() !== 'privacy')
+    const extra = [...diversionsFor(written, trusted, config.domain)]
     const uri = `sip:${userPart(what.called)}@${path.host}`
     // RFC 8224 8: a number that is withheld from this carrier is not told by a signature either
     const hidden = withheld && !trusted
@@ -242,7 +241,10 @@ export class LegLauncher {
     const { plan, maxForwards } = this.#seed
     // policy withholds the caller all the same: one Privacy is enough
     const withheld = to.headers.some(([name]) => name === 'Privacy')
-    const passed = this.#seed.passed.filter(([name]) => name !== 'Privacy' || !withheld)
+    const passed = this.#seed.passed.filter(([name, value]) =>
+      // a name of the house means nothing to a carrier (RFC 3892)
+      name === 'Referred-By' ? leg.party.kind === 'user' || tellsNumber(value) : name !== 'Privacy' || !withheld,
+    )
     const { edge, config, random } = this.#parts
     const out: OutLeg = {
       leg,
@@ -328,4 +330,5 @@ export class LegLauncher {
   }
 }
 
+const tellsNumber = (value: string): boolean => /^<sip:\+\d+@/.test(value)
 const bareHost = (host: string): string => (host.startsWith('[') ? host.slice(1, -1) : host)
