@@ -1,9 +1,14 @@
-/** A phone that we did not write transfers its caller: baresip of Debian sends the REFER (RFC 3515). */
+/**
+ * Phones that we did not write transfer: baresip of Debian sends its caller on (RFC 3515); sipp puts two calls together, which
+ * baresip 1.0 cannot (RFC 5589 7.3), and baresip is who was asked.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { plan, startCallEdge, toTrunk, toUser } from '../../services/edge-proxy/test/call-edge.ts'
 import { PASSWORDS } from '../../services/edge-proxy/test/start-edge.ts'
 import { baresipMissing, startBaresip } from './baresip.ts'
+import { eventually, freeUdpPort } from './platform.ts'
+import { findSipp, startSipp } from './sipp.ts'
 
 test('baresip sends its caller on: the other two talk, and its own call ends', { skip: baresipMissing() }, async () => {
   const house = await startCallEdge({ listeners: { inside: { url: 'udp://127.0.0.1:0', digest: ['md5'] } } })
@@ -33,6 +38,58 @@ test('baresip sends its caller on: the other two talk, and its own call ends', {
     await there.call?.ended
     const records = await house.ended(3)
     assert.equal(records.find((r) => r.party.kind === 'user')?.reason, 'transferred', bob.log())
+  } finally {
+    await bob.stop()
+    await house.close()
+  }
+})
+
+const noSipp = findSipp() === undefined ? 'sipp is not installed (Debian: sip-tester)' : false
+
+test('RFC 5589 7.3: sipp asks baresip and puts its carrier through: both hear each other, and each of four legs has one record', {
+  skip: baresipMissing() || noSipp,
+}, async () => {
+  const house = await startCallEdge({ listeners: { inside: { url: 'udp://127.0.0.1:0', digest: ['md5'] } } })
+  await Promise.all([house.bob.unregister(), house.alice.unregister()])
+  const server = `127.0.0.1:${house.edge.port('inside')}`
+  const bob = await startBaresip({
+    ...{ user: 'bob', password: PASSWORDS.BOB_PASSWORD, domain: 'acme.example', transport: 'udp', server },
+  })
+  const alice = {
+    ...{ user: 'alice', password: PASSWORDS.ALICE_PASSWORD, target: server, localPort: await freeUdpPort(), calls: 1 },
+    ...{ keys: { first: '12065550191', second: '1002' }, timeout: 40, more: ['-cid_str', '%u-%p'] },
+  }
+  const sipp = async (scenario: string) => await (await startSipp({ ...alice, scenario })).done
+  try {
+    const registered = await sipp('user-registers.xml')
+    assert.equal(registered.code, 0, registered.errors)
+    house.route(({ dialled }) =>
+      dialled === '1002' ? plan([toUser('bob')], { callee: { user: 'bob' } }) : plan([toTrunk('itsp-a', dialled)]),
+    )
+    const transferred = sipp('transfers-attended.xml')
+    const there = (await house.itspA.nextInvite((i) => i.number === '12065550191' && i.call !== undefined, 30_000)).call
+    await bob.next('CALL_INCOMING')
+    await bob.command('accept')
+    const ended = await transferred
+    assert.deepEqual([ended.successful, ended.failed], [1, 0], ended.errors)
+    await there?.audio.hears(bob.tone)
+    assert.equal(there?.held, false, 'the hold before the transfer is over')
+    await new Promise((done) => setTimeout(done, 500))
+    await bob.command('hangup')
+    assert.equal((await there?.ended)?.by, 'peer')
+    const legs = () => house.records.filter((r) => r.joined !== undefined)
+    await eventually('four records', async () => legs().length >= 4)
+    assert.equal(new Set(legs().map((r) => r.legId)).size, 4)
+    assert.deepEqual(
+      legs()
+        .filter((r) => r.reason === 'transferred')
+        .map((r) => r.party),
+      [
+        { kind: 'user', user: 'alice' },
+        { kind: 'user', user: 'alice' },
+      ],
+    )
+    await eventually('baresip has heard the carrier', async () => await bob.heard(house.itspA.tone))
   } finally {
     await bob.stop()
     await house.close()
