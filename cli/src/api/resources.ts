@@ -53,6 +53,10 @@ export interface LegView {
   sipStatus?: number
   durationMs?: number
   codec?: string
+  referredBy?: string
+  joined?: string
+  attestation?: 'A' | 'B' | 'C'
+  verstat?: string
 }
 export interface CallView {
   callId: string

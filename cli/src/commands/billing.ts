@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander'
 import type { CdrPage } from '../api/resources.ts'
 import { Failure } from '../failure.ts'
 import { partyName } from '../print/party.ts'
+import { signature, transfer } from '../print/provenance.ts'
 import { table } from '../print/table.ts'
 import { clock, seconds } from '../print/times.ts'
 import { addApiCommand, apiOf, type CommonOptions, print } from './command.ts'
@@ -76,6 +77,8 @@ async function render(
 }
 
 export function cdrTable(rows: readonly Cdr[]): string {
+  const signed = rows.some((c) => signature(c) !== '')
+  const transferred = rows.some((c) => transfer(c) !== '')
   return table<Cdr>(
     [
       { head: 'call', value: (c) => c.callId },
@@ -87,6 +90,8 @@ export function cdrTable(rows: readonly Cdr[]): string {
       { head: 'talked', value: (c) => seconds(c.durationMs), align: 'right' },
       // billing.md B5: nobody saw its end; or it was seen after an estimate had been priced
       { head: 'end', value: (c) => (c.corrected ? 'corrected' : c.estimated ? 'estimated' : c.endedBy) },
+      ...(signed ? [{ head: 'signed', value: signature }] : []),
+      ...(transferred ? [{ head: 'transfer', value: transfer }] : []),
       { head: 'rating', value: (c) => c.cost.kind },
       { head: 'cost', value: (c) => amount(c.cost), align: 'right' },
       { head: 'price', value: (c) => (c.price ? amount(c.price) : ''), align: 'right' },
@@ -120,6 +125,10 @@ const COLUMNS = {
   sipStatus: 'INT32',
   endedBy: 'STRING',
   codec: 'STRING',
+  referredBy: 'STRING',
+  joined: 'STRING',
+  attestation: 'STRING',
+  verstat: 'STRING',
   estimated: 'BOOLEAN',
   corrected: 'BOOLEAN',
   rating: 'STRING',
@@ -155,6 +164,10 @@ function flat(c: Cdr): Flat {
     sipStatus: c.sipStatus,
     endedBy: c.endedBy,
     codec: c.codec ?? null,
+    referredBy: c.referredBy ?? null,
+    joined: c.joined ?? null,
+    attestation: c.attestation ?? null,
+    verstat: c.verstat ?? null,
     estimated: c.estimated,
     corrected: c.corrected ?? false,
     rating: c.cost.kind,

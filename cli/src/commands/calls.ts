@@ -6,6 +6,7 @@ import type { CallPage, CallView } from '../api/resources.ts'
 import { Failure } from '../failure.ts'
 import { colours } from '../print/colours.ts'
 import { partyName } from '../print/party.ts'
+import { signature, transfer } from '../print/provenance.ts'
 import { table } from '../print/table.ts'
 import { clock, seconds } from '../print/times.ts'
 import { addApiCommand, apiOf, type CommonOptions, print } from './command.ts'
@@ -47,14 +48,19 @@ export function callTable(calls: readonly CallView[]): string {
       { head: 'talked', value: (c) => seconds(c.durationMs), align: 'right' },
       {
         head: 'legs',
-        value: (c) =>
-          c.legs
-            .map((l) => `${partyName(l.party)}${l.sipStatus && l.sipStatus !== 200 ? ` ${l.sipStatus}` : ''}`)
-            .join(', '),
+        value: (c) => c.legs.map(legText).join(', '),
       },
     ],
     calls,
   )
+}
+
+/** `bob`, `trunk itsp-a 486`, `trunk itsp-a (signed A)`, `carol (by alice)`. */
+function legText(leg: CallView['legs'][number]): string {
+  const status = leg.sipStatus && leg.sipStatus !== 200 ? ` ${leg.sipStatus}` : ''
+  const signed = signature(leg)
+  const notes = [signed === '' || signed === 'unsigned' ? signed : `signed ${signed}`, transfer(leg)].filter(Boolean)
+  return `${partyName(leg.party)}${status}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`
 }
 
 async function ladder(call: string, options: CommonOptions & { pcap?: string }): Promise<void> {

@@ -55,6 +55,14 @@ export const Cdr = Type.Object({
   sipStatus: Count,
   q850: Type.Optional(Count),
   codec: Type.Optional(Name),
+  /** Who has sent the call here by a transfer, `user:alice` or `trunk:itsp-a`. */
+  referredBy: Type.Optional(Foreign),
+  /** The call with which a transfer has joined this one. */
+  joined: Type.Optional(Id),
+  /** SHAKEN level (RFC 8588) that the call came with, proven, or that we gave it. */
+  attestation: Type.Optional(Type.Union([Type.Literal('A'), Type.Literal('B'), Type.Literal('C')])),
+  /** What the Identity of an incoming call proved: TN-Validation-Passed, TN-Validation-Failed, No-TN-Validation. */
+  verstat: Type.Optional(Type.String({ maxLength: 32 })),
   media: Type.Optional(LegMedia),
   /** True when its end was not seen but concluded (B5). */
   estimated: Type.Boolean(),

@@ -62,7 +62,10 @@ test('a call becomes two CDRs: the trunk leg priced to the fourth decimal, the u
   platform.console.hear(BillingRated, (body) => void rated.push(body))
   await platform.console.flush()
   await until('ready', async () => billing.notReady() === undefined)
-  await end(...callOf(1))
+  const [caller, callee] = callOf(1) as [LegRecord, LegRecord]
+  const proven = { attestation: 'A' as const, verstat: 'TN-Validation-Passed' }
+  const sent = { referredBy: 'user:bob', joined: 'call-9', attestation: 'B' as const }
+  await end({ ...caller, ...proven }, { ...callee, ...sent })
   const sums = await legs(2)
   // 66 s × 0.0175 + 0.01 = 0.02925; cost centre sales pays 10 % more: 0.032175
   assert.deepEqual([sums.calls, sums.answeredLegs, sums.minutes], [1, 2, '2.03'])
@@ -78,6 +81,16 @@ test('a call becomes two CDRs: the trunk leg priced to the fourth decimal, the u
   assert.equal(trunkLeg?.cost.billedSeconds, 66)
   assert.match(trunkLeg?.cost.explanation ?? '', /66 s billed \(6\/6\) × 0\.0175\/min \+ 0\.01 connect/)
   assert.equal(trunkLeg?.durationMs, 61_000.75)
+  const facts = cdrs.map(({ legId, referredBy, joined, attestation, verstat }) => ({
+    ...{ legId, referredBy, joined, attestation, verstat },
+  }))
+  assert.deepEqual(
+    facts.toSorted((a, b) => (a.legId < b.legId ? -1 : 1)),
+    [
+      { legId: 'leg-1-a', referredBy: undefined, joined: undefined, ...proven },
+      { legId: 'leg-1-b', ...sent, verstat: undefined },
+    ],
+  )
   assert.equal(cdrs.find((cdr) => cdr.legId === 'leg-1-a')?.cost.kind, 'free')
   await until('told stored', async () => told.includes('leg-1-a') && told.includes('leg-1-b'))
   await until('told rated', async () => rated.flatMap((body) => body.cdrs).length === 2)

@@ -381,4 +381,7 @@ test('the API describes itself as OpenAPI with every path of the promise', async
   ]) {
     assert.ok(document.paths[path], path)
   }
+  const { schema } = document.paths['/api/v1/cdrs'].get.responses['200'].content['application/json']
+  for (const field of ['referredBy', 'joined', 'attestation', 'verstat'])
+    assert.ok(schema.properties.cdrs.items.properties[field], field)
 })

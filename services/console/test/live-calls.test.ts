@@ -48,3 +48,23 @@ test('a call looks the same in whatever order its facts are heard', () => {
   ])
     assert.deepEqual(seen(order), expected)
 })
+
+test('a leg says who signed its caller, who has transferred it and what it was joined with, from when it is known', () => {
+  const book = emptyBook()
+  takeFact(book, {
+    kind: 'started',
+    leg: { ...leg('leg-a', 'caller', 0), attestation: 'A', verstat: 'TN-Validation-Passed' },
+  })
+  takeFact(book, { kind: 'started', leg: { ...leg('leg-b', 'callee', 10), referredBy: 'user:bob' } })
+  const call = takeFact(book, { kind: 'answered', leg: { ...leg('leg-b', 'callee', 30), joined: 'call-2' } })
+  const said = call.legs.map(({ attestation, verstat, referredBy, joined }) => [
+    attestation,
+    verstat,
+    referredBy,
+    joined,
+  ])
+  assert.deepEqual(said, [
+    ['A', 'TN-Validation-Passed', undefined, undefined],
+    [undefined, undefined, 'user:bob', 'call-2'],
+  ])
+})

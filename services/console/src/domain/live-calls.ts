@@ -23,6 +23,12 @@ export interface LegView {
   endedBy?: string
   durationMs?: number
   codec?: string
+  /** Who has sent the call here by a transfer, and with which call that joined it. */
+  referredBy?: string
+  joined?: string
+  /** STIR/SHAKEN: the level given or proven, and what an Identity proved. */
+  attestation?: 'A' | 'B' | 'C'
+  verstat?: string
 }
 
 export interface CallView {
@@ -61,6 +67,7 @@ export function takeFact(book: CallBook, fact: Progress, limit = 50_000): CallVi
   }
   const leg = call.legs.find((l) => l.legId === fact.leg.legId) ?? addLeg(call, fact.leg)
   if (fact.leg.role === 'caller') describe(call, fact.leg)
+  provenance(leg, fact.leg)
   // its beginning may be heard after its answer
   if (fact.leg.at < leg.startedAt) leg.startedAt = fact.leg.at
   if (fact.leg.at < call.startedAt) call.startedAt = fact.leg.at
@@ -98,6 +105,14 @@ function describe(call: CallView, leg: Leg): void {
   call.dialled = leg.dialled
   if (leg.to !== undefined) call.to = leg.to
   if (leg.user !== undefined) call.user = leg.user
+}
+
+/** Known from the first fact on, or only when a transfer comes. */
+function provenance(view: LegView, { referredBy, joined, attestation, verstat }: Leg): void {
+  if (referredBy !== undefined) view.referredBy = referredBy
+  if (joined !== undefined) view.joined = joined
+  if (attestation !== undefined) view.attestation = attestation
+  if (verstat !== undefined) view.verstat = verstat
 }
 
 function addLeg(call: CallView, leg: Leg): LegView {

@@ -32,6 +32,7 @@ export function billingRoutes(app: FastifyInstance, { bus }: { bus: Bus }): void
           cursor: Type.Optional(Type.String({ maxLength: 256 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
         }),
+        response: { 200: ListCdrs.answer },
       },
     },
     async (request) => {
