@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { EmergencyEnded, EmergencyStarted } from '@tandem/contracts/emergency.ts'
 import type { RouteDecision } from '@tandem/contracts/routing.ts'
 import { type Phone, startPhone } from '@tandem/testing/phone.ts'
-import { phonesOf } from '../src/domain/help-calls.ts'
+import { createHelpCalls, phonesOf } from '../src/domain/help-calls.ts'
 import { type CallEdge, plan, reject, startCallEdge, toTrunk, toUser } from './call-edge.ts'
 import { PASSWORDS, testConfiguration } from './start-edge.ts'
 
@@ -137,4 +137,21 @@ test('the phone is known by its instance, else by where it called from; when it 
   assert.deepEqual(phonesOf([call], [same, moved, third]), [moved])
   assert.deepEqual(phonesOf([call], [third, same]), [same])
   assert.deepEqual(phonesOf([call], [third]), [third])
+})
+
+test('a number is found however a carrier writes it; the end may be heard before the beginning; what is past is forgotten', () => {
+  const calls = createHelpCalls()
+  const call = { callId: 'c', callback: '+442079460000', user: 'alice', instance: undefined, source: 'x', at: 1000 }
+  calls.ended('c', 5000)
+  calls.began(call)
+  for (const written of ['+442079460000', '442079460000', '02079460000', '0044 20 7946 0000', '79460000'])
+    assert.deepEqual(calls.like(written, 5000), [call], written)
+  for (const written of ['460000', '2079460001', '12079460000', ''])
+    assert.deepEqual(calls.like(written, 5000), [], written)
+  assert.deepEqual(calls.of('+442079460000', 5001), [])
+  calls.began({ ...call, callId: 'd', at: 6000 })
+  // behind the number of a site the newest eight
+  for (let n = 0; n < 20; n++) calls.began({ ...call, callId: `e${n}`, user: `u${n}`, at: 7000 })
+  assert.equal(calls.of('+442079460000', 7000).length, 8)
+  assert.equal(calls.of('+442079460000', 7000).at(-1)?.user, 'u19')
 })

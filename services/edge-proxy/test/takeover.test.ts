@@ -178,9 +178,12 @@ test('an edge that stops hands its calls over; they are transferred like any oth
     talk(bob, '2065550106'),
   ])
   const all = [blind, first, second]
+  const help = await bob.call('911')
+  const psap = (await itsp.nextInvite((i) => i.number === '911' && i.call !== undefined, WITHIN)).call as CallHandle
+  await help.answered
   await until('the edges know each other', async () => Object.keys(await edges.calls()).length === 2)
   const stopped = edges.end(leaving, 'SIGTERM')
-  await until('the other has them', async () => (await edges.calls())['edge-a'] === 3)
+  await until('the other has them', async () => (await edges.calls())['edge-a'] === 4)
   await stopped
   await Promise.all(all.map(hearing))
   assert.equal((await blind[0].transfer('sip:92065550107@acme.example')).status, 202)
@@ -196,6 +199,13 @@ test('an edge that stops hands its calls over; they are transferred like any oth
   await until('both far ends are one call', async () => first[0].progress.at(-1) === 200)
   await hearing([first[1], second[1]])
   await Promise.all([first[0].ended, second[0].ended])
+  // SP-37: the PSAP sends its caller on, over the same trunk; its place stayed with the edge that has gone
+  assert.equal((await psap.transfer('sip:+12065550911@psap.example')).status, 202)
+  assert.equal(await psap.transferred(WITHIN), 200)
+  const next = await itsp.nextInvite((i) => i.number === '+12065550911' && i.call !== undefined, WITHIN)
+  assert.equal(help.state, 'established')
+  await help.hangUp()
+  await Promise.all([psap.ended, next.call?.ended])
   await blind[1].hangUp()
   await first[1].hangUp()
   assert.deepEqual(await second[1].ended, { by: 'peer', why: 'hung-up' })

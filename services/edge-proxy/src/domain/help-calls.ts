@@ -39,19 +39,24 @@ export function createHelpCalls(): HelpCalls {
   /** Also of calls whose beginning has still to be heard. */
   const over = new Map<string, number>()
 
-  const fits = (now: number, which: (call: HelpCall) => boolean): HelpCall[] => {
-    const found: HelpCall[] = []
+  const isPast = (call: HelpCall, now: number): boolean => now > (over.get(call.callId) ?? call.at + AT_MOST_MS)
+  const fits = (now: number, which: (call: HelpCall) => boolean): HelpCall[] =>
+    [...calls.values()].filter((call) => !isPast(call, now) && which(call)).slice(-TOGETHER)
+
+  /** So that calls from carriers are compared with the calls for help of the last hours only. */
+  const forget = (now: number): void => {
     for (const call of calls.values()) {
-      if (now > (over.get(call.callId) ?? call.at + AT_MOST_MS)) continue
-      if (which(call)) found.push(call)
+      if (!isPast(call, now)) continue
+      calls.delete(call.callId)
+      over.delete(call.callId)
     }
-    return found.slice(-TOGETHER)
   }
   return {
     began(call) {
       const known = calls.get(call.callId)
       // what this edge knows of its own call goes before what it hears of it
       if (known) return
+      forget(call.at)
       calls.set(call.callId, call)
       dropOldest(calls)
     },
@@ -59,7 +64,7 @@ export function createHelpCalls(): HelpCalls {
       over.set(callId, until)
       dropOldest(over)
     },
-    of: (number, now) => fits(now, (call) => call.callback === number),
+    of: (number, now) => (calls.size === 0 ? [] : fits(now, (call) => call.callback === number)),
     like(written, now) {
       if (calls.size === 0) return []
       const digits = written.replace(/\D/g, '').replace(/^0+/, '')
