@@ -2,6 +2,7 @@
  * Phones of calls that hear each other through a relay: each sends packets of 172 bytes (20 ms of G.711) at a steady pace
  * and looks whether what comes is of the other one, how long it took and how much is missing.
  */
+import { randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
@@ -33,9 +34,14 @@ interface Phone {
   readonly socket: Socket
   readonly packet: Buffer
   heard: number
+  /** the port that it sends to and hears, 0: none yet */
+  dialled: number
 }
 
 const ADDRESS = '127.0.0.1'
+/** Above those of the relays. */
+const LOWEST = 32_768
+const HIGHEST = 65_000
 const HEADER = 12
 const ROUND = HEADER + 8
 const SIZE = 172
@@ -67,7 +73,10 @@ export class RtpLoad {
     this.#received = 0
     this.#strange = 0
     this.#round++
-    for (const phone of phones) phone.heard = 0
+    for (const [i, phone] of phones.entries()) {
+      phone.heard = 0
+      await dial(phone, settings.targets[i] as number)
+    }
     const lateMs = await this.#sendAll(phones, settings, total)
     const until = performance.now() + SETTLE_MS
     while (this.#received < total && performance.now() < until) await new Promise((done) => setTimeout(done, 5))
@@ -77,21 +86,18 @@ export class RtpLoad {
       received: this.#received,
       strange: this.#strange,
       deaf: phones.filter(({ heard }) => heard === 0).length,
-      delayP50Us: quantile(delays, 0.5),
-      delayP99Us: quantile(delays, 0.99),
+      delayP50Us: this.#received === 0 ? 0 : quantile(delays, 0.5),
+      delayP99Us: this.#received === 0 ? 0 : quantile(delays, 0.99),
       lateMs,
     }
   }
 
   async #add(index: number): Promise<void> {
-    const socket = createSocket({ type: 'udp4', recvBufferSize: BUFFER, sendBufferSize: BUFFER })
-    const listening = once(socket, 'listening')
-    socket.bind(0, ADDRESS)
-    await listening
+    const socket = await bound()
     const packet = Buffer.alloc(SIZE, 0xd5)
     packet.writeUInt16BE(0x8000)
     packet.writeUInt32BE(index, 8)
-    const phone: Phone = { socket, packet, heard: 0 }
+    const phone: Phone = { socket, packet, heard: 0, dialled: 0 }
     this.#phones.push(phone)
     // the phones of a call stand beside each other
     const other = index ^ 1
@@ -110,7 +116,7 @@ export class RtpLoad {
   }
 
   /** The phones send one after the other, evenly over time. Gives the most that one was late, ms. */
-  #sendAll(phones: readonly Phone[], { targets, ...settings }: RtpSettings, total: number): Promise<number> {
+  #sendAll(phones: readonly Phone[], settings: RtpSettings, total: number): Promise<number> {
     const gapMs = 1000 / (phones.length * settings.packetsPerSecond)
     const metronome = new Worker(new URL('./metronome.ts', import.meta.url), {
       execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -126,7 +132,7 @@ export class RtpLoad {
         lateMs = Math.max(lateMs, now - sent * gapMs)
         for (const end = Math.min(due, sent + AT_ONCE); sent < end; sent++) {
           const i = sent % phones.length
-          this.#send(phones[i] as Phone, targets[i] as number, Math.floor(sent / phones.length))
+          this.#send(phones[i] as Phone, Math.floor(sent / phones.length))
         }
         waits = sent < due
         if (waits) setImmediate(pump)
@@ -140,11 +146,37 @@ export class RtpLoad {
     }).finally(() => metronome.terminate())
   }
 
-  #send({ socket, packet }: Phone, port: number, sequence: number): void {
+  #send({ socket, packet }: Phone, sequence: number): void {
     packet.writeUInt16BE(sequence & 0xffff, 2)
     packet.writeUInt32BE((sequence * SAMPLES) >>> 0, 4)
     packet.writeUInt32BE(this.#round, ROUND)
     packet.writeDoubleBE(performance.now(), HEADER)
-    socket.send(packet, 0, SIZE, port, ADDRESS)
+    socket.send(packet)
   }
+}
+
+/** A socket that is connected costs the load less, so that it can be greater. */
+async function dial(phone: Phone, port: number): Promise<void> {
+  if (phone.dialled === port) return
+  if (phone.dialled !== 0) phone.socket.disconnect()
+  const connected = once(phone.socket, 'connect')
+  phone.socket.connect(port, ADDRESS)
+  await connected
+  phone.dialled = port
+}
+
+/** At a port that was asked for: one that the system chose is taken back when the socket is disconnected. */
+async function bound(): Promise<Socket> {
+  for (let tries = 0; tries < 100; tries++) {
+    const socket = createSocket({ type: 'udp4', recvBufferSize: BUFFER, sendBufferSize: BUFFER })
+    const listening = once(socket, 'listening')
+    socket.bind({ port: randomInt(LOWEST, HIGHEST), address: ADDRESS, exclusive: true })
+    const free = await listening.then(
+      () => true,
+      () => false,
+    )
+    if (free) return socket
+    socket.close()
+  }
+  throw new Error('no free port for a phone')
 }
