@@ -74,9 +74,9 @@ async function askRaw(peer: RawPeer, request: SipRequest): Promise<SipResponse> 
 }
 
 /** RFC 3261 17.1.1.3: the ACK of a refusal belongs to its transaction, that of a 2xx is one of its own. */
-function ackIn(peer: RawPeer, holder: { dialog: Dialog | undefined }, response: SipResponse): void {
+function ackIn(peer: RawPeer, holder: { dialog: Dialog | undefined }, response: SipResponse, body?: string): void {
   if (!holder.dialog) throw new Error('there is no dialog')
-  const ack = ackInDialog(holder.dialog, cseq(response)?.sequence ?? 0)
+  const ack = ackInDialog(holder.dialog, cseq(response)?.sequence ?? 0, contentOf(body))
   ack.headers.prepend('Via', response.status >= 300 ? (response.headers.get('via') ?? '') : via(peer))
   peer.send(writeMessage(ack))
 }
@@ -142,8 +142,8 @@ export class HandCaller {
   }
 
   /** The ACK of a re-INVITE's final response. */
-  ackAgain(response: SipResponse): void {
-    ackIn(this.peer, this, response)
+  ackAgain(response: SipResponse, body?: string): void {
+    ackIn(this.peer, this, response, body)
   }
 
   cancel(): void {
@@ -214,8 +214,8 @@ export class HandCallee {
     return askIn(this.peer, this.dialogs.get(tag) ?? { dialog: undefined }, method, parts)
   }
 
-  ack(tag: string, response: SipResponse): void {
-    ackIn(this.peer, this.dialogs.get(tag) ?? { dialog: undefined }, response)
+  ack(tag: string, response: SipResponse, body?: string): void {
+    ackIn(this.peer, this.dialogs.get(tag) ?? { dialog: undefined }, response, body)
   }
 
   reply(request: SipRequest, status: number, parts: Parts = {}): void {
