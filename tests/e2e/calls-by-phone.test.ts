@@ -318,6 +318,7 @@ test('every leg has one CDR with its packets of both directions; user legs cost 
     const { received, sent } = cdr.media ?? {}
     assert.ok((received?.packets ?? 0) > 0 && (sent?.packets ?? 0) > 0, JSON.stringify(cdr))
     assert.ok((received?.bytes ?? 0) >= 200 * (received?.packets ?? 0), '160 bytes of audio and 40 of headers a packet')
+    assert.ok(received?.lossPercent !== undefined && (received.mos ?? 0) > 1, JSON.stringify(cdr.media))
   }
   for (const cdr of cdrs.filter((c) => c.party.kind === 'user')) assert.equal(parseMoney(cdr.cost.amount), 0n)
   const answered = (trunk: string) =>

@@ -1,6 +1,7 @@
 /** The resources of the API as the commands read them; fields of the bus contracts keep their types. */
 import type { Problem } from '@tandem/config/source.ts'
 import type { Cdr } from '@tandem/contracts/billing.ts'
+import type { LegMedia } from '@tandem/contracts/call.ts'
 import type { ConfigFollower } from '@tandem/contracts/config.ts'
 import type { PresenceState } from '@tandem/contracts/presence.ts'
 import type { Binding, JudgedTrunk, TrunkState } from '@tandem/contracts/registration.ts'
@@ -57,6 +58,7 @@ export interface LegView {
   joined?: string
   attestation?: 'A' | 'B' | 'C'
   verstat?: string
+  media?: LegMedia
 }
 export interface CallView {
   callId: string

@@ -4,6 +4,7 @@ import type { Cdr } from '@tandem/contracts/billing.ts'
 import { type Command, Option } from 'commander'
 import type { CdrPage } from '../api/resources.ts'
 import { Failure } from '../failure.ts'
+import { lossText, mosText, roundTripText } from '../print/heard.ts'
 import { partyName } from '../print/party.ts'
 import { signature, transfer } from '../print/provenance.ts'
 import { table } from '../print/table.ts'
@@ -92,6 +93,9 @@ export function cdrTable(rows: readonly Cdr[]): string {
       { head: 'end', value: (c) => (c.corrected ? 'corrected' : c.estimated ? 'estimated' : c.endedBy) },
       ...(signed ? [{ head: 'signed', value: signature }] : []),
       ...(transferred ? [{ head: 'transfer', value: transfer }] : []),
+      { head: 'loss', value: (c) => lossText(c.media), align: 'right' },
+      { head: 'RTT', value: (c) => roundTripText(c.media), align: 'right' },
+      { head: 'MOS', value: (c) => mosText(c.media), align: 'right' },
       { head: 'rating', value: (c) => c.cost.kind },
       { head: 'cost', value: (c) => amount(c.cost), align: 'right' },
       { head: 'price', value: (c) => (c.price ? amount(c.price) : ''), align: 'right' },
@@ -124,11 +128,20 @@ const COLUMNS = {
   setupMs: 'DOUBLE',
   sipStatus: 'INT32',
   endedBy: 'STRING',
+  reason: 'STRING',
   codec: 'STRING',
   referredBy: 'STRING',
   joined: 'STRING',
   attestation: 'STRING',
   verstat: 'STRING',
+  receivedLossPercent: 'DOUBLE',
+  receivedJitterMs: 'DOUBLE',
+  receivedMos: 'DOUBLE',
+  sentLossPercent: 'DOUBLE',
+  sentJitterMs: 'DOUBLE',
+  sentMos: 'DOUBLE',
+  mosModel: 'STRING',
+  roundTripMs: 'DOUBLE',
   estimated: 'BOOLEAN',
   corrected: 'BOOLEAN',
   rating: 'STRING',
@@ -163,11 +176,13 @@ function flat(c: Cdr): Flat {
     setupMs: c.setupMs ?? null,
     sipStatus: c.sipStatus,
     endedBy: c.endedBy,
+    reason: c.reason ?? null,
     codec: c.codec ?? null,
     referredBy: c.referredBy ?? null,
     joined: c.joined ?? null,
     attestation: c.attestation ?? null,
     verstat: c.verstat ?? null,
+    ...heard(c.media),
     estimated: c.estimated,
     corrected: c.corrected ?? false,
     rating: c.cost.kind,
@@ -178,6 +193,22 @@ function flat(c: Cdr): Flat {
     billedSeconds: c.cost.billedSeconds ?? null,
     price: c.price?.amount ?? null,
     traceId: c.traceId ?? null,
+  }
+}
+
+type Heard = Pick<Flat, Extract<keyof Flat, `received${string}` | `sent${string}`> | 'mosModel' | 'roundTripMs'>
+
+function heard(media: Cdr['media']): Heard {
+  const { received, sent } = media ?? {}
+  return {
+    receivedLossPercent: received?.lossPercent ?? null,
+    receivedJitterMs: received?.jitterMs ?? null,
+    receivedMos: received?.mos ?? null,
+    sentLossPercent: sent?.lossPercent ?? null,
+    sentJitterMs: sent?.jitterMs ?? null,
+    sentMos: sent?.mos ?? null,
+    mosModel: sent?.mosModel ?? received?.mosModel ?? null,
+    roundTripMs: media?.roundTripMs ?? null,
   }
 }
 

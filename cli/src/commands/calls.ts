@@ -1,10 +1,12 @@
 /** calls, ladder, call */
 import { writeFileSync } from 'node:fs'
+import type { LegMedia } from '@tandem/contracts/call.ts'
 import type { Command } from 'commander'
 import type { Api } from '../api/client.ts'
 import type { CallPage, CallView } from '../api/resources.ts'
 import { Failure } from '../failure.ts'
 import { colours } from '../print/colours.ts'
+import { heardLine, worstMos } from '../print/heard.ts'
 import { partyName } from '../print/party.ts'
 import { signature, transfer } from '../print/provenance.ts'
 import { table } from '../print/table.ts'
@@ -46,6 +48,7 @@ export function callTable(calls: readonly CallView[]): string {
       { head: 'from', value: (c) => c.user ?? c.from },
       { head: 'to', value: (c) => `${c.to ?? c.dialled}${c.emergency ? colours.red(' emergency') : ''}` },
       { head: 'talked', value: (c) => seconds(c.durationMs), align: 'right' },
+      { head: 'MOS', value: (c) => worstMos(c.legs)?.toFixed(2), align: 'right' },
       {
         head: 'legs',
         value: (c) => c.legs.map(legText).join(', '),
@@ -80,7 +83,16 @@ async function ladder(call: string, options: CommonOptions & { pcap?: string }):
   else {
     const query = { format: 'text', width: terminalWidth() }
     console.log((await api.text(`/calls/${encodeURIComponent(id)}/ladder`, query)).trimEnd())
+    const call = await api.get<CallView>(`/calls/${encodeURIComponent(id)}`).catch(() => undefined)
+    if (call !== undefined) for (const line of heardLines(call)) console.log(line)
   }
+}
+
+/** Under the ladder: how well each leg was heard, as far as that is known. */
+export function heardLines({ legs }: Pick<CallView, 'legs'>): string[] {
+  const known = legs.filter(({ media }) => (media?.received.packets ?? 0) + (media?.sent.packets ?? 0) > 0)
+  const width = Math.max(...known.map(({ party }) => partyName(party).length))
+  return known.map(({ party, media }) => `${partyName(party).padEnd(width)}  ${heardLine(media as LegMedia)}`)
 }
 
 /** Characters, as COLUMNS or else the terminal says; undefined when the ladder is read by a program. */

@@ -22,6 +22,8 @@ export interface Carriers {
 
 /** Alice's mobile, as the trunk translates it. */
 export const MOBILE = '12065550142'
+/** Calls of a second have reports, too. */
+const LINE = { reportMs: 200 }
 /** Another network: a loopback address outside every site. */
 export const ELSEWHERE = '127.0.0.2'
 
@@ -52,7 +54,13 @@ export async function startCarriers(configuration: Configuration, secrets: Secre
     }
   }
   const a = await begin('carrier A', '127.0.0.1:5080', () =>
-    startItsp({ name: 'Carrier A', listen: 'udp://127.0.0.1:5080', target, phones: { [MOBILE]: 'ring' } }),
+    startItsp({
+      name: 'Carrier A',
+      listen: 'udp://127.0.0.1:5080',
+      target,
+      line: LINE,
+      phones: { [MOBILE]: 'ring' },
+    }),
   )
   const password = secrets.environment[register.password.env] ?? ''
   const b = await begin('carrier B', '127.0.0.1:5090', () =>
@@ -61,6 +69,7 @@ export async function startCarriers(configuration: Configuration, secrets: Secre
       listen: 'udp://127.0.0.1:5090',
       target,
       digestAccounts: { [register.user]: password },
+      line: LINE,
       phones: { [MOBILE]: 'ring' },
     }),
   )
@@ -96,12 +105,13 @@ export async function startPhones(configuration: Configuration, secrets: Secrets
     return reference && 'env' in reference ? { password: secrets.environment[reference.env] ?? '' } : {}
   }
   const { domain } = configuration
-  const alice = await startPhone({ name: 'alice', domain, server: inside.url, ...password('alice') })
+  const alice = await startPhone({ name: 'alice', domain, server: inside.url, line: LINE, ...password('alice') })
   const bob = await startPhone({
     name: 'bob',
     domain,
     server: remote.url,
     bind: ELSEWHERE,
+    line: LINE,
     ca: readFileSync(certificate, 'utf8'),
     ...password('bob'),
   }).catch(async (error: unknown) => {

@@ -54,6 +54,8 @@ export const Cdr = Type.Object({
   endedBy: Type.String({ maxLength: 16 }),
   sipStatus: Count,
   q850: Type.Optional(Count),
+  /** The peer's own words, or ours: `no RTP or RTCP received from caller (user:alice) for 60 s …`. */
+  reason: Type.Optional(Foreign),
   codec: Type.Optional(Name),
   /** Who has sent the call here by a transfer, `user:alice` or `trunk:itsp-a`. */
   referredBy: Type.Optional(Foreign),

@@ -91,6 +91,8 @@ test('a call becomes two CDRs: the trunk leg priced to the fourth decimal, the u
       { legId: 'leg-1-b', ...sent, verstat: undefined },
     ],
   )
+  // billing.md B4: how well it was heard is in the CDR as the edge told it
+  assert.deepEqual(trunkLeg?.media, callOf(1)[1].media)
   assert.equal(cdrs.find((cdr) => cdr.legId === 'leg-1-a')?.cost.kind, 'free')
   await until('told stored', async () => told.includes('leg-1-a') && told.includes('leg-1-b'))
   await until('told rated', async () => rated.flatMap((body) => body.cdrs).length === 2)

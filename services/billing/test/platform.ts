@@ -125,10 +125,19 @@ export function callOf(n: number, trunk = 'itsp-a'): [LegRecord, LegRecord] {
     codec: 'PCMU',
     estimated: false,
     media: {
-      received: { packets: 3050, bytes: 610_000, lost: 0, jitterMs: 0.5 },
-      sent: { packets: 3050, bytes: 610_000 },
+      received: { packets: 3050, bytes: 610_000, lost: 0, lossPercent: 0, jitterMs: 0.5 },
+      sent: {
+        packets: 3050,
+        bytes: 610_000,
+        lost: 31,
+        lossPercent: 1.02,
+        jitterMs: 2,
+        mos: 4.3,
+        mosModel: 'g107-simplified-cq',
+      },
       rtcpReceived: 12,
       rtcpSent: 12,
+      roundTripMs: 41.5,
     },
   }
   return [

@@ -6,9 +6,11 @@ import type { Bus } from '@tandem/bus/bus.ts'
 import {
   CallAnswered,
   CallEnded,
+  CallInterim,
   CallStarted,
   type CapturedMessage,
   type Leg,
+  type LegMedia,
   type LegRecord,
   SipCaptured,
 } from '@tandem/contracts/call.ts'
@@ -282,6 +284,26 @@ test('a live call is listed with its legs, streamed as it changes, and ends; its
     (live as { legs: { role: string }[] }).legs.map((l) => l.role),
     ['caller', 'callee'],
   )
+  const heard: LegMedia = {
+    received: {
+      packets: 3000,
+      bytes: 600_000,
+      lost: 30,
+      lossPercent: 0.99,
+      jitterMs: 1.5,
+      mos: 4.31,
+      mosModel: 'g107-simplified-cq',
+    },
+    sent: { packets: 3000, bytes: 600_000 },
+    rtcpReceived: 12,
+    rtcpSent: 12,
+    roundTripMs: 41.5,
+  }
+  edge.tell(CallInterim, { ...leg('leg-b', 'callee'), durationMs: 60_000, media: heard })
+  await until('heard', async () => {
+    const { legs } = (await call('/api/v1/calls/call-1', { token: viewer })).body
+    return legs[1].media !== undefined && assert.deepEqual(legs[1].media, heard) === undefined
+  })
   const ladder = await until('ladder', async () => {
     const got = await call('/api/v1/calls/call-1/ladder', { token: viewer })
     return got.status === 200 && (got.body as Ladder)
@@ -316,8 +338,10 @@ test('a live call is listed with its legs, streamed as it changes, and ends; its
     estimated: false,
   })
   await edge.record(CallEnded, record(leg('leg-a', 'caller')), { messageId: 'leg-a:4' })
-  await edge.record(CallEnded, record(leg('leg-b', 'callee')), { messageId: 'leg-b:4' })
+  const later = { ...heard, roundTripMs: 43 }
+  await edge.record(CallEnded, { ...record(leg('leg-b', 'callee')), media: later }, { messageId: 'leg-b:4' })
   await until('ended', async () => (await call('/api/v1/calls/call-1', { token: viewer })).body.state === 'ended')
+  assert.deepEqual((await call('/api/v1/calls/call-1', { token: viewer })).body.legs[1].media, later)
   await until('streamed', async () => streamed.includes('"state":"ended"') && streamed.includes('"state":"up"'))
   abort.abort()
   await reading
@@ -384,4 +408,9 @@ test('the API describes itself as OpenAPI with every path of the promise', async
   const { schema } = document.paths['/api/v1/cdrs'].get.responses['200'].content['application/json']
   for (const field of ['referredBy', 'joined', 'attestation', 'verstat'])
     assert.ok(schema.properties.cdrs.items.properties[field], field)
+  for (const path of ['/api/v1/calls', '/api/v1/calls/{id}', '/api/v1/cdrs']) {
+    const said = JSON.stringify(document.paths[path].get.responses['200'])
+    for (const field of ['lossPercent', 'jitterMs', 'roundTripMs', 'mosModel'])
+      assert.match(said, new RegExp(field), path)
+  }
 })

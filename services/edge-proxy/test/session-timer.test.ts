@@ -333,3 +333,32 @@ test('no audio from either side for too long: hung up; not while somebody is on 
   await held.clock.turn(600_000)
   assert.equal(held.over(), 0)
 })
+
+test('a call for help is never hung up for silence, nor one whose audio goes past the edge', async () => {
+  for (const kind of [{ emergency: true }, { direct: true }]) {
+    const h = house({ inactivityMs: 60_000, ...kind })
+    h.session.begin()
+    clockNow = () => 1
+    await h.clock.turn(600_000)
+    assert.equal(h.over(), 0, JSON.stringify(kind))
+  }
+})
+
+test('RFC 3550 6.4: one side that is heard, by reports alone, keeps the call up; when it ceases, each silence is told', async () => {
+  const h = house({ inactivityMs: 60_000 })
+  const { now } = h.clock
+  h.session.begin()
+  clockNow = () => 1
+  const reported = { ...silentMedia, lastHeard: now }
+  Object.assign(h.caller, { media: reported })
+  await h.clock.turn(300_000)
+  assert.equal(h.over(), 0)
+  const last = now()
+  Object.assign(h.caller, { media: { ...silentMedia, lastHeard: () => last } })
+  await h.clock.turn(90_000)
+  const [first] = h.records
+  assert.match(
+    first?.reason ?? '',
+    /^no RTP or RTCP received from caller \(user:caller\) for (6|7)\d s, nor from callee \(user:callee\) for 3[67]\d s$/,
+  )
+})

@@ -46,6 +46,7 @@ export function cdrOf({ record: r, traceId, cost, price }: Omit<PricedLeg, 'usag
     endedBy: r.endedBy,
     sipStatus: r.sipStatus,
     ...(r.q850 === undefined ? {} : { q850: r.q850 }),
+    ...(r.reason === undefined ? {} : { reason: r.reason }),
     ...(r.codec === undefined ? {} : { codec: r.codec }),
     ...(r.referredBy === undefined ? {} : { referredBy: r.referredBy }),
     ...(r.joined === undefined ? {} : { joined: r.joined }),

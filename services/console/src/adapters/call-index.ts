@@ -3,6 +3,7 @@ import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import {
   CallAnswered,
   CallEnded,
+  CallInterim,
   CallRinging,
   CallStarted,
   type CapturedMessage,
@@ -34,6 +35,7 @@ export function startCallIndex(bus: Bus): CallIndex {
     bus.replay(CallStarted, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'started', leg }))),
     bus.replay(CallRinging, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'ringing', leg }))),
     bus.replay(CallAnswered, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'answered', leg }))),
+    bus.replay(CallInterim, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'interim', leg }))),
     bus.replay(CallEnded, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'ended', leg }))),
     bus.replay(SipCaptured, { sinceMs: hourMs }, (body, { sequence }) => {
       for (const callId of new Set(body.messages.map((m) => m.callId))) {

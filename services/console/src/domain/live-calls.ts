@@ -3,7 +3,7 @@
  *
  * A leg only ever goes forward: trying → ringing → up → ended. A late fact never brings an ended leg back.
  */
-import type { Leg, LegRecord } from '@tandem/contracts/call.ts'
+import type { Leg, LegMedia, LegRecord } from '@tandem/contracts/call.ts'
 
 export type LegState = 'trying' | 'ringing' | 'up' | 'ended'
 const rank: Record<LegState, number> = { trying: 0, ringing: 1, up: 2, ended: 3 }
@@ -29,6 +29,8 @@ export interface LegView {
   /** STIR/SHAKEN: the level given or proven, and what an Identity proved. */
   attestation?: 'A' | 'B' | 'C'
   verstat?: string
+  /** As of the last minute while it is up, then of the whole leg. */
+  media?: LegMedia
 }
 
 export interface CallView {
@@ -56,6 +58,7 @@ export function emptyBook(): CallBook {
 
 type Progress =
   | { kind: 'started' | 'ringing' | 'answered'; leg: Leg & { codec?: string } }
+  | { kind: 'interim'; leg: Leg & { media?: LegMedia } }
   | { kind: 'ended'; leg: LegRecord }
 
 /** Takes one fact; returns the call as it is now. Keeps at most `limit` calls, the oldest ended ones go first. */
@@ -80,6 +83,9 @@ export function takeFact(book: CallBook, fact: Progress, limit = 50_000): CallVi
     case 'answered':
       if (advance(leg, 'up')) leg.answeredAt = fact.leg.at
       if (fact.leg.codec !== undefined) leg.codec = fact.leg.codec
+      break
+    case 'interim':
+      if (leg.state !== 'ended' && fact.leg.media !== undefined) leg.media = fact.leg.media
       break
     case 'ended':
       endLeg(leg, fact.leg)
@@ -146,6 +152,7 @@ function endLeg(leg: LegView, record: LegRecord): void {
   leg.durationMs = record.durationMs
   if (record.answeredAt !== undefined) leg.answeredAt = record.answeredAt
   if (record.codec !== undefined) leg.codec = record.codec
+  if (record.media !== undefined) leg.media = record.media
 }
 
 function summarise(call: CallView): void {

@@ -30,6 +30,7 @@ export function CallTable({
           <Table.Th>To</Table.Th>
           <Table.Th>Through</Table.Th>
           <Table.Th>Since</Table.Th>
+          <Table.Th ta="right">MOS</Table.Th>
           <Table.Th ta="right">Duration</Table.Th>
         </Table.Tr>
       </Table.Thead>
@@ -71,6 +72,9 @@ export function CallTable({
             </Table.Td>
             <Table.Td>{through(c)}</Table.Td>
             <Table.Td>{new Date(c.startedAt).toLocaleTimeString([], { hour12: false })}</Table.Td>
+            <Table.Td ta="right" ff="monospace" title="the worst of all legs and directions">
+              {worstMos(c)?.toFixed(2) ?? '–'}
+            </Table.Td>
             <Table.Td ta="right" ff="monospace">
               {duration(c, now)}
             </Table.Td>
@@ -92,6 +96,14 @@ function through(c: CallView): string {
   const name = (p: CallView['legs'][number]['party']): string =>
     p.kind === 'user' ? p.user : p.kind === 'trunk' ? p.trunk : p.address
   return c.legs.map((l) => (l.role === 'mobile' ? `${name(l.party)} (mobile)` : name(l.party))).join(' → ')
+}
+
+/** Of a call that is up it is as of the last minute. */
+function worstMos(c: CallView): number | undefined {
+  const known = c.legs
+    .flatMap(({ media }) => [media?.received.mos, media?.sent.mos])
+    .filter((mos): mos is number => mos !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }
 
 function duration(c: CallView, now: number): string {

@@ -22,7 +22,8 @@ export function billingRoutes(app: FastifyInstance, { bus }: { bus: Bus }): void
     '/api/v1/cdrs',
     {
       schema: {
-        summary: 'Leg records with their price, newest first',
+        summary: 'Leg records with their price and how well each was heard, newest first',
+        response: { 200: ListCdrs.answer },
         querystring: Type.Object({
           from: instant,
           to: instant,
@@ -32,7 +33,6 @@ export function billingRoutes(app: FastifyInstance, { bus }: { bus: Bus }): void
           cursor: Type.Optional(Type.String({ maxLength: 256 })),
           limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
         }),
-        response: { 200: ListCdrs.answer },
       },
     },
     async (request) => {

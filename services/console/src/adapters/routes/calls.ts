@@ -8,6 +8,7 @@ import { pcapOf } from '../../domain/pcap.ts'
 import type { CallIndex } from '../call-index.ts'
 import type { EventStream } from '../event-stream.ts'
 import { answerOf, Problem } from '../problem.ts'
+import { Call, CallPage } from './call-view.ts'
 
 const CallParams = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }) })
 
@@ -19,7 +20,8 @@ export function callRoutes(
     '/api/v1/calls',
     {
       schema: {
-        summary: 'Calls that are up, and those of the last hour',
+        summary: 'Calls that are up, and those of the last hour, with loss, jitter, round trip and MOS of their legs',
+        response: { 200: CallPage },
         querystring: Type.Object({
           state: Type.Optional(
             Type.Union([Type.Literal('live'), Type.Literal('ended'), Type.Literal('all')], { default: 'all' }),
@@ -54,7 +56,7 @@ export function callRoutes(
   )
   app.get(
     '/api/v1/calls/:id',
-    { schema: { summary: 'One call with its legs', params: CallParams } },
+    { schema: { summary: 'One call with its legs', params: CallParams, response: { 200: Call } } },
     async (request) => {
       const { id } = request.params as { id: string }
       const call = index.book.calls.get(id)
