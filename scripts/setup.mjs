@@ -19,6 +19,7 @@ const PROGRAMS = {
   tcpdump: { apt: 'tcpdump', brew: null, why: 'what crossed the wire in the tests' },
   kamailio: { apt: 'kamailio', brew: null, why: 'a registrar in the tests' },
   tshark: { apt: 'tshark', brew: 'wireshark', why: 'an independent reader of captures in the tests' },
+  sngrep: { apt: 'sngrep', brew: 'sngrep', why: 'a collector of SIP messages in the tests' },
   chromium: { apt: 'chromium', brew: null, why: 'the console in a browser in the tests' },
 }
 

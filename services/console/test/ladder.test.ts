@@ -135,13 +135,25 @@ for (const width of [60, 80, 120, 300]) {
     ]
     const lines = ladderText(draw(messages), width).split('\n')
     for (const line of lines) assert.ok([...line].length <= width, `${[...line].length}: ${line}`)
-    assert.match(lines[0] ?? '', /user:al.* tandem .*…/)
+    assert.match(lines[0] ?? '', /(user:)?al.* tandem .*…/)
     assert.match(lines[4] ?? '', /┄/)
     for (const line of lines.slice(2, -1)) assert.match(line, /[▶◀]/)
     if (width >= 80) assert.match(lines[4] ?? '', /INV\S* again|INVITE/)
     if (width === 300) assert.match(lines[2] ?? '', /─ INVITE \(SDP\) ─/)
   })
 }
+
+test('in a narrow terminal two trunks are still told apart, and a message keeps its name', () => {
+  const messages = [
+    crossed('a', 'received', invite, { headers: ['Content-Type: application/sdp'] }),
+    crossed('b', 'sent', invite, { peer: 'trunk:itsp-a' }),
+    crossed('c', 'sent', invite, { peer: 'trunk:itsp-b', headers: ['Content-Type: application/sdp'] }),
+    crossed('d', 'sent', invite, { peer: 'trunk:carrier-of-the-north' }),
+  ]
+  const [names, , first] = ladderText(draw(messages), 60).split('\n')
+  assert.match(names ?? '', /alice +tandem +itsp-a +itsp-b +carr…rth$/)
+  assert.match(first ?? '', /│─ INV.* ?▶│/)
+})
 
 test('what a stranger writes into a reason or a name does not reach the terminal as control characters', () => {
   const messages = [crossed('a', 'received', 'SIP/2.0 486 \u001b[2Jgone', { peer: 'user:\u001b]0;x\u0007' })]

@@ -31,6 +31,28 @@ function message(
   }
 }
 
+const noSngrep = skip || (spawnSync('sngrep', ['--version']).error ? 'sngrep is not installed' : false)
+
+test('sngrep opens the capture and finds each message, over IPv4 and IPv6', { skip: noSngrep }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-sngrep-'))
+  try {
+    const [file, out] = [join(folder, 'call.pcap'), join(folder, 'out.pcap')]
+    const six = { transport: 'TLS', local: '[2001:db8::1]:5061', remote: '[2001:db8:0:1::7]:5061' }
+    writeFileSync(file, pcapOf([message(0, 'received'), message(2500, 'sent', six)]))
+    const sngrep = spawnSync('sngrep', ['-F', '-N', '-q', '-I', file, '-O', out], { timeout: 20_000 })
+    assert.equal(sngrep.status, 0, sngrep.stderr.toString())
+    // it writes only what it took for SIP
+    const fields = ['ip.src', 'ip.dst', 'ipv6.src', 'ipv6.dst']
+    const args = ['-r', out, '-T', 'fields', '-E', 'separator=,', ...fields.flatMap((f) => ['-e', f])]
+    assert.deepEqual(spawnSync('tshark', args).stdout.toString().trim().split('\n'), [
+      '198.51.100.7,192.0.2.1,,',
+      ',,2001:db8::1,2001:db8:0:1::7',
+    ])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 test('tshark reads the capture: addresses, ports, times, right checksums, SIP whole', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'tandem-pcap-'))
   try {

@@ -1,10 +1,10 @@
 /** Captured messages to a collector by HEP3 (edge.md E14); Kamailio's sipcapture reads what the edge sends. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -23,6 +23,16 @@ const message: CapturedMessage = {
   ...{ callId: 'call-1', legId: 'leg-a', at: '2026-01-02T03:04:05.678Z', offsetUs: 0, direction: 'received' },
   ...{ peer: 'user:alice', transport: 'UDP', local: '192.0.2.1:5060', remote: '198.51.100.7:40112', text: 'OPTIONS' },
 }
+
+const noSngrep = ['sngrep', 'tshark'].every((name) => spawnSync(name, ['--version']).error === undefined)
+  ? false
+  : 'sngrep or tshark is not installed (Debian: sngrep, tshark)'
+
+const sipText = (callId: string): string =>
+  [
+    ...['OPTIONS sip:x@example.com SIP/2.0', 'Via: SIP/2.0/UDP 192.0.2.7:40112;branch=z9hG4bK1', 'Max-Forwards: 70'],
+    ...['From: <sip:a@b>;tag=1', 'To: <sip:c@d>', `Call-ID: ${callId}`, 'CSeq: 1 OPTIONS', 'Content-Length: 0', '', ''],
+  ].join('\r\n')
 
 /** Values by chunk type; fails on lengths that do not add up. */
 function chunksOf(packet: Buffer): Map<number, Buffer> {
@@ -44,9 +54,10 @@ test('the bytes of a packet over IPv4', () => {
   assert.equal(
     hepPacket(message, US, { id: 2001, authKey: 'key' }).toString('hex'),
     [
-      ...['48455033', '007f', '00000001000702', '00000002000711', '00000003000ac6336407', '00000004000ac0000201'],
-      ...['0000000700089cb0', '00000008000813c4', '00000009000a695735a5', '0000000a000a000a5bf5', '0000000b000701'],
-      ...['0000000c000a000007d1', '0000000e00096b6579', '00000011000c63616c6c2d31', '0000000f000d4f5054494f4e53'],
+      ...['48455033', '007f', '00000001000702', '00000002000711', '0000000700089cb0', '00000008000813c4'],
+      ...['00000009000a695735a5', '0000000a000a000a5bf5', '0000000b000701', '0000000c000a000007d1'],
+      ...['00000003000ac6336407', '00000004000ac0000201', '0000000e00096b6579'],
+      ...['0000000f000d4f5054494f4e53', '00000011000c63616c6c2d31'],
     ].join(''),
   )
 })
@@ -55,7 +66,7 @@ test('IPv6, streams, addresses of two kinds and such that are none', () => {
   const read = (more: Partial<CapturedMessage>) =>
     chunksOf(hepPacket({ ...message, ...more }, US, { id: 1, authKey: undefined }))
   const six = read({ direction: 'sent', transport: 'TLS', local: '[2001:db8::1]:5061', remote: '2001:db8:0:1::7:5061' })
-  assert.deepEqual([...six.keys()], [1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 17, 15])
+  assert.deepEqual([...six.keys()], [1, 2, 7, 8, 9, 10, 11, 12, 5, 6, 15, 17])
   assert.deepEqual([six.get(1)?.[0], six.get(2)?.[0]], [10, 6])
   assert.equal(six.get(5)?.toString('hex'), '20010db8000000000000000000000001')
   assert.equal(six.get(6)?.toString('hex'), '20010db8000000010000000000000007')
@@ -168,6 +179,52 @@ test('without edge.capture nothing is exported, and nothing is lost', async () =
   assert.equal(packets.length, count)
 })
 
+/** The capture that sngrep has made of these packets, as tshark tells it: time, source, destination, Call-ID. */
+async function bySngrep(password: string, packets: readonly Buffer[], some: boolean): Promise<string[]> {
+  const [conf, file] = [join(folder, 'sngreprc'), join(folder, `${password}.pcap`)]
+  await writeFile(conf, `set eep.listen.pass ${password}\n`)
+  const port = await freePort()
+  const args = ['-F', '-f', conf, '-N', '-q', '-L', `udp:127.0.0.1:${port}`, '-O', file]
+  const sngrep = spawn('sngrep', args, { stdio: 'ignore' })
+  const gone = once(sngrep, 'exit')
+  const probe = createSocket('udp4')
+  try {
+    const until = performance.now() + (some ? 10_000 : 2_000)
+    // it says nothing when it listens: the packets come again until the first is in the file
+    while (performance.now() < until && (!some || capturedBy(file).length < packets.length)) {
+      for (const packet of packets) probe.send(packet, port, '127.0.0.1')
+      await new Promise((done) => setTimeout(done, 200))
+    }
+  } finally {
+    probe.close()
+    sngrep.kill('SIGINT')
+    await gone
+  }
+  return [...new Set(capturedBy(file))]
+}
+
+function capturedBy(file: string): string[] {
+  if (!existsSync(file)) return []
+  const fields = ['frame.time_epoch', 'ip.src', 'udp.srcport', 'ip.dst', 'udp.dstport', 'sip.Call-ID']
+  const args = ['-r', file, '-Y', 'sip.Call-ID contains "sngrep-"', '-T', 'fields', '-E', 'separator=/s']
+  const read = spawnSync('tshark', [...args, ...fields.flatMap((field) => ['-e', field])], { encoding: 'utf8' })
+  return read.stdout.split('\n').filter((line) => line !== '')
+}
+
+test('sngrep takes what has its password, with time, addresses and ports as they were', {
+  skip: noSngrep,
+}, async () => {
+  const packet = (id: string, direction: CapturedMessage['direction']) =>
+    hepPacket({ ...message, direction, text: sipText(`sngrep-${id}`) }, US, { id: 2001, authKey: 'key' })
+  const packets = [packet('in', 'received'), packet('out', 'sent')]
+  const [one, two] = ['198.51.100.7 40112', '192.0.2.1 5060']
+  assert.deepEqual(await bySngrep('key', packets, true), [
+    `1767323045.678901000 ${one} ${two} sngrep-in`,
+    `1767323045.678901000 ${two} ${one} sngrep-out`,
+  ])
+  assert.deepEqual(await bySngrep('other', packets, false), [])
+})
+
 test('Kamailio reads the messages of a call: method, status, source, Call-ID, over IPv4 and IPv6', {
   skip,
 }, async () => {
@@ -178,11 +235,7 @@ test('Kamailio reads the messages of a call: method, status, source, Call-ID, ov
   const heard = (line: RegExp) => line.test(log.join(''))
   try {
     const six = { local: '[2001:db8::1]:5061', remote: '[2001:db8::7]:40112', transport: 'TLS' }
-    const text = [
-      ...['OPTIONS sip:x@example.com SIP/2.0', 'Via: SIP/2.0/TLS [2001:db8::7]:40112;branch=z9hG4bK1'],
-      ...['From: <sip:a@b>;tag=1', 'To: <sip:c@d>', 'Call-ID: six', 'CSeq: 1 OPTIONS', 'Content-Length: 0', '', ''],
-    ].join('\r\n')
-    const packet = hepPacket({ ...message, ...six, text }, US, { id: 1, authKey: 'key' })
+    const packet = hepPacket({ ...message, ...six, text: sipText('six') }, US, { id: 1, authKey: 'key' })
     await eventually('Kamailio hears IPv6', () => {
       probe.send(packet, port, '127.0.0.1')
       return heard(/HEP OPTIONS tcp 2001:db8::7:40112 six;/)

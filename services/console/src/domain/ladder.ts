@@ -107,7 +107,7 @@ export function ladderText(ladder: Ladder, terminal?: number): string {
   const line = (filled: readonly string[]): string[] => {
     const chars = new Array<string>(total).fill(' ')
     for (const [i, text] of filled.entries()) {
-      const shown = cut(text, width - 2)
+      const shown = cutName(text, width - 2)
       put(chars, centre(i) - Math.floor(shown.length / 2), shown)
     }
     return chars
@@ -121,12 +121,27 @@ export function ladderText(ladder: Ladder, terminal?: number): string {
     put(chars, centre(left) + 1, (a.retransmission ? '┄' : '─').repeat(room))
     put(chars, a.from < a.to ? centre(right) - 1 : centre(left) + 1, a.from < a.to ? '▶' : '◀')
     const mark = a.retransmission && room > AGAIN.length + NARROWEST ? AGAIN : ''
-    const label = cut(a.label, room - 4 - mark.length) + mark
+    const label = cutLabel(a.label, room - 4 - mark.length) + mark
     put(chars, centre(left) + 1 + Math.floor((room - label.length - 2) / 2), ` ${label} `)
     put(chars, 0, `${a.offsetMs.toFixed(1)} ms`.padStart(TIME_ROOM))
     out.push(shown(chars))
   }
   return `${out.join('\n')}\n`
+}
+
+/** `trunk:itsp-a`, `itsp-a`, `carri…rth`: what tells two carriers apart is as often the end of a name as its beginning. */
+function cutName(text: string, room: number): string {
+  const plain = cut(text, text.length)
+  if (plain.length <= room) return plain
+  const bare = plain.replace(/^(user|trunk):/, '')
+  if (bare.length <= room) return bare
+  const tail = Math.floor((room - 1) / 2)
+  return `${bare.slice(0, Math.max(room - 1 - tail, 0))}…${tail > 0 ? bare.slice(-tail) : ''}`
+}
+
+/** What it carries goes before its name does. */
+function cutLabel(text: string, room: number): string {
+  return cut(text.length > room ? text.replace(/ \([^)]*\)$/, '') : text, room)
 }
 
 /** Text of strangers: nothing in it moves the cursor of a terminal. */

@@ -46,21 +46,22 @@ export function hepPacket(message: CapturedMessage, us: number, agent: HepAgent)
   const [local, remote] = sameFamily(readSocket(message.local), readSocket(message.remote))
   const [source, target] = sent ? [local, remote] : [remote, local]
   const six = source.address.length === 16
+  // any order is right; this one is that of captagent and Kamailio, which some readers (older sngrep) take for granted
   const chunks = [
     chunk(FAMILY, byte(FAMILIES[six ? 16 : 4])),
     // TLS and WebSocket are streams of TCP
     chunk(PROTOCOL, byte(message.transport === 'UDP' ? UDP : TCP)),
-    chunk(six ? IPV6_SOURCE : IPV4_SOURCE, source.address),
-    chunk(six ? IPV6_TARGET : IPV4_TARGET, target.address),
     chunk(SOURCE_PORT, word(source.port)),
     chunk(TARGET_PORT, word(target.port)),
     chunk(SECONDS, long(Math.floor(us / 1e6))),
     chunk(MICROSECONDS, long(Math.floor(us % 1e6))),
     chunk(PROTOCOL_TYPE, byte(SIP)),
     chunk(AGENT, long(agent.id)),
+    chunk(six ? IPV6_SOURCE : IPV4_SOURCE, source.address),
+    chunk(six ? IPV6_TARGET : IPV4_TARGET, target.address),
     ...(agent.authKey === undefined ? [] : [chunk(AUTH_KEY, Buffer.from(agent.authKey).subarray(0, MAX_KEY))]),
-    chunk(CORRELATION, Buffer.from(message.callId).subarray(0, MAX_KEY)),
     chunk(PAYLOAD, Buffer.from(message.text).subarray(0, MAX_PAYLOAD)),
+    chunk(CORRELATION, Buffer.from(message.callId).subarray(0, MAX_KEY)),
   ]
   const length = chunks.reduce((sum, { length }) => sum + length, 6)
   return Buffer.concat([Buffer.from('HEP3'), word(length), ...chunks], length)
