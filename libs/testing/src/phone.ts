@@ -74,6 +74,8 @@ export interface Phone {
   /** Registers and keeps registered; resolves with the 200, rejects on a refusal. `expires` in s, default 3600. */
   register(options?: { expires?: number }): Promise<SipResponse>
   unregister(): Promise<SipResponse>
+  /** Another server of the same enterprise from now on, for calls that are up too; over TCP and TLS by a new connection. */
+  moveTo(server: string): Promise<void>
   /** `to`: a SIP or tel URI, or digits and names as dialled (`9120655501000` becomes `sip:…@domain`). */
   call(to: string, options?: CallOptions): Promise<CallHandle>
   /** The handler gets every incoming call from now on (180 has been sent); without one `nextCall` queues them. */
@@ -123,7 +125,7 @@ export async function startPhone(parts: PhoneParts): Promise<Phone> {
   })
   await agent.open()
   const connect = async () => server && agent.endpoint.wireTo(server)
-  const serverWire = await connect().catch(async (error: unknown) => {
+  let serverWire = await connect().catch(async (error: unknown) => {
     await agent.close()
     throw error
   })
@@ -203,6 +205,11 @@ export async function startPhone(parts: PhoneParts): Promise<Phone> {
     messages: inbox,
     register: ({ expires: seconds = 3600 } = {}) => register(seconds),
     unregister: () => register(0),
+    async moveTo(other) {
+      serverWire = await agent.endpoint.wireTo(readSipAddress(other))
+      if (serverWire.reliable) agent.contactHost = serverWire.sentBy
+      for (const call of agent.calls) call.moveTo(serverWire)
+    },
     async call(to, options = {}) {
       const target = toUri(to)
       return agent.call({

@@ -171,6 +171,11 @@ export class Call implements CallHandle {
     return this.#audio
   }
 
+  /** Requests go this way from now on. */
+  moveTo(wire: Wire): void {
+    this.#wire = wire
+  }
+
   get key(): string | undefined {
     return this.dialog && dialogKey(this.dialog)
   }

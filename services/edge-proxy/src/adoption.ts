@@ -24,6 +24,8 @@ const AGAIN_MS = 1000
 /** A request waits so long for the lease of the edge that had its call, ms. */
 const WAIT_MS = LEASE_MS + 1500
 const LOOK_MS = 250
+/** Whose a call is, and its ports, are known within milliseconds; looked at this often, ms. */
+const SOON_MS = 20
 
 export interface AdoptionParts {
   readonly parts: CallParts
@@ -33,6 +35,7 @@ export interface AdoptionParts {
   readonly owner: NonNullable<HeldCall['owner']>
   /** The call of a Contact of ours; undefined: nobody of this cluster wrote it. */
   readonly readKey: (user: string) => string | undefined
+  readonly ours: (callId: string) => boolean
 }
 
 export interface Adoption {
@@ -40,6 +43,8 @@ export interface Adoption {
   search(): void
   /** A request for a dialog that is not known here. False: it is none of this cluster's calls. */
   load(transaction: ServerTransaction): boolean
+  /** A request for a call of which this edge does not know whether another one has taken it. */
+  wait(callId: string, transaction: ServerTransaction): void
   close(): void
 }
 
@@ -49,6 +54,10 @@ export function createAdoption(given: AdoptionParts): Adoption {
   let searching = false
   let wanted = false
   let closed = false
+  /** Requests that wait for their call, by its id. */
+  const waiting = new Map<string, Set<ServerTransaction>>()
+  /** Calls taken over whose audio is not described anew yet. */
+  const preparing = new Set<string>()
 
   const search = () => {
     wanted = true
@@ -110,7 +119,11 @@ export function createAdoption(given: AdoptionParts): Adoption {
     const wires = await Promise.all(held.legs.map((leg) => wireOf(leg)))
     const call = new AdoptedCall(parts, claimed, wires, { edge: held.owner?.edge ?? '', heardMs: heard(held) })
     calls.set(call.id, call)
-    call.begin()
+    preparing.add(call.id)
+    call.begin(() => {
+      preparing.delete(call.id)
+      for (const transaction of waiting.get(call.id) ?? []) answer(call.id, transaction)
+    })
     return call
   }
 
@@ -149,12 +162,32 @@ export function createAdoption(given: AdoptionParts): Adoption {
     const { request } = transaction
     const id = given.readKey(parseUri(request.uri)?.user ?? '')
     if (id === undefined) return false
-    loaded(id, transaction).catch((error: unknown) => {
-      edge.log.warn({ call: id, why: String(error) }, 'the call of a request could not be loaded')
-      // the dialog may well stand: RFC 3261 21.5.1, not a 481
-      if (!transaction.answered) transaction.reply(500, { headers: [['Retry-After', '1']] })
-    })
+    wait(id, transaction)
     return true
+  }
+
+  const wait = (id: string, transaction: ServerTransaction): void => {
+    const beside = waiting.get(id) ?? new Set()
+    waiting.set(id, beside.add(transaction))
+    loaded(id, transaction)
+      .catch((error: unknown) => {
+        edge.log.warn({ call: id, why: String(error) }, 'the call of a request could not be loaded')
+        // the dialog may well stand: RFC 3261 21.5.1, not a 481
+        if (!transaction.answered) transaction.reply(500, { headers: [['Retry-After', '1']] })
+      })
+      .finally(() => forget(id, transaction))
+  }
+
+  /** False: it does not wait any more. */
+  const forget = (id: string, transaction: ServerTransaction): boolean => {
+    const beside = waiting.get(id)
+    const waited = beside?.delete(transaction) ?? false
+    if (beside?.size === 0) waiting.delete(id)
+    return waited
+  }
+
+  const answer = (id: string, transaction: ServerTransaction): void => {
+    if (forget(id, transaction) && !deliver(transaction)) transaction.reply(481)
   }
 
   const loaded = async (id: string, transaction: ServerTransaction): Promise<void> => {
@@ -162,6 +195,9 @@ export function createAdoption(given: AdoptionParts): Adoption {
     const bucket = await store.bucket()
     const until = edge.clock.now() + WAIT_MS
     for (;;) {
+      while (!given.ours(id) || preparing.has(id)) await pause(SOON_MS)
+      // it was answered when its call was taken over
+      if (waiting.get(id)?.has(transaction) !== true) return
       if (deliver(transaction)) return
       const entry = await bucket.get(id)
       const held = entry && read(entry)
@@ -186,6 +222,7 @@ export function createAdoption(given: AdoptionParts): Adoption {
   return {
     search,
     load,
+    wait,
     close() {
       closed = true
     },

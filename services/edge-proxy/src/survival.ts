@@ -30,12 +30,16 @@ export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
       up: store.up,
       changed: store.changed,
       over: store.over,
+      ours: (callId) => lease.awake() && store.ours(callId),
+      whenOurs: (callId, transaction) => adoption?.wait(callId, transaction),
       keyOf: (callId) => writeCallKey(callId, secret()),
     },
     begin(parts, calls) {
       const readKey = (user: string) => readCallKey(user, secret())
-      adoption = createAdoption({ parts, calls, store, owner, readKey, lease: () => lease })
+      const { ours } = parts.held
+      adoption = createAdoption({ parts, calls, store, owner, readKey, ours, lease: () => lease })
       lease.onGone(adoption.search)
+      lease.onDoubt(store.doubt)
     },
     load: (transaction) => adoption?.load(transaction) ?? false,
     async handOver() {
@@ -53,7 +57,7 @@ export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
 
 /** An edge by itself: nobody goes on with its calls. */
 export const ALONE: Survival = {
-  held: { up() {}, changed() {}, over() {}, keyOf: (callId) => callId },
+  held: { up() {}, changed() {}, over() {}, ours: () => true, whenOurs() {}, keyOf: (callId) => callId },
   begin() {},
   load: () => false,
   async handOver() {},

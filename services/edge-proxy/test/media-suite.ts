@@ -331,6 +331,58 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
       assert.deepEqual(keysA.theirs.unprotectRtp(alice.heard[0] as Buffer), rtp(2, 0, 9))
     })
 
+    for (const keying of ['off', 'required'] as const)
+      test(`a call that another engine had goes on here (SRTP ${keying}): told anew in the same sessions, then answered`, async () => {
+        const [alice, bob] = [await someone(), await someone()]
+        const protocol = keying === 'off' ? 'RTP/AVP' : 'RTP/SAVP'
+        const says = (port: number, keys: Keys, version = 1) =>
+          description(port, { protocol, version, ...(keying === 'off' ? {} : { more: [keys.line] }) })
+        const keysA = new Keys(undefined, 7)
+        const [a, b] = [leg(keying), leg(keying)]
+        const heardA = says(alice.port, keysA)
+        const saidB = await offered(a, heardA, b)
+        const keysB = new Keys(saidB)
+        const heardB = says(bob.port, keysB)
+        const saidA = await answered(b, heardB, a)
+        for (const each of [a, b]) each.close()
+
+        // as adopted-call.ts: both are told anew by what was heard and said before
+        const other = await open()
+        const next = (side: string) =>
+          other.engine.openLeg({ legId: `${name}-next-${keying}-${side}`, emergency: false, ...PLAIN_MEDIA, keying })
+        const [a2, b2] = [next('a'), next('b')]
+        b2.resume?.(saidB)
+        const toB = await offered(a2, heardA, b2)
+        a2.resume?.(saidA)
+        const toA = await answered(b2, heardB, a2)
+        a2.connect(b2)
+        const origin = (text: string) => line(text, 'o=').split(' ')
+        for (const [before, after] of [
+          [saidA, toA],
+          [saidB, toB],
+        ] as const) {
+          assert.equal(origin(after)[1], origin(before)[1], 'the same session')
+          assert.equal(Number(origin(after)[2]), Number(origin(before)[2]) + 1, 'its next version (RFC 3264 8)')
+          assert.notEqual(portOf(after), portOf(before))
+        }
+        // each answers what it was told, with a key of its own
+        const [newA, newB] = keying === 'off' ? [keysA, keysB] : [new Keys(toA), new Keys(toB)]
+        await answered(b2, says(bob.port, newB, 2), a2)
+        await answered(a2, says(alice.port, newA, 2), b2)
+        const out = (keys: Keys, packet: Buffer) =>
+          keying === 'off' ? packet : (keys.ours.protectRtp(packet) as Buffer)
+        const into = (keys: Keys, packet: Buffer | undefined) =>
+          keying === 'off' ? packet : keys.theirs.unprotectRtp(packet as Buffer)
+        alice.send(out(newA, rtp(1)), portOf(toA))
+        await until(() => bob.heard.length > 0, 'bob hears alice')
+        assert.deepEqual(into(newB, bob.heard[0]), rtp(1))
+        bob.send(out(newB, rtp(2, 0, 9)), portOf(toB))
+        await until(() => alice.heard.length > 0, 'alice hears bob')
+        assert.deepEqual(into(newA, alice.heard[0]), rtp(2, 0, 9))
+        for (const each of [a2, b2]) each.close()
+        await other.close()
+      })
+
     test('what is not authentic is not passed on, even from the right port', async () => {
       const [alice, bob] = [await someone(), await someone()]
       const [a, b] = [leg('required'), leg()]

@@ -50,6 +50,8 @@ function bound(address: string, port: number): Promise<Socket | undefined> {
 export interface Described {
   readonly address?: string
   readonly direction?: string
+  /** Of its o= line. */
+  readonly version?: number
   readonly protocol?: string
   readonly formats?: string
   readonly more?: readonly string[]
@@ -59,7 +61,7 @@ export function description(port: number, what: Described = {}): Sdp {
   const address = what.address ?? '127.0.0.1'
   const text = [
     'v=0',
-    `o=- 1 1 IN IP4 ${address}`,
+    `o=- 1 ${what.version ?? 1} IN IP4 ${address}`,
     's=-',
     `c=IN IP4 ${address}`,
     't=0 0',

@@ -4,6 +4,9 @@
  *
  *   up, changed -> dirty -(50 ms)-> written at its own revision -> clean
  *                                     `-- the revision is another's: this edge was given up, and the call is not its any more
+ *
+ * An edge that has slept, or was cut off, writes all of them at once: until each answer is there it is in doubt whose call
+ * that is.
  */
 import type { Bucket } from '@tandem/bus/bucket.ts'
 import type { Bus } from '@tandem/bus/bus.ts'
@@ -17,6 +20,8 @@ import type { Clock, Timer } from '../edge.ts'
 const GATHER_MS = 50
 /** The bus does not take it: again after this, ms. */
 const AGAIN_MS = 500
+/** Doubt ends after this, ms: while nobody answers, nobody can have taken the call either. */
+const DOUBT_MS = 10_000
 /** Writes under way at once. */
 const IN_FLIGHT = 256
 
@@ -26,6 +31,10 @@ export interface CallStore {
   up(session: HeldSession): void
   changed(callId: string): void
   over(callId: string): void
+  /** Others may have taken calls of this edge: each is asked for. `slept`: and may have ended them. */
+  doubt(slept: boolean): void
+  /** False: another edge may have this call, and the answer is not there yet. */
+  ours(callId: string): boolean
   /** A call that this edge has just taken over, written at that revision. */
   taken(callId: string, revision: number): void
   /** Writes that nobody has these calls, and gives them up here; those that could not be written stay. */
@@ -47,8 +56,11 @@ interface Kept {
   session: HeldSession | undefined
   /** 0: nothing is written yet. */
   revision: number
-  dirty: boolean
   busy: boolean
+  /** Clock ms; it is in doubt from the first to the second. */
+  doubtedMs: number
+  doubtedUntilMs: number
+  slept: boolean
 }
 
 export function createCallStore(parts: CallStoreParts): CallStore {
@@ -119,20 +131,28 @@ export function createCallStore(parts: CallStoreParts): CallStore {
     if (record === undefined) return
     attach(session, callId)
     const store = await bucket()
+    const began = clock.now()
     const revision = await store.update(callId, JSON.stringify(record), entry.revision)
     if (revision !== undefined) {
       entry.revision = revision
+      // what was written before a sleep says nothing of what was done meanwhile
+      if (began >= entry.doubtedMs) {
+        entry.doubtedUntilMs = 0
+        entry.slept = false
+      }
       return
     }
     // ours after all, when the answer to an earlier write was lost
     const present = await store.get(callId)
     const holder = present === undefined ? undefined : ownerIn(present.value)
-    if (present === undefined || holder?.life === parts.owner.life) {
+    // gone: after a sleep the one that took it has ended it; else a server has lost it, and it is written anew
+    const lost = present === undefined && !(entry.slept && entry.revision > 0)
+    if (lost || holder?.life === parts.owner.life) {
       entry.revision = present?.revision ?? 0
       mark(callId)
       return
     }
-    log.warn({ call: callId, by: holder?.edge }, 'another edge has taken this call over')
+    log.warn({ call: callId, by: holder?.edge ?? 'one that has ended it' }, 'another edge has taken this call over')
     kept.delete(callId)
     session.abandon()
   }
@@ -143,7 +163,14 @@ export function createCallStore(parts: CallStoreParts): CallStore {
   }
 
   const ofEntry = (callId: string): Kept => {
-    const entry = kept.get(callId) ?? { session: undefined, revision: 0, dirty: false, busy: false }
+    const entry = kept.get(callId) ?? {
+      session: undefined,
+      revision: 0,
+      busy: false,
+      doubtedMs: 0,
+      doubtedUntilMs: 0,
+      slept: false,
+    }
     kept.set(callId, entry)
     return entry
   }
@@ -167,6 +194,18 @@ export function createCallStore(parts: CallStoreParts): CallStore {
       kept.delete(callId)
       dirty.delete(callId)
     },
+    doubt(slept) {
+      const now = clock.now()
+      for (const [callId, entry] of kept) {
+        if (entry.session === undefined || (entry.revision === 0 && !entry.busy)) continue
+        entry.doubtedMs = now
+        entry.doubtedUntilMs = now + DOUBT_MS
+        entry.slept ||= slept
+        dirty.add(callId)
+      }
+      flush()
+    },
+    ours: (callId) => clock.now() >= (kept.get(callId)?.doubtedUntilMs ?? 0),
     taken(callId, revision) {
       ofEntry(callId).revision = revision
     },

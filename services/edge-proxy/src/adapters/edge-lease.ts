@@ -29,6 +29,10 @@ export interface EdgeLease {
   others(): number
   /** Somebody is gone, or might be since nobody was listening: what was his may be left without an edge. */
   onGone(run: () => void): void
+  /** Others could not hear this edge for a while, it was cut off or slept: they may have taken its calls. */
+  onDoubt(run: (slept: boolean) => void): void
+  /** False: this process was held up for so long that others may have taken its calls. */
+  awake(): boolean
   /** Tells the others that this life is over. */
   leave(): Promise<void>
   close(): Promise<void>
@@ -56,6 +60,10 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
   const listeners: (() => void)[] = []
   const someoneGone = () => {
     for (const run of listeners) run()
+  }
+  const doubters: ((slept: boolean) => void)[] = []
+  const doubt = (slept: boolean) => {
+    for (const run of doubters) run(slept)
   }
   const peers = new Map<string, Peer>()
   let ownHeardMs = Number.NEGATIVE_INFINITY
@@ -94,14 +102,17 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
 
   const look = () => {
     const now = clock.now()
-    const sound = bus.connected && now - ownHeardMs < DOUBT_MS && now - lookedMs < DOUBT_MS
+    const slept = now - lookedMs >= DOUBT_MS
+    const sound = bus.connected && now - ownHeardMs < DOUBT_MS && !slept
     lookedMs = now
     if (!sound) {
       soundMs = undefined
       judged = false
+      if (slept) doubt(true)
       return
     }
     if (soundMs === undefined) {
+      doubt(false)
       soundMs = now
       for (const peer of peers.values()) peer.heardMs = now
       // the calls of this node's own earlier life need no waiting
@@ -165,6 +176,8 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
       const peer = owner === undefined ? undefined : peers.get(owner.edge)
       return peer?.life === owner?.life ? peer?.heardMs : undefined
     },
+    onDoubt: (run) => void doubters.push(run),
+    awake: () => closed || clock.now() - lookedMs < DOUBT_MS,
     others: () => [...peers.values()].filter((p) => !p.leaving && clock.now() - p.heardMs <= LEASE_MS).length,
     onGone: (run) => void listeners.push(run),
     async leave() {

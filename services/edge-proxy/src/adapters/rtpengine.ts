@@ -11,7 +11,7 @@ import type { LegMedia } from '@tandem/contracts/call.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import { asRelayed } from '@tandem/sdp/relayed.ts'
-import { type LegOrigin, newLegOrigin } from '@tandem/sdp/rewrite.ts'
+import { type LegOrigin, newLegOrigin, originOf } from '@tandem/sdp/rewrite.ts'
 import { addedMedia } from '../domain/leg-media.ts'
 import type { Described, LegSettings, MediaEngine, MediaLeg, MediaPeer } from '../domain/media-engine.ts'
 import { takesOffer } from '../domain/srtp/takes-offer.ts'
@@ -105,6 +105,10 @@ class RtpengineLeg implements MediaLeg {
       const described = text === undefined ? undefined : to.#describe(text, sdp)
       done(described, 503)
     })
+  }
+
+  resume(said: string): void {
+    this.#origin = originOf(said) ?? this.#origin
   }
 
   connect(other: MediaLeg): void {

@@ -35,6 +35,7 @@ export class AdoptedCall implements LiveCall {
   readonly #parts: CallParts
   readonly #session: CallSession
   readonly #facts: CallFacts
+  #able: () => void = () => {}
 
   constructor(parts: CallParts, held: HeldCall, wires: readonly Wire[], from: LostEdge) {
     this.id = held.callId
@@ -66,20 +67,27 @@ export class AdoptedCall implements LiveCall {
     this.#session.end('tandem', { reason })
   }
 
-  begin(): void {
+  /** `able`: called once, when requests of the peers can be taken and before they hear of us; or when nothing comes of it. */
+  begin(able: () => void): void {
+    this.#able = able
     this.#session.begin()
     const [a, b] = this.#session.legs
     const heard = [descriptionOf(a), descriptionOf(b)]
-    if (heard[0] === undefined || heard[1] === undefined) return void this.end('no description to go on with')
+    if (heard[0] === undefined || heard[1] === undefined) return void this.#useless('no description to go on with')
     // one side's words are the offer to the other, whose words answer it: both are told anew as an offer of ours
     this.#describe('offer', a, heard[0], b, () => this.#describe('answer', b, heard[1] as Sdp, a, () => this.#anchor()))
+  }
+
+  #useless(reason: string): void {
+    this.end(reason)
+    this.#able()
   }
 
   /** What `from` has said, for `to`, at addresses of ours. */
   #describe(as: 'offer' | 'answer', from: CallLeg, said: Sdp, to: CallLeg, done: () => void): void {
     if (to.said !== undefined) to.media.resume?.(to.said)
     from.media[as](said, from.peer, to.media, (text) => {
-      if (text === undefined) return void this.end('its media cannot be carried')
+      if (text === undefined) return void this.#useless('its media cannot be carried')
       to.said = text
       const clock = negotiatedCodec(said)?.clock
       if (clock !== undefined) from.media.tune(clock)
@@ -90,6 +98,8 @@ export class AdoptedCall implements LiveCall {
   #anchor(): void {
     const [a, b] = this.#session.legs
     a.media.connect(b.media)
+    // a BYE that has waited ends the call by its own word; a re-INVITE is answered, where ours would meet it (491)
+    this.#able()
     for (const leg of this.#session.legs) this.#reach(leg, this.#parts.edge.clock.now() + RETURN_MS)
   }
 

@@ -118,6 +118,8 @@ export class CallSession implements LegOwner, HeldSession {
     const { dialog } = leg
     if (dialog === undefined || this.#ended) return void transaction.reply(481)
     const { request } = transaction
+    const { held } = this.#parts
+    if (!held.ours(this.#facts.callId)) return void held.whenOurs(this.#facts.callId, transaction)
     leg.provenMs = undefined
     // a phone behind a NAT, or over a new connection, is reached where it was last heard
     if (leg.party.kind !== 'trunk' && !cameThrough(request.uri)) leg.wire = transaction.wire as Wire

@@ -40,6 +40,7 @@ export class CallWatch {
     const ms = Math.min(this.#interimMs, Math.max(500, inactivityMs / 4))
     this.#timer = transactions.timers.after(ms, () => {
       if (this.#session.over) return
+      if (!this.#parts.held.ours(this.#session.facts.callId)) return this.#next()
       const now = clock.now()
       if (now >= this.#dueMs - 10) this.#tell(now)
       const { legs, facts } = this.#session

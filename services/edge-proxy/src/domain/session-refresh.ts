@@ -18,6 +18,8 @@ import { ALLOW, SUPPORTED } from './leg-headers.ts'
 type Fields = readonly (readonly [string, string])[]
 
 const NONE = { kind: 'none' } as const
+/** Another edge may have the call: looked at again after this, ms. */
+const DOUBT_MS = 500
 
 export class SessionRefresh {
   readonly #session: CallSession
@@ -54,14 +56,25 @@ export class SessionRefresh {
     if (leg.session === undefined || this.#session.over) return
     const refresh = refreshAfterMs(leg.session)
     if (refresh !== undefined) leg.sessionTimer = this.#wheel.after(refresh, () => this.refresh(leg))
-    leg.expiryTimer = this.#wheel.after(expireAfterMs(leg.session), () =>
-      this.#session.end('tandem', { reason: 'session expired' }),
-    )
+    leg.expiryTimer = this.#wheel.after(expireAfterMs(leg.session), () => this.#expired(leg))
+  }
+
+  #expired(leg: CallLeg): void {
+    if (this.#ours) this.#session.end('tandem', { reason: 'session expired' })
+    else leg.expiryTimer = this.#wheel.after(DOUBT_MS, () => this.#expired(leg))
+  }
+
+  get #ours(): boolean {
+    return this.#parts.held.ours(this.#session.facts.callId)
   }
 
   /** RFC 4028 7.4: UPDATE without a description where the peer knows it, else a re-INVITE that changes nothing. */
   refresh(leg: CallLeg): void {
     if (this.#session.over) return
+    if (!this.#ours) {
+      leg.sessionTimer = this.#wheel.after(DOUBT_MS, () => this.refresh(leg))
+      return
+    }
     if (leg.exchange.kind !== 'none' || leg.unacked?.waiting) {
       leg.sessionTimer = this.#wheel.after(2000 + this.#session.random(2000), () => this.refresh(leg))
       return

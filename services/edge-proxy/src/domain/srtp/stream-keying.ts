@@ -55,16 +55,24 @@ export class StreamKeying {
   /** False: what the peer answered cannot be. */
   heardAnswer(heard: HeardKeys): boolean {
     const theirs = usable(heard.crypto)[0]
-    const line = theirs && this.#own?.find(({ tag, suite }) => tag === theirs.tag && suite === theirs.suite)
+    const line = theirs && this.#answered(theirs)
     if (theirs === undefined || line === undefined || !RTP.test(heard.protocol)) {
       this.#plain()
       // not keyed: fine where it was not wanted, or was only an opportunity
       return this.#keying !== 'required' || this.#urgent || !RTP.test(heard.protocol)
     }
-    this.#chosen = { line, tag: line.tag }
+    this.#chosen = { line, tag: theirs.tag }
     this.#receives(theirs)
     this.#sends(line)
     return true
+  }
+
+  /** The line of ours that the peer has taken: of our offer, or of an answer of ours that was offered again to refresh. */
+  #answered(theirs: CryptoLine): CryptoLine | undefined {
+    const own = this.#own?.find(({ tag, suite }) => tag === theirs.tag && suite === theirs.suite)
+    if (own !== undefined) return own
+    const { tag, line } = this.#chosen ?? {}
+    return tag === theirs.tag && line?.suite === theirs.suite ? line : undefined
   }
 
   /** For an offer of ours that passes on one made with `protocol`. */

@@ -1,0 +1,153 @@
+/** Two edge processes on one NATS, a carrier and phones: what tests of takeovers kill, stop and ask. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Bus } from '@tandem/bus/bus.ts'
+import type { ConfigurationDocument } from '@tandem/config/schema.ts'
+import { CallAnswered, CallCorrected, CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
+import type { Body } from '@tandem/contracts/contract.ts'
+import { CALLS_BUCKET } from '@tandem/contracts/held-call.ts'
+import { ResolveRoute } from '@tandem/contracts/routing.ts'
+import { type Itsp, startItsp } from '@tandem/testing/itsp.ts'
+import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
+import { type Phone, type PhoneParts, startPhone } from '@tandem/testing/phone.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
+import type { CallHandle } from '@tandem/testing/sip-call.ts'
+import { plan, somePorts, toTrunk } from './call-edge.ts'
+import { type EdgeProcesses, edgeProcesses, until, WITHIN } from './edge-processes.ts'
+import { testConfiguration } from './start-edge.ts'
+
+/** Addresses of the two. */
+export const A = '127.0.0.1'
+export const B = '127.0.0.3'
+
+export type Talk = readonly [near: CallHandle, far: CallHandle]
+
+export interface TwoEdges {
+  readonly nats: PrivateNats
+  readonly itsp: Itsp
+  readonly ports: { readonly inside: number; readonly carrier: number }
+  /** As billing, which hears all. */
+  readonly billing: Bus
+  readonly records: readonly LegRecord[]
+  readonly corrections: readonly LegRecord[]
+  readonly answers: readonly Body<typeof CallAnswered>[]
+  readonly edges: EdgeProcesses
+  /** Registered. */
+  phoneAt(name: string, address: string, password: string, more?: Partial<PhoneParts>): Promise<Phone>
+  talk(phone: Phone, number: string): Promise<Talk>
+  legsOf(talk: Talk): LegRecord[]
+  /** Calls that are written down. */
+  keys(): Promise<string[]>
+  close(): Promise<void>
+}
+
+export interface TwoEdgesOptions {
+  readonly media?: Partial<ConfigurationDocument['edge']['media']>
+  /** More of `edge`. */
+  readonly edge?: Partial<ConfigurationDocument['edge']>
+  readonly onCarrierMessage?: Parameters<typeof startItsp>[0]['onMessage']
+}
+
+export async function startTwoEdges(options: TwoEdgesOptions = {}): Promise<TwoEdges> {
+  const phones: Phone[] = []
+  const records: LegRecord[] = []
+  const corrections: LegRecord[] = []
+  const answers: Body<typeof CallAnswered>[] = []
+  const nats = await startPrivateNats()
+  const folder = await mkdtemp(join(tmpdir(), 'tandem-takeover-'))
+  const itsp = await startItsp({
+    name: 'Carrier A',
+    ...(options.onCarrierMessage ? { onMessage: options.onCarrierMessage } : {}),
+  })
+  const media = somePorts()
+  const ports = { inside: await portBeside(media), carrier: await portBeside(media) }
+  const console = await nats.bus('console')
+  const routing = await nats.bus('routing')
+  routing.answer(ResolveRoute, ({ dialled }) => plan([toTrunk('itsp-a', dialled.slice(1))], { dialled }))
+  const billing = await nats.bus('billing')
+  billing.hear(CallEnded, (record) => void records.push(record as LegRecord))
+  billing.hear(CallAnswered, (leg) => void answers.push(leg))
+  billing.hear(CallCorrected, (record) => void corrections.push(record as LegRecord))
+  await Promise.all([routing.flush(), billing.flush()])
+  const document: ConfigurationDocument = {
+    ...testConfiguration(),
+    edge: {
+      listen: {
+        inside: { url: `udp://127.0.0.1:${ports.inside}`, digest: ['md5'] },
+        'inside-tcp': { url: `tcp://127.0.0.1:${ports.inside}`, digest: ['md5'] },
+        carrier: { url: `udp://127.0.0.1:${ports.carrier}` },
+      },
+      media: { relay: 'embedded', address: '127.0.0.1', ports: media, ...options.media },
+      cluster: { secret: { env: 'CLUSTER_SECRET' } },
+      ...options.edge,
+    },
+    routes: [{ name: 'all', match: '^\\+', usages: ['national'], trunks: ['itsp-a'] }],
+    trunks: {
+      'itsp-a': { to: [itsp.uri], from: [`127.0.0.1:${itsp.port}`], listener: 'carrier', emergency: true },
+    },
+  }
+  const edges = await edgeProcesses({ nats, console, folder, document })
+
+  return {
+    nats,
+    itsp,
+    ports,
+    billing,
+    records,
+    corrections,
+    answers,
+    edges,
+    async phoneAt(name, address, password, more = {}) {
+      const server = `udp://${address}:${ports.inside}`
+      const phone = await startPhone({ name, server, password, domain: 'acme.example', ...more })
+      phones.push(phone)
+      await phone.register()
+      return phone
+    },
+    async talk(phone, number) {
+      const call = await phone.call(`9${number}`)
+      const invite = await itsp.nextInvite((i) => i.number === number, WITHIN)
+      await call.answered
+      await until('the carrier has the call', async () => invite.call !== undefined)
+      const far = invite.call as CallHandle
+      await hearing([call, far])
+      return [call, far]
+    },
+    legsOf: ([near, far]) => records.filter((r) => r.sipCallId === near.callId || r.sipCallId === far.callId),
+    async keys() {
+      const found: string[] = []
+      for await (const { key } of (await (await nats.bus('edge-proxy')).bucket(CALLS_BUCKET)).list()) found.push(key)
+      return found
+    },
+    async close() {
+      await Promise.all(phones.map((phone) => phone.close()))
+      await edges.close()
+      await itsp.close()
+      await nats.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** No listener stands where media may. */
+async function portBeside(media: string): Promise<number> {
+  const [first, last] = media.split('-').map(Number) as [number, number]
+  for (;;) {
+    const port = await steadyPort()
+    if (port < first || port > last) return port
+  }
+}
+
+/** Both hear the other in what comes from now on. */
+export async function hearing([near, far]: Talk): Promise<void> {
+  const [here, there] = [near.audio.packetsReceived, far.audio.packetsReceived]
+  const both = async () => near.audio.packetsReceived > here + 60 && far.audio.packetsReceived > there + 60
+  await until('packets both ways', both).catch(() => {
+    const told = (side: CallHandle) =>
+      `${side.audio.packetsReceived} packets, ${side.state}, was asked ${side.requests.map((r) => r.method)}`
+    assert.fail(`no packets both ways: from ${here} to ${told(near)}; from ${there} to ${told(far)}`)
+  })
+  await Promise.all([near.audio.hears(far.audio.tone, WITHIN), far.audio.hears(near.audio.tone, WITHIN)])
+}
