@@ -176,13 +176,16 @@ test('kill -9 of an edge: every place it held is free within a bounded time', as
     execArgv: ['--disable-warning=ExperimentalWarning'],
   })
   after(() => child.kill('SIGKILL'))
-  const [{ held }] = (await once(child, 'message')) as [{ held: number }]
+  const [{ held, links }] = (await once(child, 'message')) as [{ held: number; links: number }]
   assert.equal(held, 20, 'those of the edges that stopped are free, and it takes them all')
+  assert.equal(links, 2, 'and the link of a site')
   const three = await startNode('edge-3')
   await until('the bucket', async () => (await call(three, 'itsp-a')).kind === 'refused')
+  assert.equal((await call(three, 'free', 'branch')).kind, 'refused', 'its link is full')
   child.kill('SIGKILL')
   const killed = performance.now()
   await until('the places of the dead edge', async () => (await fill(three, 'itsp-a', 20)).length > 0, GONE_MS + 15_000)
+  await until('the link of the dead edge', async () => (await call(three, 'free', 'branch')).kind === 'admitted')
   const ms = performance.now() - killed
   assert.ok(ms > GONE_MS / 2, `after ${ms} ms: it was not given the time to be slow`)
 })
