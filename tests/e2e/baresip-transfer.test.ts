@@ -95,3 +95,37 @@ test('RFC 5589 7.3: sipp asks baresip and puts its carrier through: both hear ea
     await house.close()
   }
 })
+
+test('RFC 5589 7.6: baresip still rings when its caller puts somebody through: it rings again for him, and they hear each other', {
+  skip: baresipMissing(),
+}, async () => {
+  const house = await startCallEdge({ listeners: { inside: { url: 'udp://127.0.0.1:0', digest: ['md5'] } } })
+  await house.bob.unregister()
+  const bob = await startBaresip({
+    ...{ user: 'bob', password: PASSWORDS.BOB_PASSWORD, domain: 'acme.example', transport: 'udp' },
+    server: `127.0.0.1:${house.edge.port('inside')}`,
+  })
+  try {
+    house.route(({ dialled }) =>
+      dialled === '1002' ? plan([toUser('bob')], { callee: { user: 'bob' } }) : plan([toTrunk('itsp-a', dialled)]),
+    )
+    const first = await house.alice.call('12065550192')
+    await first.answered
+    const there = (await house.itspA.nextInvite((i) => i.number === '12065550192' && i.call !== undefined)).call
+    const second = await house.alice.call('1002')
+    await bob.next('CALL_INCOMING')
+    await second.ringing
+    await first.transfer('sip:1002@acme.example', { instead: second })
+    await bob.next('CALL_INCOMING')
+    await bob.command('accept')
+    assert.equal(await first.transferred(20_000), 200, bob.log())
+    await there?.audio.hears(bob.tone)
+    // a fifth of a second of the tone has to be in its file
+    await new Promise((done) => setTimeout(done, 1000))
+    await there?.hangUp()
+    await eventually('baresip has heard the carrier', async () => await bob.heard(house.itspA.tone))
+  } finally {
+    await bob.stop()
+    await house.close()
+  }
+})
