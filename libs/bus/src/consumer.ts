@@ -82,6 +82,8 @@ async function open(nc: NatsConnection, contract: FactContract, options: ReaderO
             opt_start_time: new Date(Date.now() - options.sinceMs).toISOString(),
           }),
     })
+    // made anew after a loss the library asks for the next sequence beside this time, which the server refuses for ever
+    delete (await consumer.info(true)).config.opt_start_time
     return await consumer.consume({ max_messages: options.batch ?? 500 })
   }
   const durable = options.durable as string

@@ -5,6 +5,7 @@ import type { Delivered } from '@tandem/bus/outcome.ts'
 import { CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
 import type { Body } from '@tandem/contracts/contract.ts'
 import { PresenceChanged, ReadPresence } from '@tandem/contracts/presence.ts'
+import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import { ResolveRoute, type RouteDecision, type RouteQuestion } from '@tandem/contracts/routing.ts'
 import type { PrivateNats } from '@tandem/testing/nats.ts'
 
@@ -182,6 +183,33 @@ export function testAnyServer(start: () => Promise<PrivateNats>): void {
     await until('connected again', () => routing.connected && console.connected)
     await mine.put('current', 'four')
     await until('a change after the server was killed', () => seen.includes('four'))
+  })
+
+  test('who reads facts from some time on goes on after the server was killed, and gets each once', async () => {
+    const console = await nats.bus('console')
+    await until('connected', () => edge.connected && console.connected)
+    const calls: number[] = []
+    const stop = console.replay(TrunkChanged, { sinceMs: 3_600_000 }, (b) => void calls.push(b.calls))
+    const tell = (n: number) =>
+      edge.record(
+        TrunkChanged,
+        { trunk: 'itsp-a', edge: 'e1', health: 'up', calls: n, at: new Date().toISOString() },
+        { messageId: `trunk:${n}` },
+      )
+    await tell(1)
+    await until('the first', () => calls.includes(1))
+    await nats.crash()
+    await nats.start()
+    await until('connected again', () => edge.connected && console.connected)
+    // the server may not take facts for a moment yet
+    for (let i = 0; i < 20; i++) {
+      const stored = await tell(2).catch(() => undefined)
+      if (stored) break
+      await new Promise((done) => setTimeout(done, 250))
+    }
+    for (let i = 0; i < 8 && !calls.includes(2); i++) await until('the next', () => calls.includes(2)).catch(() => {})
+    assert.deepEqual(calls, [1, 2])
+    await stop()
   })
 
   test('facts and bus come back by themselves after the server was killed', async () => {
