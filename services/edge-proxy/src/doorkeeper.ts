@@ -1,31 +1,22 @@
 /** Who sent this request? (edge.md E2, E3) Trunks by address, users by digest or by the flow that a digest proved. */
 import type { Configuration } from '@tandem/config/defaults.ts'
-import { SecurityRefused } from '@tandem/contracts/security.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { from } from '@tandem/sip/message/read.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ProvenFlows } from './abuse-gate.ts'
 import type { Authenticator } from './authenticator.ts'
 import type { AbuseGuard } from './domain/abuse-guard.ts'
+import { type DoorTables, doorTables, type RegisteredAt } from './domain/door-tables.ts'
 import { emergencyDialled } from './domain/emergency-number.ts'
-import {
-  identifyTrunk,
-  isSource,
-  sourceFacts,
-  type TrunkIdentity,
-  type TrunkSource,
-  trunkSources,
-} from './domain/identify-trunk.ts'
-import { type NetworkTable, networkTable } from './domain/networks.ts'
+import { identifyTrunk, isSource, sourceFacts, type TrunkIdentity } from './domain/identify-trunk.ts'
 import type { Edge, Peer, Wire } from './edge.ts'
+import { createRefusals, type Refusals } from './refusals.ts'
 
 export type Respond = (status: number, headers?: readonly (readonly [string, string])[]) => void
 
-/** Security facts per second at most: a flood of refusals must not become a flood on the bus. */
-const FACTS_PER_SECOND = 20
 const MAX_KNOWN = 16_384
 
-export interface Doorkeeper {
+export interface Doorkeeper extends Pick<Refusals, 'refused' | 'tellRefused'> {
   authenticate: Edge['authenticate']
   /** The user that the request's credentials prove, answered with a challenge or refusal otherwise. */
   proveUser(request: SipRequest, wire: Wire, respond: Respond): string | undefined
@@ -39,10 +30,6 @@ export interface Doorkeeper {
   names(user: string, name: string): boolean
   /** The user that a name, DID or extension means. */
   userOf(name: string): string | undefined
-  /** Told, and held against the source; `strikes` beyond the limit ban it at once. */
-  refused(request: SipRequest, wire: Wire, why: string, user?: string, strikes?: number): void
-  /** Told once a minute for each source. */
-  tellRefused(request: SipRequest, wire: Wire, why: string, user?: string): void
   /** A trunk, a registered flow, one that proved itself: no limit against strangers touches it. */
   spared(source: Source): boolean
   /** Takes part in a dialog. */
@@ -60,54 +47,15 @@ export interface DoorkeeperParts {
   readonly authenticator: Authenticator
   readonly usersOn: (flow: string) => readonly string[]
   readonly twins: (listener: string) => readonly string[]
-  /** The other end of a trunk's registration with its carrier. */
-  readonly registeredAt: (trunk: string) => { readonly address: string; readonly port: number } | undefined
+  readonly registeredAt: RegisteredAt
   readonly guard: AbuseGuard
   readonly provenFlows: ProvenFlows
 }
 
-interface Compiled {
-  readonly sites: NetworkTable<string>
-  readonly sources: ReadonlyMap<string, readonly TrunkSource[]>
-  /** Source -> is it one of a trunk; filled as they come. */
-  readonly known: Map<string, boolean>
-  /** Trunks whose calls are known by digest alone, by the listeners that they come to. */
-  readonly callers: ReadonlyMap<string, readonly string[]>
-  /** Listeners that only carriers use. */
-  readonly carrierOnly: ReadonlySet<string>
-  /** DID and extension -> user. */
-  readonly users: ReadonlyMap<string, string>
-}
-
 export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
   const { edge, authenticator } = parts
-  let compiled: Compiled | undefined
-  let second = 0
-  let toldInSecond = 0
-  const tables = (): Compiled => (compiled ??= compile(edge.config(), parts.twins, parts.registeredAt))
-
-  const tell = (request: SipRequest, wire: Wire, why: string, user?: string) => {
-    const now = Math.floor(edge.clock.now() / 1000)
-    if (now !== second) toldInSecond = 0
-    second = now
-    if (++toldInSecond > FACTS_PER_SECOND) return
-    edge.bus.tell(SecurityRefused, {
-      edge: edge.node,
-      at: new Date(edge.clock.wall()).toISOString(),
-      source: `${wire.remoteAddress}:${wire.remotePort}`,
-      listener: wire.listener,
-      method: request.method.slice(0, 32),
-      why: why.slice(0, 1024),
-      ...(user === undefined ? {} : { user }),
-    })
-  }
-
-  const tellRefused = (request: SipRequest, wire: Wire, why: string, user?: string) => {
-    const held = parts.guard.tells(wire.remoteAddress, edge.clock.now())
-    if (held === undefined) return
-    edge.log.info({ source: wire.name, method: request.method, why, user, held }, 'refused')
-    tell(request, wire, held === 0 ? why : `${why} (and ${held} more since the last)`, user)
-  }
+  let compiled: DoorTables | undefined
+  const tables = (): DoorTables => (compiled ??= doorTables(edge.config(), parts.twins, parts.registeredAt))
 
   const spared = (source: Source): boolean =>
     parts.usersOn(source.flow).length > 0 || parts.provenFlows.has(source.flow) || ofTrunk(source)
@@ -129,20 +77,9 @@ export function createDoorkeeper(parts: DoorkeeperParts): Doorkeeper {
     return found
   }
 
-  const strike = (request: SipRequest, wire: Wire, why: string, strikes = 1) => {
-    const { remoteAddress: address } = wire
-    // a whole site is not shut out for one phone with an old password
-    if (spared(wire) || site(address) !== undefined) return
-    const ms = parts.guard.strike(address, strikes, edge.clock.now())
-    if (ms === undefined) return
-    edge.log.warn({ source: wire.name, why, seconds: ms / 1000 }, 'banned')
-    tell(request, wire, `banned for ${ms / 1000} s: ${why}`)
-  }
-
-  const refused = (request: SipRequest, wire: Wire, why: string, user?: string, strikes?: number) => {
-    tellRefused(request, wire, why, user)
-    strike(request, wire, why, strikes)
-  }
+  // a whole site is not shut out for one phone with an old password
+  const pardoned = (wire: Wire) => spared(wire) || site(wire.remoteAddress) !== undefined
+  const { refused, strike, tellRefused } = createRefusals({ edge, guard: parts.guard, pardoned })
 
   const site = (address: string) => tables().sites.find(address)
   const urgent = (request: SipRequest, wire: Wire) => isUrgent(request, site(wire.remoteAddress), edge.config())
@@ -289,39 +226,4 @@ function isUrgent(request: SipRequest, site: string | undefined, configuration: 
   if (request.method !== 'INVITE') return false
   const dialled = unescapeUser(parseUri(request.uri)?.user ?? '')
   return emergencyDialled(configuration, dialled, request.uri, { site }) !== undefined
-}
-
-function compile(
-  configuration: Configuration,
-  twins: (listener: string) => readonly string[],
-  registeredAt: DoorkeeperParts['registeredAt'],
-): Compiled {
-  const sites = networkTable(
-    Object.values(configuration.sites).flatMap((s) => s.networks.map((n) => [n, s.name] as const)),
-  )
-  const sources = new Map<string, TrunkSource[]>()
-  for (const source of trunkSources(Object.values(configuration.trunks), twins, registeredAt)) {
-    const group = sources.get(source.listener)
-    if (group) group.push(source)
-    else sources.set(source.listener, [source])
-  }
-  // where phones have a listener of their own, a stranger on the carriers' one is nobody's phone
-  const { listen } = configuration.edge
-  const forPhones = new Set(Object.values(listen).flatMap((l) => (sources.has(l.name) ? [] : [l.transport])))
-  const carrierOnly = new Set(
-    Object.values(listen).flatMap((l) => (sources.has(l.name) && forPhones.has(l.transport) ? [l.name] : [])),
-  )
-  const users = new Map<string, string>()
-  for (const user of Object.values(configuration.users)) {
-    if (user.did !== null) users.set(user.did, user.name).set(user.did.slice(1), user.name)
-    if (user.extension !== null && !users.has(user.extension)) users.set(user.extension, user.name)
-  }
-  const callers = new Map<string, string[]>()
-  for (const trunk of Object.values(configuration.trunks)) {
-    if (!trunk.authenticate || trunk.from.length > 0) continue
-    for (const name of [trunk.listener, ...twins(trunk.listener)]) {
-      callers.set(name, [...(callers.get(name) ?? []), trunk.name])
-    }
-  }
-  return { sites, sources, known: new Map(), callers, carrierOnly, users }
 }

@@ -6,7 +6,7 @@ import { context, trace } from '@opentelemetry/api'
 import { ResolveRoute, type RoutePlan } from '@tandem/contracts/routing.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { callId, from, fromTag, maxForwards, toTag } from '@tandem/sip/message/read.ts'
-import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
+import { parseUri } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { randomTokens } from './adapters/random-tokens.ts'
 import { openStirStore } from './adapters/stir-store.ts'
@@ -21,6 +21,7 @@ import { type EmergencyDialled, emergencyDialled, soundsUrgent } from './domain/
 import { misfitOf, offered, sessionTimer } from './domain/invite-terms.ts'
 import { asksPrivacy } from './domain/leg-headers.ts'
 import type { CallPlan } from './domain/leg-launcher.ts'
+import { branchesFor, meantBy, nameIn } from './domain/meant-device.ts'
 import type { MediaEngine } from './domain/media-engine.ts'
 import { createStir, refusalOf } from './domain/stir.ts'
 import { warning } from './domain/warning.ts'
@@ -150,14 +151,13 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
     const { request } = transaction
     const config = edge.config()
     const uri = parseUri(request.uri)
-    const device = uri && edge.bindings.gruu(uri)
-    // a temporary GRUU hides its user, a public one begins with it
-    const dialled = device && device !== 'unknown' ? device.user : unescapeUser(uri?.user ?? '')
+    const meant = meantBy(edge.bindings, uri)
+    const dialled = meant?.name ?? nameIn(uri)
     const user = peer.kind === 'user' ? peer.user : undefined
     const site = peer.kind === 'trunk' ? undefined : peer.site
     const urgent = peer.kind === 'trunk' ? undefined : emergencyDialled(config, dialled, request.uri, { user, site })
     // RFC 5627 6.1: with `gr`, and no GRUU of ours
-    if (device === 'unknown' && urgent === undefined) return void transaction.reply(404)
+    if (meant === undefined && urgent === undefined) return void transaction.reply(404)
     const refusal = refuses(request, peer, dialled, urgent)
     if (refusal) return void transaction.reply(refusal.status, { headers: refusal.headers ?? [] })
     const offer = offered(request, urgent !== undefined)
@@ -177,9 +177,7 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
     const incoming = begin({ transaction, wire, peer, request, dialled, emergency: urgent !== undefined, offer, timer })
     incoming.leg.verstat = verdict?.verstat
     incoming.leg.attestation = verdict?.attestation
-    const asked = urgent
-      ? askUrgently(incoming, urgent)
-      : ask(incoming, device === 'unknown' ? undefined : device?.instance)
+    const asked = urgent ? askUrgently(incoming, urgent) : ask(incoming, meant?.instance)
     asked.catch((error: unknown) => {
       edge.log.error({ call: incoming.id, err: error }, 'a call could not be set up')
       // it may have begun: its other legs, timers and ports go with it
@@ -265,7 +263,7 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
     const misfit = misfitOf(edge.config(), incoming.offer, incoming.leg)
     if (misfit !== undefined) return refuse(incoming, 488, [warning(edge.config().domain, misfit)], misfit)
     start(incoming, {
-      branches: instance === undefined ? decision.branches : ofUsers(decision.branches),
+      branches: branchesFor({ instance }, decision.branches),
       instance,
       shown: shownCaller(incoming, decision),
       callee: calleeOf(decision),
@@ -276,16 +274,11 @@ function createFrontDoor(edge: Edge, parts: CallParts, calls: Map<string, LiveCa
 
   return {
     onInvite,
-    neverRefused: (request: SipRequest) => callback.maybe(request, unescapeUser(parseUri(request.uri)?.user ?? '')),
+    neverRefused: (request: SipRequest) => callback.maybe(request, nameIn(parseUri(request.uri))),
     drain(on: boolean) {
       draining = on
     },
   }
-}
-
-/** RFC 5627 6.1: a GRUU leads to a device, never to a trunk in its place. */
-function ofUsers(branches: RoutePlan['branches']): RoutePlan['branches'] {
-  return branches.map((b) => ({ ...b, attempts: b.attempts.filter((a) => a.kind === 'user') }))
 }
 
 function calleeOf(plan: RoutePlan): CallPlan['callee'] {

@@ -8,6 +8,7 @@ import type { ServerTransaction } from '@tandem/sip/transaction/server-transacti
 import { B2bCall } from './domain/b2b-call.ts'
 import type { CallParts } from './domain/call-parts.ts'
 import { userPart } from './domain/leg-identity.ts'
+import { meantBy } from './domain/meant-device.ts'
 import { forwardRefer } from './domain/refer-forward.ts'
 import { NO_SUBSCRIPTION, type ReferSubscription, referSubscription } from './domain/refer-subscription.ts'
 import { Transfer } from './domain/transfer.ts'
@@ -109,7 +110,9 @@ async function targetThere(
     const meant = { callId: sipCallId, toTag: localTag, fromTag: dialog.remoteTag, earlyOnly: false }
     return `sip:${userPart(unescapeUser(uri.user ?? 'transfer'))}@${host}?Replaces=${writeReplaces(meant)}`
   }
-  const dialled = unescapeUser(uri.user ?? '')
+  const meant = meantBy(edge.bindings, uri)
+  if (meant === undefined) return 404
+  const dialled = meant.name
   const target = { dialled, uri: uriText }
   const question = transferQuestion(parts.config(), transferring, session.facts.callId, target, edge.clock.wall())
   const asked = await edge.bus.ask(ResolveRoute, question, { timeoutMs: ROUTE_MS })

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { SendMessage } from '@tandem/contracts/edge.ts'
 import { makeRequest } from '@tandem/sip/message/make.ts'
 import { maxForwards } from '@tandem/sip/message/read.ts'
-import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
+import { parseUri } from '@tandem/sip/message/uri.ts'
 import type { RequestHandler } from './dispatch.ts'
+import { meantBy } from './domain/meant-device.ts'
 import type { Doorkeeper } from './doorkeeper.ts'
 import type { Edge, Wire } from './edge.ts'
 
@@ -65,8 +66,8 @@ export function createMessages(edge: Edge, door: Pick<Doorkeeper, 'userOf'>): Me
     return best(results)
   }
 
-  const targetsOfUser = (user: string): Target[] =>
-    edge.bindings.of(user).flatMap((binding) => {
+  const targetsOfUser = (user: string, instance?: string): Target[] =>
+    edge.bindings.of(user, instance).flatMap((binding) => {
       const wire = binding.wire()
       return wire ? [{ uri: binding.contact.uriText, wire, route: binding.path }] : []
     })
@@ -75,8 +76,11 @@ export function createMessages(edge: Edge, door: Pick<Doorkeeper, 'userOf'>): Me
     const uri = parseUri(text)
     if (uri?.scheme !== 'sip' && uri?.scheme !== 'sips') return []
     const { domain, edge: configured } = edge.config()
-    const user = uri.user === undefined ? undefined : door.userOf(unescapeUser(uri.user))
-    if (uri.host === domain.toLowerCase()) return user === undefined ? [] : targetsOfUser(user)
+    if (uri.host === domain.toLowerCase()) {
+      const meant = meantBy(edge.bindings, uri)
+      const user = meant && door.userOf(meant.name)
+      return user === undefined ? [] : targetsOfUser(user, meant?.instance)
+    }
     const listener = Object.keys(configured.listen)[0]
     if (listener === undefined) return []
     const [wire] = await edge.wires.toUri(listener, uri)
@@ -99,10 +103,10 @@ export function createMessages(edge: Edge, door: Pick<Doorkeeper, 'userOf'>): Me
       const { request } = transaction
       if (peer.kind !== 'user') return void transaction.reply(403)
       if (request.body.length > MAX_BODY) return void transaction.reply(413)
-      const name = parseUri(request.uri)?.user
-      const user = name === undefined ? undefined : door.userOf(unescapeUser(name))
+      const meant = meantBy(edge.bindings, parseUri(request.uri))
+      const user = meant && door.userOf(meant.name)
       if (user === undefined) return void transaction.reply(404)
-      const targets = targetsOfUser(user)
+      const targets = targetsOfUser(user, meant?.instance)
       if (targets.length === 0) return void transaction.reply(480)
       const text: Text = {
         from: `<sip:${peer.user}@${edge.config().domain}>`,

@@ -17,10 +17,11 @@ import {
 import { makeResponse } from '@tandem/sip/message/make.ts'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
 import { expires, to, tokens } from '@tandem/sip/message/read.ts'
-import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
+import { parseUri } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import type { RequestHandler } from './dispatch.ts'
 import { transportParameter } from './domain/leg-wire.ts'
+import { meantBy } from './domain/meant-device.ts'
 import type { Edge, Peer, Timer, Wire } from './edge.ts'
 
 const MAX_SUBSCRIPTIONS = 100_000
@@ -190,7 +191,7 @@ export function createSubscriptions(edge: Edge): Subscriptions {
     const event = request.headers.get('event')
     if (event === undefined) return void transaction.reply(489, { headers: [['Allow-Events', 'presence']] })
     if (byId.size >= MAX_SUBSCRIPTIONS) return void transaction.reply(503, { headers: [['Retry-After', '60']] })
-    const presentity = presentityOf(request)
+    const presentity = presentityOf(edge, request)
     if (presentity === undefined) return void transaction.reply(404)
     const s: Subscription = {
       id: randomBytes(12).toString('base64url'),
@@ -247,10 +248,10 @@ export function createSubscriptions(edge: Edge): Subscriptions {
   }
 }
 
-/** User part of the Request-URI; a phone that watches by To only is understood too. */
-function presentityOf(request: SipRequest): string | undefined {
-  const user = parseUri(request.uri)?.user ?? to(request)?.uri.user
-  return user === undefined ? undefined : unescapeUser(user)
+/** Of the Request-URI, be it a GRUU (RFC 5627 6.1); a phone that watches by To only is understood too. */
+function presentityOf(edge: Edge, request: SipRequest): string | undefined {
+  const uri = parseUri(request.uri)
+  return meantBy(edge.bindings, uri?.user === undefined ? to(request)?.uri : uri)?.name || undefined
 }
 
 function contactOf(edge: Edge, wire: Wire): string {

@@ -1,6 +1,7 @@
 /** Several devices of one user: GRUU (RFC 5627), flows (RFC 5626), Path (RFC 3327), q (RFC 3261 16.6). */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { SubscribePresence } from '@tandem/contracts/presence.ts'
 import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import { type CallEdge, plan, startCallEdge, toTrunk, toUser } from './call-edge.ts'
 import { eventually } from './carrier-side.ts'
@@ -13,9 +14,10 @@ let caller: RawPeer
 before(async () => {
   lab = await startCallEdge()
   await lab.bob.unregister()
-  lab.route((question) =>
-    question.dialled === 'bob' ? plan([toUser('bob'), toTrunk('itsp-a', '12065550142')]) : undefined,
-  )
+  lab.route(({ dialled }) => {
+    if (dialled === '12065550100') return plan([toTrunk('itsp-a', dialled)])
+    return dialled === 'bob' ? plan([toUser('bob'), toTrunk('itsp-a', '12065550142')]) : undefined
+  })
   caller = await rawPeer('UDP', { port: lab.edge.port('inside') })
   await registerUser(caller, 'alice', PASSWORDS.ALICE_PASSWORD)
 })
@@ -144,6 +146,44 @@ test('RFC 5627 5.1, 5.3: temporary GRUUs live as long as the Call-ID of the regi
   await forget(desk)
   assert.equal((await call(second)).status, 404)
   assert.equal((await call(gruuOf(again, 'pub'))).status, 480)
+})
+
+test('RFC 5627 6.1: a GRUU means its device in MESSAGE, its user in SUBSCRIBE, and its device for a transfer', async () => {
+  const desk = await device(`;+sip.instance="<${INSTANCE}>"`, 486, { supported: 'gruu', callId: 'desk-4' })
+  const other = await device('', 480)
+  const presence = await lab.edge.nats.bus('presence')
+  const watched: string[] = []
+  presence.answer(SubscribePresence, ({ presentity }) => {
+    watched.push(presentity)
+    return { status: 404 }
+  })
+  await presence.flush()
+  for (const kind of ['pub', 'temp'] as const) {
+    const uri = gruuOf(desk.answer, kind)
+    const sent = caller.ask(requestOf(caller, 'MESSAGE', { uri, body: kind, contentType: 'text/plain' }))
+    const message = await desk.peer.next(isRequest('MESSAGE'))
+    desk.peer.reply(message, 200)
+    assert.equal((await sent).status, 200)
+    const watch = requestOf(caller, 'SUBSCRIBE', { uri, headers: [['Event', 'presence']] })
+    assert.equal((await caller.ask(watch)).status, 404)
+
+    const call = await lab.alice.call('12065550100')
+    await call.answered
+    desk.rung.length = 0
+    assert.equal((await call.transfer(uri)).status, 202)
+    await eventually('the transferor hears that the device is busy', () => call.progress.at(-1) === 486)
+    assert.equal(desk.rung.length, 1, `the device was rung (${kind})`)
+    await call.hangUp()
+  }
+  assert.deepEqual(watched, ['bob', 'bob'])
+  assert.deepEqual([other.rung.length, other.peer.received.length], [0, 0], 'no other device of his')
+  const unknown = { uri: 'sip:tgruu.x@acme.example;gr' }
+  assert.equal((await caller.ask(requestOf(caller, 'MESSAGE', unknown))).status, 404)
+  const event: [string, string][] = [['Event', 'presence']]
+  assert.equal((await caller.ask(requestOf(caller, 'SUBSCRIBE', { ...unknown, headers: event }))).status, 404)
+  assert.deepEqual(watched.length, 2)
+  await presence.close()
+  await forget(desk, other)
 })
 
 test('RFC 5627 5.1: the address of record as contact would go round for ever: 403', async () => {

@@ -7,12 +7,12 @@ import { ResolveRoute, type RouteDecision } from '@tandem/contracts/routing.ts'
 import { negotiatedCodec } from '@tandem/sdp/offer-answer.ts'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
 import { resumed } from '@tandem/sdp/resume.ts'
-import { unescapeUser } from '@tandem/sip/message/uri.ts'
 import { B2bCall } from './b2b-call.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallerSide } from './caller-side.ts'
 import { emergencyDialled } from './emergency-number.ts'
 import type { CallPlan } from './leg-launcher.ts'
+import { branchesFor, type Meant, meantBy, nameIn } from './meant-device.ts'
 import { offerTo } from './media-join.ts'
 import type { Transfer } from './transfer.ts'
 import { nameOfParty, numberAt, referredBy, transferQuestion } from './transfer-parties.ts'
@@ -25,25 +25,27 @@ const HOPS = 70
 export function beginBlind(transfer: Transfer): void {
   const { reference, transferor, session, parts } = transfer.given
   const { uri, uriText } = reference
-  const dialled = unescapeUser(uri.user ?? '')
   const { edge } = parts
+  const meant = meantBy(edge.bindings, uri)
+  const dialled = meant?.name ?? nameIn(uri)
   const config = parts.config()
   const user = transferor.party.kind === 'user' ? transferor.party.user : undefined
   if (session.facts.emergency) return void call(transfer, dialled, undefined, samePsap(transfer, dialled))
   // docs/adr/0061: whoever is in an emergency dials it: nobody knows where a transferred caller is
   if (emergencyDialled(config, dialled, uriText, { user })) return void transfer.fail(403)
+  if (meant === undefined) return void transfer.fail(404)
   const target = { dialled, uri: uriText }
   const question = transferQuestion(config, transfer.given, session.facts.callId, target, edge.clock.wall())
   edge.bus
     .ask(ResolveRoute, question, { timeoutMs: ROUTE_MS })
-    .then((asked) => decided(transfer, dialled, asked.kind === 'answer' ? asked.answer : undefined))
+    .then((asked) => decided(transfer, meant, asked.kind === 'answer' ? asked.answer : undefined))
     .catch((error: unknown) => {
       edge.log.error({ call: session.facts.callId, err: error }, 'a transfer failed')
       transfer.fail(500)
     })
 }
 
-function decided(transfer: Transfer, dialled: string, decision: RouteDecision | undefined): void {
+function decided(transfer: Transfer, meant: Meant, decision: RouteDecision | undefined): void {
   if (transfer.over) return
   const { transferor, session, parts } = transfer.given
   if (decision === undefined) return void transfer.fail(503)
@@ -54,8 +56,9 @@ function decided(transfer: Transfer, dialled: string, decision: RouteDecision | 
     return void transfer.fail(status)
   }
   const { user, costCentre, site } = decision.callee
-  call(transfer, dialled, decision.normalised ?? decision.callee.number, {
-    branches: decision.branches,
+  call(transfer, meant.name, decision.normalised ?? decision.callee.number, {
+    branches: branchesFor(meant, decision.branches),
+    instance: meant.instance,
     shown: shown(transfer, decision.caller.display),
     callee: { user, costCentre, site },
     // who sends the call there pays for it
