@@ -191,7 +191,8 @@ export interface Edge {
   ): Peer | undefined
   /** Ties the messages of a SIP Call-ID to a call for the ladder; `peerName` like user:alice. */
   capture: {
-    follow(sipCallId: string, callId: string, legId: string, peerName: string): void
+    /** `sinceMs`: of a call that began at another edge, since 1970: one ladder from there on. */
+    follow(sipCallId: string, callId: string, legId: string, peerName: string, sinceMs?: number): void
     forget(sipCallId: string): void
   }
 }

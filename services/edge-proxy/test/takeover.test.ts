@@ -1,16 +1,37 @@
 /** Two edge processes on one NATS; one is killed with -9, and the other goes on with its calls. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { type CapturedMessage, SipCaptured } from '@tandem/contracts/call.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
 import { until, WITHIN } from './edge-processes.ts'
 import { PASSWORDS } from './start-edge.ts'
 import { A, B, hearing, startTwoEdges, type TwoEdges } from './two-edges.ts'
 
 let house: TwoEdges
+/** Messages for the ladder, and which edge has told them. */
+const captured: (CapturedMessage & { edge: string })[] = []
 before(async () => {
   house = await startTwoEdges()
+  const ladders = await house.nats.bus('console')
+  ladders.hear(SipCaptured, ({ edge, messages }) => void captured.push(...messages.map((m) => ({ ...m, edge }))))
+  await ladders.flush()
 })
 after(() => house?.close())
+
+/** What both edges have seen of the call stands in one order, under the time since it began. */
+async function oneLadder(callId: string): Promise<void> {
+  const ladder = () => captured.filter((m) => m.callId === callId).toSorted((a, b) => a.offsetUs - b.offsetUs)
+  const starts = (method: string) => ladder().filter((m) => m.text.startsWith(method))
+  await until('both BYEs are told', async () => starts('BYE ').length === 2)
+  const [first] = ladder()
+  assert.ok(first?.edge === 'edge-b' && first.text.startsWith('INVITE '))
+  const byes = starts('BYE ')
+  assert.deepEqual(new Set(byes.map((m) => m.edge)), new Set(['edge-a']))
+  for (const bye of byes) {
+    const apart = Date.parse(bye.at) - Date.parse(first.at) - bye.offsetUs / 1000
+    assert.ok(Math.abs(apart) < 500, `${apart} ms`)
+  }
+}
 
 test('an edge that is killed: the other goes on with its calls, and so does its own next life when it is alone', async () => {
   const survivor = await house.edges.start('edge-a', A)
@@ -35,6 +56,7 @@ test('an edge that is killed: the other goes on with its calls, and so does its 
   await one[0].hangUp()
   assert.deepEqual(await one[1].ended, { by: 'peer', why: 'hung-up' })
   await until('two records', async () => house.legsOf(one).length === 2)
+  await oneLadder(house.legsOf(one)[0]?.callId ?? '')
   assert.deepEqual(await house.edges.calls(), { 'edge-a': 1, 'edge-b': 0 })
 
   // the edge that has it now is killed, too, while the other is not there: its own next life has it

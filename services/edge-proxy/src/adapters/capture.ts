@@ -124,12 +124,13 @@ export function createCapture(parts: CaptureParts): Capture {
       early.set(sipCallId, [raw])
       timer ??= clock.setTimer(GATHER_MS, flush)
     },
-    follow(sipCallId, callId, legId, peerName) {
+    follow(sipCallId, callId, legId, peerName, sinceMs) {
       if (followed.has(sipCallId)) return
       const before = early.get(sipCallId) ?? []
       early.delete(sipCallId)
       const { us, wall } = before[0] ?? { us: clock.now() * 1000, wall: clock.wall() }
-      const origin = origins.get(callId) ?? { us, wallUs: wall * 1000, legs: 0 }
+      const ago = Math.max(wall - (sinceMs ?? wall), 0) * 1000
+      const origin = origins.get(callId) ?? { us: us - ago, wallUs: wall * 1000 - ago, legs: 0 }
       origins.set(callId, origin)
       origin.legs++
       const of: Followed = {

@@ -141,7 +141,8 @@ export class AdoptedCall implements LiveCall {
     }
     const peer =
       party.kind === 'trunk' ? `trunk:${party.trunk}` : party.kind === 'user' ? `user:${party.user}` : 'unknown'
-    edge.capture.follow(leg.sipCallId, held.callId, leg.legId, peer)
+    const sinceMs = Math.min(...held.legs.map((each) => Date.parse(each.startedAt)))
+    edge.capture.follow(leg.sipCallId, held.callId, leg.legId, peer, sinceMs)
     return leg
   }
 
