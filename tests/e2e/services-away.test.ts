@@ -202,6 +202,65 @@ test('PostgreSQL hangs, then is killed: no call notices', async () => {
   })
 })
 
+interface Trunk {
+  readonly name: string
+  readonly state: { readonly health: string; readonly at?: string }
+}
+
+/** What the API says of trunk itsp-a, once it is that. */
+async function itspA(fits: (state: Trunk['state']) => boolean): Promise<void> {
+  await eventually(
+    'itsp-a is shown so',
+    async () => {
+      const { trunks } = await here.platform.get<{ trunks: Trunk[] }>('/api/v1/trunks')
+      return trunks.some(({ name, state }) => name === 'itsp-a' && fits(state))
+    },
+    WITHIN,
+  )
+}
+
+/** Ordinary calls go over this carrier, as soon as everybody knows. */
+async function goesOverTo(carrier: Enterprise['a'], number: string): Promise<void> {
+  await eventually(
+    `a call to ${number} over ${carrier.name}`,
+    async () => {
+      const call = await alice.call(`9${number.slice(1)}`)
+      await call.answered
+      answered.push(call)
+      const taken = carrier.nextInvite((i) => i.number.endsWith(number), 100)
+      const there = await taken.then(
+        () => true,
+        () => false,
+      )
+      await call.hangUp()
+      return there
+    },
+    60_000,
+  )
+}
+
+test('an operator drains a trunk: new calls take the other one, the call that stands goes on, and so it stays when the edge is killed and started again', async () => {
+  const { platform, b } = here
+  const standing = await talk(alice, '12065550131')
+  const drained = await platform.tandemJson<{ trunk: string; draining: boolean }>('trunks', 'drain', 'itsp-a')
+  assert.deepEqual([drained.trunk, drained.draining], ['itsp-a', true])
+  await itspA(({ health }) => health === 'drain')
+  assert.match((await platform.tandem('trunks')).stdout, /^itsp-a +drain\b/m)
+  await goesOverTo(b, '12065550132')
+  assert.equal(await standing.call.hold(), 200)
+  assert.equal(await standing.call.resume(), 200)
+  await hearEachOther(standing.call, standing.far)
+  await standing.call.hangUp()
+  assert.deepEqual(await standing.far.ended, { by: 'peer', why: 'hung-up' })
+  const since = new Date().toISOString()
+  await whileKilled('edge-proxy', async () => {})
+  await itspA(({ health, at }) => health === 'drain' && at !== undefined && at > since)
+  await alice.register()
+  await goesOverTo(b, '12065550133')
+  const back = await platform.tandemJson<{ draining: boolean }>('trunks', 'undrain', 'itsp-a')
+  assert.equal(back.draining, false)
+})
+
 test('no record was lost meanwhile: every answered call has its two legs', async () => {
   // a refused call has no leg that was answered
   const listed = await eventually(
