@@ -38,6 +38,29 @@ test('bench calls prints a JSON object a line; every call is answered and has it
   assert.match(said, /no peer: not asked for/)
 })
 
+test('bench held keeps calls up, tells their memory and CPU, and every one has its CDRs afterwards', {
+  skip,
+}, async () => {
+  const args = ['--calls', '20', '--rate', '20', '--hold', '8', '--no-peer', '--json']
+  const child = spawn(process.execPath, [tandem, 'bench', 'held', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  let said = ''
+  child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  const code = await new Promise((done) => child.once('close', done))
+  assert.equal(code, 0, said)
+  const lines = out.trim().split('\n')
+  const figures = new Map(lines.map((line) => JSON.parse(line)).map((f) => [f.name, f.value]))
+  assert.equal(typeof figures.get('held: memory of all processes per call, 20 are up'), 'number')
+  for (const name of [
+    'memory of the edge before',
+    'memory of the edge afterwards',
+    'CPU of the edge while 20 are up',
+  ]) {
+    assert.ok(figures.get(`held: ${name}`) > 0, name)
+  }
+})
+
 test('bench register registers everybody with digest and prints what it took', { skip }, async () => {
   const args = [
     tandem,

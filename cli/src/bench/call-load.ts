@@ -1,8 +1,8 @@
 /**
- * Calls made at a rate by many callers: INVITE with SDP, ACK, BYE at once. Each caller has a socket of its own, so a
+ * Calls made at a rate by many callers: INVITE with SDP, ACK, BYE at once, or after a while. Each caller has a socket of its own, so a
  * flow of its own at the registrar.
  *
- *   inviting --2xx--> ending --2xx--> answered
+ *   inviting --2xx--> up --holdMs--> ending --2xx--> answered
  *       `--3xx-6xx, 64*T1--`--3xx-6xx, 64*T1--> failed
  */
 import type { Socket } from 'node:dgram'
@@ -17,6 +17,8 @@ export interface LoadSettings {
   /** calls a second */
   rate: number
   calls: number
+  /** from the 200 to the BYE, ms; left out: at once */
+  holdMs?: number
 }
 
 export interface LoadResult {
@@ -44,7 +46,7 @@ interface Call {
   /** what stands in From, with tag */
   from: string
   uri: string
-  state: 'inviting' | 'ending'
+  state: 'inviting' | 'up' | 'ending'
   /** the request that is not answered yet */
   request: Buffer
   sentAt: number
@@ -191,8 +193,14 @@ export class CallLoad {
     const ack = this.#write(call, 'ACK', target ?? call.uri, 1, to, routes)
     this.#acks.set(call.id, { caller: call.caller, ack })
     this.#send(call.caller, ack)
-    call.state = 'ending'
+    call.state = 'up'
     call.request = this.#write(call, 'BYE', target ?? call.uri, 2, to, routes)
+    call.resendAt = now + (this.#settings.holdMs ?? 0)
+    if (call.resendAt <= now) this.#hangUp(call, now)
+  }
+
+  #hangUp(call: Call, now: number): void {
+    call.state = 'ending'
     call.sentAt = now
     call.resendAt = now + T1_MS
     call.pauseMs = T1_MS
@@ -209,7 +217,10 @@ export class CallLoad {
   /** Timers A, B, E and F of all calls. */
   #sweep(now: number): void {
     for (const call of this.#open.values()) {
-      if (now - call.sentAt > GIVE_UP_MS) this.#end(call, call.state === 'ending' ? 'BYE without answer' : 'no answer')
+      if (call.state === 'up') {
+        if (now >= call.resendAt) this.#hangUp(call, now)
+      } else if (now - call.sentAt > GIVE_UP_MS)
+        this.#end(call, call.state === 'ending' ? 'BYE without answer' : 'no answer')
       else if (now >= call.resendAt && !(call.proceeding && call.state === 'inviting')) {
         this.#retransmissions++
         call.pauseMs = call.state === 'inviting' ? call.pauseMs * 2 : Math.min(call.pauseMs * 2, T2_MS)

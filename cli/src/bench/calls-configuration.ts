@@ -14,6 +14,8 @@ export interface BenchPorts {
   carrierPeer: number
   /** first UDP port of the media relay */
   media: number
+  /** how many there are; four a call */
+  mediaPorts: number
 }
 
 export const benchUsers: readonly string[] = Array.from({ length: USERS }, (_, i) => `user${i}`)
@@ -43,7 +45,7 @@ function document(ports: BenchPorts): object {
         inside: { url: `udp://127.0.0.1:${ports.inside}`, digest: ['md5', 'sha-256'] },
         carrier: { url: `udp://127.0.0.1:${ports.carrier}` },
       },
-      media: { relay: 'embedded', address: '127.0.0.1', ports: `${ports.media}-${ports.media + 3999}` },
+      media: { relay: 'embedded', address: '127.0.0.1', ports: `${ports.media}-${ports.media + ports.mediaPorts - 1}` },
     },
     sites: { hq: { networks: ['127.0.0.1/32'], dialPlan: 'us', location: 'lobby' } },
     dialPlans: {

@@ -58,6 +58,22 @@ const MEASUREMENTS: readonly Measurement[] = [
     },
   },
   {
+    name: 'held',
+    description: 'what calls that are up take: memory and CPU, beside Kamailio where it is installed',
+    numbers: [
+      ['calls <number>', 'calls at a time', 3000],
+      ['rate <calls/s>', 'calls a second until they are up', 200],
+      ['hold <seconds>', 'each call is up for so long', 30],
+    ],
+    peer: 'Kamailio',
+    example: '--calls 3000 --rate 200 --hold 30',
+    async measure(plan) {
+      const { describeHeld, heldFigures, measureHeld } = await import('./held.ts')
+      const told = await measureHeld(plan)
+      return { ...told, figures: heldFigures(told, plan), text: describeHeld(told, plan) }
+    },
+  },
+  {
     name: 'register',
     description: 'registrations with digest at a Tandem of its own, in turns with Kamailio where it is installed',
     numbers: [

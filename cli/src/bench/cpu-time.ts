@@ -29,6 +29,23 @@ export function readCpu(roots: readonly Root[]): CpuReading {
   )
 }
 
+/** Memory of the trees that is in use and theirs alone, their part of what is shared added (PSS of proc(5)), bytes. */
+export function readMemory(roots: readonly Root[]): Map<string, number> {
+  const { children } = readProcesses()
+  return new Map(
+    roots.map(({ name, pid }) => {
+      const tree = [pid]
+      for (let i = 0; i < tree.length; i++) tree.push(...(children.get(tree[i] as number) ?? []))
+      return [name, tree.reduce((sum, each) => sum + ownPss(each), 0)]
+    }),
+  )
+}
+
+function ownPss(pid: number): number {
+  const kb = /^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`) ?? '')?.[1]
+  return 1024 * Number(kb ?? 0)
+}
+
 /** µs between two readings, by name. */
 export function spent(before: CpuReading, after: CpuReading): Map<string, number> {
   return new Map([...after].map(([name, us]) => [name, us - (before.get(name) ?? 0)]))

@@ -55,15 +55,17 @@ type Kamailio = Extract<FoundKamailio, { kind: 'found' }>
 
 /** `startPeer` is called where Kamailio is installed and wanted. */
 export function sideBySide<T>(
-  plan: Measuring & { peer: boolean },
+  plan: Measuring & { peer: boolean; mediaPorts?: number },
   startPeer: (found: Kamailio, lab: Lab, sides: Pick<Sides, 'load' | 'tandem'>) => Promise<System>,
   measure: (sides: Sides) => Promise<T>,
 ): Promise<T> {
   return inLab(plan, async (lab) => {
-    const { signal, say } = plan
+    const { signal, say, mediaPorts } = plan
     const load = lab.keep(await startLoad(benchUsers))
     const carrierPeer = load.carrierPort
-    const tandem = lab.keep(await startTandem({ folder: lab.folder, carrierPeer, signal, say, warn: say }))
+    const tandem = lab.keep(
+      await startTandem({ folder: lab.folder, carrierPeer, ...(mediaPorts && { mediaPorts }), signal, say, warn: say }),
+    )
     const found = plan.peer ? findKamailio() : { kind: 'missing' as const, why: 'not asked for' }
     const peer = found.kind === 'found' ? lab.keep(await startPeer(found, lab, { load, tandem })) : null
     const noPeer = found.kind === 'missing' ? found.why : null

@@ -17,6 +17,8 @@ export interface TandemSettings {
   folder: string
   /** where the measurement's carrier answers */
   carrierPeer: number
+  /** UDP ports for audio, default 4000: a thousand calls at a time */
+  mediaPorts?: number
   signal: AbortSignal
   say(line: string): void
   warn(line: string): void
@@ -25,14 +27,17 @@ export interface TandemSettings {
 /** What would tie the measurement to a running platform, or lead its records into somebody's database. */
 const NOT_OURS = /^(TANDEM_|NATS_|DATABASE_URL$)/
 const PASSWORD = 'bench-password'
+/** The first port that Linux gives out by itself. */
+const EPHEMERAL = 32_768
 
 export async function startTandem(settings: TandemSettings): Promise<TandemSystem> {
-  const { folder, carrierPeer, signal, say, warn } = settings
+  const { folder, carrierPeer, mediaPorts = 4000, signal, say, warn } = settings
   const ports = {
     inside: await freeUdpPort(),
     carrier: await freeUdpPort(),
     carrierPeer,
-    media: await freeMediaRange(),
+    media: await freeMediaRange(mediaPorts),
+    mediaPorts,
   }
   const config = writeBenchConfiguration(folder, ports)
   const kept = Object.entries(process.env).filter(([name]) => !NOT_OURS.test(name))
@@ -98,9 +103,9 @@ export async function freeUdpPort(): Promise<number> {
 }
 
 /** Below the ports that the system gives out by itself, at random: another measurement may run beside this one. */
-async function freeMediaRange(): Promise<number> {
+async function freeMediaRange(ports: number): Promise<number> {
   for (;;) {
-    const from = 10_000 + 2 * Math.floor(Math.random() * 9_000)
+    const from = 10_000 + 2 * Math.floor((Math.random() * (EPHEMERAL - 10_000 - ports)) / 2)
     if ((await whyPortTaken('udp', '127.0.0.1', from)) === undefined) return from
   }
 }
