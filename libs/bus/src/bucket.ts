@@ -37,6 +37,9 @@ export interface Bucket {
   watchAll(filter: string, changed: (key: string, entry: Entry | undefined) => void): () => Promise<void>
 }
 
+/** Entries follow each other within milliseconds. */
+const QUIET_MS = 500
+
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
 export async function openBucket(
@@ -143,8 +146,12 @@ export async function openBucket(
     list: async function* ({ values = true } = {}) {
       // its interface leaves out what the class takes
       const wanted = { headers_only: !values } as Parameters<typeof kv.history>[0]
-      for await (const e of await kv.history(wanted)) {
-        const found = await entry(e)
+      const history = await kv.history(wanted)
+      const entries = history[Symbol.asyncIterator]()
+      for (;;) {
+        const { done, value } = await unlessQuiet(nc, entries.next(), () => history.stop())
+        if (done) return
+        const found = await entry(value)
         if (found) yield found
       }
     },
@@ -162,5 +169,30 @@ export async function openBucket(
         (_, e) => changed(e),
       ),
     watchAll: (filter, changed) => follow(filter, async () => {}, changed),
+  }
+}
+
+/**
+ * A reading ends with the entry that was the last one when it began: one that is dropped or written again meanwhile may
+ * never come as that. When nothing comes for a while although the server answers, that was all, and `end` ends it.
+ */
+async function unlessQuiet<T>(nc: NatsConnection, next: Promise<T>, end: () => void): Promise<T> {
+  let here = false
+  let timer: NodeJS.Timeout | undefined
+  const look = (): void => {
+    timer = setTimeout(() => {
+      // the answer comes after all that the server had sent before
+      nc.rtt().then(
+        () => !here && end(),
+        () => !here && look(),
+      )
+    }, QUIET_MS)
+  }
+  look()
+  try {
+    return await next
+  } finally {
+    here = true
+    clearTimeout(timer)
   }
 }

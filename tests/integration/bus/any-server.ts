@@ -165,6 +165,24 @@ export function testAnyServer(start: () => Promise<PrivateNats>): void {
     assert.ok(seen.filter((d) => d.kind === 'fact' && d.body.legId === 'leg-2').every((d) => d.deliveries > 1))
   })
 
+  test('a bucket is read to its end although what was to be the last is dropped or written again meanwhile', async () => {
+    const bucket = await edge.bucket('calls')
+    for (let round = 0; round < 12; round++) {
+      const keys = [0, 1, 2, 3].map((n) => `disturbed-${round}-${n}`)
+      const revisions: number[] = []
+      for (const key of keys) revisions.push((await bucket.update(key, 'x', 0)) as number)
+      const seen = new Set<string>()
+      const reading = (async () => {
+        for await (const { key } of bucket.list()) seen.add(key)
+      })()
+      await new Promise((done) => setTimeout(done, round / 2))
+      if (round % 2 === 0) await bucket.drop(revisions[3] as number)
+      else for (const n of [1, 2, 3]) await bucket.update(keys[n] as string, 'y', revisions[n] as number)
+      await reading
+      for (const key of keys.slice(0, 3)) assert.ok(seen.has(key), key)
+    }
+  })
+
   test('a watcher of a bucket sees the present value and every change', async () => {
     const console = await nats.bus('console')
     const mine = await console.bucket('config')
