@@ -10,13 +10,19 @@ import { baresipMissing, startBaresip } from './baresip.ts'
 import { eventually, freeUdpPort } from './platform.ts'
 import { findSipp, startSipp } from './sipp.ts'
 
-test('baresip sends its caller on: the other two talk, and its own call ends', { skip: baresipMissing() }, async () => {
+/** A house whose bob is a baresip. */
+async function withBaresip() {
   const house = await startCallEdge({ listeners: { inside: { url: 'udp://127.0.0.1:0', digest: ['md5'] } } })
   await house.bob.unregister()
+  const server = `127.0.0.1:${house.edge.port('inside')}`
   const bob = await startBaresip({
-    ...{ user: 'bob', password: PASSWORDS.BOB_PASSWORD, domain: 'acme.example', transport: 'udp' },
-    server: `127.0.0.1:${house.edge.port('inside')}`,
+    ...{ user: 'bob', password: PASSWORDS.BOB_PASSWORD, domain: 'acme.example', transport: 'udp', server },
   })
+  return { house, bob, server }
+}
+
+test('baresip sends its caller on: the other two talk, and its own call ends', { skip: baresipMissing() }, async () => {
+  const { house, bob } = await withBaresip()
   try {
     house.route(({ dialled }) =>
       dialled === '+14255551002'
@@ -49,12 +55,8 @@ const noSipp = findSipp() === undefined ? 'sipp is not installed (Debian: sip-te
 test('RFC 5589 7.3: sipp asks baresip and puts its carrier through: both hear each other, and each of four legs has one record', {
   skip: baresipMissing() || noSipp,
 }, async () => {
-  const house = await startCallEdge({ listeners: { inside: { url: 'udp://127.0.0.1:0', digest: ['md5'] } } })
-  await Promise.all([house.bob.unregister(), house.alice.unregister()])
-  const server = `127.0.0.1:${house.edge.port('inside')}`
-  const bob = await startBaresip({
-    ...{ user: 'bob', password: PASSWORDS.BOB_PASSWORD, domain: 'acme.example', transport: 'udp', server },
-  })
+  const { house, bob, server } = await withBaresip()
+  await house.alice.unregister()
   const alice = {
     ...{ user: 'alice', password: PASSWORDS.ALICE_PASSWORD, target: server, localPort: await freeUdpPort(), calls: 1 },
     ...{ keys: { first: '12065550191', second: '1002' }, timeout: 40, more: ['-cid_str', '%u-%p'] },
@@ -99,12 +101,7 @@ test('RFC 5589 7.3: sipp asks baresip and puts its carrier through: both hear ea
 test('RFC 5589 7.6: baresip still rings when its caller puts somebody through: it rings again for him, and they hear each other', {
   skip: baresipMissing(),
 }, async () => {
-  const house = await startCallEdge({ listeners: { inside: { url: 'udp://127.0.0.1:0', digest: ['md5'] } } })
-  await house.bob.unregister()
-  const bob = await startBaresip({
-    ...{ user: 'bob', password: PASSWORDS.BOB_PASSWORD, domain: 'acme.example', transport: 'udp' },
-    server: `127.0.0.1:${house.edge.port('inside')}`,
-  })
+  const { house, bob } = await withBaresip()
   try {
     house.route(({ dialled }) =>
       dialled === '1002' ? plan([toUser('bob')], { callee: { user: 'bob' } }) : plan([toTrunk('itsp-a', dialled)]),

@@ -259,6 +259,8 @@ test('an operator drains a trunk: new calls take the other one, the call that st
   await goesOverTo(b, '12065550133')
   const back = await platform.tandemJson<{ draining: boolean }>('trunks', 'undrain', 'itsp-a')
   assert.equal(back.draining, false)
+  await itspA(({ health }) => health !== 'drain')
+  await goesOverTo(here.a, '12065550134')
 })
 
 test('no record was lost meanwhile: every answered call has its two legs', async () => {

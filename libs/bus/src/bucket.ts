@@ -122,10 +122,10 @@ export async function openBucket(
       for await (const key of await kv.keys(`${PART_PREFIX}>`)) there.push(key)
       for (const key of there) if (!needed.has(key.split('.')[1] as string)) await kv.purge(key)
     },
-    remove: async (key) => await kv.purge(key),
+    // not a purge: nats-server 2.9 loses one of two that are under way together, and buckets keep one revision of a key anyhow
+    remove: async (key) => await kv.delete(key),
     removeAt: async (key, revision) => {
       try {
-        // not a purge: nats-server 2.9 loses one of two that are under way together at a revision
         await kv.delete(key, { previousSeq: revision })
         return true
       } catch (error) {

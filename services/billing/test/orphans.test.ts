@@ -28,6 +28,7 @@ const told: string[] = []
 before(async () => {
   platform = await startPlatform()
   platform.edge.hear(BillingStored, ({ legIds }) => void told.push(...legIds))
+  await platform.edge.flush()
 })
 after(() => platform.close())
 afterEach(stopAll)

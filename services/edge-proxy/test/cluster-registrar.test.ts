@@ -221,7 +221,10 @@ test('RFC 7616 3.4: a nonce of one edge is good at the other, and each use of it
   const challenge = await here.ask(request)
   const good = withCredentials(request, challenge, bob)
   const used: number[] = []
-  const stop = (await nats.bus('edge-proxy')).hear(NonceUsed, ({ count }) => void used.push(count))
+  const listener = await nats.bus('edge-proxy')
+  const stop = listener.hear(NonceUsed, ({ count }) => void used.push(count))
+  // it hears from here on
+  await listener.flush()
   assert.equal((await there.ask(good)).status, 200, 'what A asked is answered at B')
   await eventually('the use is told', () => used.length > 0)
   await a.bus.flush()

@@ -182,6 +182,8 @@ test('a record whose place another one has taken goes out as a correction, once,
   await outbox.close()
   const again = open('late')
   assert.equal(again.size(), 2)
+  // it hears from here on
+  await bus.flush()
   billing.tell(BillingStored, { legIds: ['late-1', 'late-2'] })
   await eventually(() => again.size() === 0, 'forgotten')
   await again.close()

@@ -25,7 +25,7 @@ export type TableSource = {
   readonly decks?: Readonly<Record<string, string>>
 }
 
-/** What is made of the files: flat arrays, that another thread may have made. */
+/** What is made of the files: flat arrays, that another process may have made. */
 export type CompiledFiles = {
   readonly revision: number
   readonly prices: ReadonlyMap<string, PriceTree>

@@ -1,6 +1,6 @@
 /**
  * A list of numbers from a file, in flat arrays: a million of them are some 20 MB, are found in less than a microsecond,
- * and go from one thread to another without being copied.
+ * and go from one process to another as they are.
  */
 
 /** What a row says beside the number; many rows say the same. */

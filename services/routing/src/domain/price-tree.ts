@@ -7,7 +7,7 @@ type Price = { readonly digits: string; readonly perMinute: number; readonly fro
 
 const longestPrefix = 18
 
-/** Flat, so that it goes from one thread to another without being copied. */
+/** Flat, so that it goes from one process to another as it is. */
 export type PriceTree = {
   readonly children: Int32Array
   readonly first: Int32Array
