@@ -22,6 +22,7 @@ const besides = [
 ]
 const alone = ['tests/e2e/**/*.test.ts', 'tests/chaos/**/*.test.ts', 'tests/bench/**/*.test.ts']
 
+const watchdog = new URL('./end-open-test.mjs', import.meta.url).href
 const count = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
 
@@ -64,7 +65,7 @@ async function runCheck(name, command, args) {
 
 async function runTests(files, concurrency) {
   if (files.length === 0) return
-  const stream = run({ files, concurrency, timeout: 600_000 })
+  const stream = run({ files, concurrency, timeout: 600_000, execArgv: ['--import', watchdog] })
   stream.on('test:pass', (e) => {
     if (e.details?.type === 'suite') return
     if (e.skip !== undefined) {

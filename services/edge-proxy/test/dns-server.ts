@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import packet from 'dns-packet'
 
 export interface TestNames {
@@ -18,10 +19,12 @@ export interface TestNames {
 
 export async function startNameServer(): Promise<TestNames> {
   const socket = createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
+  // one port for both
+  const port = await steadyPort()
+  socket.bind(port, '127.0.0.1')
   await once(socket, 'listening')
   const names: TestNames = {
-    server: `127.0.0.1:${socket.address().port}`,
+    server: `127.0.0.1:${port}`,
     zone: new Map(),
     asked: [],
     away: false,
@@ -72,7 +75,7 @@ export async function startNameServer(): Promise<TestNames> {
       }
     })
   })
-  server.listen(socket.address().port, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return names
 }

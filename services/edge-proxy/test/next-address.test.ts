@@ -46,9 +46,9 @@ before(async () => {
   for (const peer of [first, second]) answerOptions(peer)
 })
 after(async () => {
-  await house.close()
-  for (const peer of [near, first, second]) peer.close()
-  names.close()
+  await house?.close()
+  for (const peer of [near, first, second]) peer?.close()
+  names?.close()
 })
 
 /** `NAME.example` is a name with an SRV record for each address, tried in that order. */
