@@ -49,12 +49,14 @@ export function startConsumer<B extends TSchema>(
 ): () => Promise<void> {
   let stopped = false
   let messages: ConsumerMessages | undefined
+  const place: Place = { sequence: 0 }
   const run = (async () => {
     while (!stopped && !nc.isClosed()) {
       try {
-        messages = await open(nc, contract, options)
+        messages = await open(nc, contract, options, place)
         if (stopped) break
-        await read(messages, contract, options, handler, trouble)
+        if (options.ordered) endWithItsReader(messages)
+        await read(messages, contract, options, handler, trouble, place)
       } catch (error) {
         if (!stopped && !nc.isClosed()) trouble('consumer restarts', `${contract.subject}: ${String(error)}`)
       }
@@ -68,22 +70,33 @@ export function startConsumer<B extends TSchema>(
   }
 }
 
-async function open(nc: NatsConnection, contract: FactContract, options: ReaderOptions): Promise<ConsumerMessages> {
+/** How far has been read: the sequence in the stream; 0: not begun. */
+type Place = { sequence: number }
+
+/**
+ * A reader that the server has lost is made anew here: the library would count what its lost one had not read yet as
+ * asked for still, stand still after a few messages for half a minute (@nats-io/jetstream 3.4.0), and ask for a sequence
+ * beside a start time, which the server refuses for ever.
+ */
+function endWithItsReader(messages: ConsumerMessages): void {
+  const watch = async (): Promise<void> => {
+    for await (const { type } of messages.status()) if (type === 'reset') messages.stop()
+  }
+  // it ends with the messages, and has nothing else to say
+  watch().catch(() => {})
+}
+
+async function open(
+  nc: NatsConnection,
+  contract: FactContract,
+  options: ReaderOptions,
+  { sequence }: Place,
+): Promise<ConsumerMessages> {
   const stream = streamOf(contract)
   const filter = subjectPattern(contract)
   const js = jetstream(nc)
   if (options.ordered) {
-    const consumer = await js.consumers.get(stream, {
-      filter_subjects: filter,
-      ...(options.sinceMs === undefined
-        ? { deliver_policy: DeliverPolicy.All }
-        : {
-            deliver_policy: DeliverPolicy.StartTime,
-            opt_start_time: new Date(Date.now() - options.sinceMs).toISOString(),
-          }),
-    })
-    // made anew after a loss the library asks for the next sequence beside this time, which the server refuses for ever
-    delete (await consumer.info(true)).config.opt_start_time
+    const consumer = await js.consumers.get(stream, { filter_subjects: filter, ...beginning(options, sequence) })
     return await consumer.consume({ max_messages: options.batch ?? 500 })
   }
   const durable = options.durable as string
@@ -102,12 +115,19 @@ async function open(nc: NatsConnection, contract: FactContract, options: ReaderO
   return await consumer.consume({ max_messages: (options.batch ?? 500) * 2 })
 }
 
+function beginning({ sinceMs }: ReaderOptions, sequence: number) {
+  if (sequence > 0) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: sequence + 1 }
+  if (sinceMs === undefined) return { deliver_policy: DeliverPolicy.All }
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(Date.now() - sinceMs).toISOString() }
+}
+
 async function read<B extends TSchema>(
   messages: ConsumerMessages,
   contract: FactContract<B>,
   options: ReaderOptions,
   handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
   trouble: Trouble,
+  place: Place,
 ): Promise<void> {
   const limit = options.batch ?? 500
   let gathered: JsMsg[] = []
@@ -123,6 +143,7 @@ async function read<B extends TSchema>(
   }
   try {
     for await (const m of messages) {
+      place.sequence = m.seq
       gathered.push(m)
       if (gathered.length >= limit) {
         flush()
