@@ -57,6 +57,12 @@ test('it says so when no call moves, and when billing could not be asked', () =>
   assert.match(describePlan({ ...none, recent: { ...recent, away: 'billing does not answer' } }), /does not answer: 0/)
   assert.deepEqual(plain(describePlan({ ...none, recent })), ['no change'])
 })
+test('a change of thousands of users shows the first hundred and says how many more there are', () => {
+  const changes = Array.from({ length: 5000 }, (_, i) => ({ path: `users.u${i}`, kind: 'added' as const, after: '{}' }))
+  const lines = plain(describePlan({ changes, warnings: [], tests: [], recent }))
+  assert.equal(lines.length, 101)
+  assert.deepEqual(lines.slice(-2), ['+ users.u99: {}', '  … and 4900 more (--json lists them)'])
+})
 test('a change says where it is in force, and where not yet', () => {
   const one = (service: string, instance: string) => ({ service, instance, revision: 2 })
   assert.equal(whereInForce({ applied: true, revision: 2, inForce: [one('routing', 'a')] }), ' in 1 process')

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { Applied, Changed, HistoryPage, Planned } from '../api/resources.ts'
 import { Failure } from '../failure.ts'
 import { colours } from '../print/colours.ts'
-import { describeHistory, describePlan, warningLine, whereInForce } from '../print/plan.ts'
+import { describeHistory, describePlan, warningLines, whereInForce } from '../print/plan.ts'
 import type { CheckedFiles } from '../up/configuration.ts'
 import { dataFolderOf } from '../up/data-folder.ts'
 import { ProblemFailure } from '../up/problem-failure.ts'
@@ -70,7 +70,7 @@ async function check(file: string, options: CommonOptions): Promise<void> {
         counted(c.routes, 'route'),
         counted(c.tests, 'test case'),
       ].join(', ')
-      return [...warnings.map(warningLine), `${colours.green('✓')} ${file} is right: ${count}`].join('\n')
+      return [...warningLines(warnings), `${colours.green('✓')} ${file} is right: ${count}`].join('\n')
     })
   } catch (error) {
     if (!(error instanceof ProblemFailure) || !options.json) throw error

@@ -6,21 +6,27 @@ import { colours } from './colours.ts'
 import { table } from './table.ts'
 import { clock } from './times.ts'
 
-/** Moved calls that are shown; --json has them all. */
+/** Moved calls that are shown, and changes, and warnings; --json has them all. */
 const mostMoved = 30
+const mostLines = 100
 
 export function describePlan(plan: Planned): string {
   const { changes, warnings, tests, recent } = plan
   return [
-    ...(changes.length > 0 ? changes.map(changeLine) : ['no change']),
-    ...warnings.map(warningLine),
+    ...(changes.length > 0 ? firstOf(changes, changeLine, mostLines) : ['no change']),
+    ...warningLines(warnings),
     ...tests.flatMap(testLines),
     ...recentLines(recent),
   ].join('\n')
 }
 
-export function warningLine(warning: Problem): string {
-  return `${colours.yellow('!')} ${problemLine(warning)}`
+export function warningLines(warnings: readonly Problem[]): string[] {
+  return firstOf(warnings, (warning) => `${colours.yellow('!')} ${problemLine(warning)}`, mostLines)
+}
+
+function firstOf<T>(all: readonly T[], lines: (one: T) => string | string[], most: number): string[] {
+  const rest = all.length > most ? [`  … and ${all.length - most} more (--json lists them)`] : []
+  return [...all.slice(0, most).flatMap(lines), ...rest]
 }
 
 function changeLine(c: Planned['changes'][number]): string {
@@ -47,12 +53,11 @@ function recentLines({ days, compared, moved, away }: Planned['recent']): string
   if (compared === 0) return []
   if (moved.length === 0) return [`${colours.green('✓')} ${looked}: every one goes where it went`]
   const goElsewhere = moved.length === 1 ? '1 would go elsewhere' : `${moved.length} would go elsewhere`
-  const rows = moved.slice(0, mostMoved).flatMap(({ from, dialled, times, before, after }) => {
+  const row = ({ from, dialled, times, before, after }: (typeof moved)[number]): string[] => {
     const often = times === 1 ? '' : colours.dim(`  ${times} times`)
     return [`  ${colours.bold(from)} dials ${colours.bold(dialled)}${often}`, ...sideBySide('    ', before, after)]
-  })
-  const rest = moved.length > mostMoved ? [`  … and ${moved.length - mostMoved} more (--json lists them)`] : []
-  return [`${colours.yellow('~')} ${looked}: ${goElsewhere}`, ...rows, ...rest]
+  }
+  return [`${colours.yellow('~')} ${looked}: ${goElsewhere}`, ...firstOf(moved, row, mostMoved)]
 }
 
 /** ` in 7 processes`, and which have not said so. */
