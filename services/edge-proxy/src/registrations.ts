@@ -11,7 +11,7 @@ import { derivedKey } from './domain/flow-token.ts'
 import { publicGruu, readGruu, SESSION_BYTES, temporaryGruu } from './domain/gruu.ts'
 import { readBinding, udpFlow, writeBinding } from './domain/kept-binding.ts'
 import { answerHeaders, readRegister } from './domain/register-message.ts'
-import { type BoundContact, preference, type RegisterFacts, register, samePhone } from './domain/registrar.ts'
+import { type BoundContact, outlasts, preference, type RegisterFacts, register, samePhone } from './domain/registrar.ts'
 import type { Bindings, Edge, LiveBinding, Timer, Wire } from './edge.ts'
 
 /** RFC 5626 5.4: what a server waits beyond the Flow-Timer, ms. */
@@ -172,8 +172,8 @@ export function createRegistrations(parts: RegistrationsParts): Registrations {
     for (const other of same) {
       if (book.wire(other.bindingId) === undefined) continue
       if (other.bindingId === b.bindingId) letGo(other)
-      // both edges took the phone for a new one: the later REGISTER stands, and each edge takes away its own
-      else if (other.boundAt > b.boundAt) return
+      // both edges took the phone for a new one: one stands, and each edge takes away its own
+      else if (outlasts(other, b)) return
       else drop(user, other, 'unregistered')
     }
     book.set(user, [...book.of(user).filter((o) => !same.includes(o)), b])

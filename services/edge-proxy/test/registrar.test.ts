@@ -7,6 +7,7 @@ import {
   contactValues,
   expire,
   inOrder,
+  outlasts,
   type RegisterFacts,
   register,
 } from '../src/domain/registrar.ts'
@@ -177,4 +178,14 @@ test('a binding survives being written down', () => {
   assert.deepEqual(udpFlow('inside/udp/2001:db8::1/5060'), { listener: 'inside', address: '2001:db8::1', port: 5060 })
   assert.equal(readBinding('{"contact":"<<"}'), undefined)
   assert.equal(readBinding('rubbish'), undefined)
+})
+
+test('of two bindings of one phone one stands, the later one, and every edge says the same: in the same millisecond, too', () => {
+  const [early, late, twin] = [
+    { bindingId: 'z', boundAt: 1 },
+    { bindingId: 'a', boundAt: 2 },
+    { bindingId: 'b', boundAt: 2 },
+  ]
+  assert.deepEqual([outlasts(late, early), outlasts(early, late)], [true, false])
+  assert.deepEqual([outlasts(twin, late), outlasts(late, twin)], [true, false])
 })

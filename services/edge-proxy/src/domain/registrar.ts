@@ -223,6 +223,14 @@ export function samePhone(
   return sameUri(a.contact.uri, b.contact.uri)
 }
 
+/**
+ * Of two bindings of one phone, made at two edges that did not know of each other yet: does the first one stand? That of
+ * the later REGISTER; within one millisecond both edges must choose the same, or none would be left.
+ */
+export function outlasts(a: Pick<BoundContact, 'bindingId' | 'boundAt'>, b: typeof a): boolean {
+  return a.boundAt === b.boundAt ? a.bindingId > b.bindingId : a.boundAt > b.boundAt
+}
+
 function bind(
   contact: NameAddr,
   facts: RegisterFacts,
