@@ -1,6 +1,7 @@
 /** pino, with the trace id of the running span on every line and nothing secret in it. */
 import { context, trace } from '@opentelemetry/api'
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { standardOutput } from './log-destination.ts'
 
 export type { Logger }
 
@@ -32,7 +33,7 @@ export function createLogger(options: {
       redact: { paths: [...secretKeys, ...secretKeys.map((k) => `*.${k}`)], censor: '[redacted]' },
       mixin: traceOfLine,
     },
-    options.destination ?? pino.destination({ dest: 1, sync: false, minLength: 0 }),
+    options.destination ?? standardOutput(),
   )
 }
 

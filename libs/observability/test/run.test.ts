@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 
 const at = (path: string) => JSON.stringify(new URL(path, import.meta.url).href)
 
@@ -46,4 +47,26 @@ test('any other process ends, to be started again', async () => {
   const child = service('{}')
   const [code] = await once(child, 'exit')
   assert.notEqual(code, 0)
+})
+
+test('a service whose log nobody reads any more works on and ends when it is told to', async () => {
+  const child = service('{ goesOn: true }')
+  const started = once(child.stdout as NodeJS.ReadableStream, 'data')
+  await started
+  child.stdout?.destroy()
+  await setTimeout(400) // by now it has stumbled twice and said so to nobody
+  assert.equal(child.exitCode, null)
+  child.kill('SIGTERM')
+  assert.deepEqual(await once(child, 'exit'), [0, null])
+})
+
+test('what a service says at its end is read whole', async () => {
+  const child = service('{ goesOn: true }')
+  let text = ''
+  child.stdout?.on('data', (chunk) => {
+    text += chunk
+    if (/lives/.test(text)) child.kill('SIGTERM')
+  })
+  await once(child, 'close')
+  assert.match(text, /"stopping"/)
 })
