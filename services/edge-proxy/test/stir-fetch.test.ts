@@ -172,6 +172,23 @@ test('RFC 8224 6.2.2: 428, 403, 436, 437 and 438, each on the wire', async () =>
   assert.equal(await outcome(signed('carrier.pem')), 'TN-Validation-Passed')
 })
 
+test('RFC 8224 6.2.2: an Identity with a ppt that is not supported is none: 428 says so; beside another it is passed over; a call for help needs none', async () => {
+  const unsupported = signed('carrier.pem').replace('ppt=shaken', 'ppt=rph')
+  const call = await house.itspB.call({
+    ...{ from: '+12065550177', to: '+14255551001', headers: [['Identity', unsupported]] as [string, string][] },
+  })
+  await assert.rejects(call.answered, /428/)
+  assert.equal(call.responses.at(-1)?.reason, 'Use Supported PASSporT Format')
+  const plain = await house.itspB.call({ from: '+12065550177', to: '+14255551001' })
+  await assert.rejects(plain.answered, /428/)
+  assert.equal(plain.responses.at(-1)?.reason, 'Use Identity Header')
+  assert.equal(await outcome(`${unsupported}, ${signed('carrier.pem')}`), 'TN-Validation-Passed')
+  house.route(() => plan([toTrunk('itsp-a', '911')], { emergency: true, dialled: '911' }))
+  const help = await house.itspB.call({ from: '+12065550177', to: '911', headers: [['Identity', unsupported]] })
+  await help.answered
+  await help.hangUp()
+})
+
 test('with a key that is missing or another one calls go out unsigned, and the operator hears of it', async () => {
   house.route(() => plan([toTrunk('itsp-a', '12065550100')]))
   const identity = async () => {

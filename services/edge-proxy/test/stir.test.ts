@@ -155,7 +155,16 @@ test('what an Identity proves, and the status when it does not (RFC 8224 6.2.2)'
   assert.equal(verdict([written()], '12065550178').status, 438)
   assert.equal(verdict([written()], '12065550177', '14255551002').status, 438, 'signed for another called number')
   assert.equal(verdict([`${written().slice(0, 60)};info=<${X5U}>`]).status, 438)
-  assert.equal(verdict([written().replace(/ppt=shaken/, 'ppt=rph')]).status, 438)
+  // 6.2, step 1: a `ppt` that is not supported is passed over, whatever else stands there
+  assert.equal(verdict([written().replace(/ppt=shaken/, 'ppt="rph"')]).status, 428)
+  assert.equal(verdict([written().replace(/ppt=shaken/, 'ppt=rph'), 'nonsense']).status, 438)
+  assert.equal(verdict([unknown, written()]).verstat, 'TN-Validation-Passed')
+  // 6.2.1: one that is valid is enough; 6.2.2: 436 only when no certificate can be had
+  const gone: Lookup = (url) => (url === OURS ? 'failed' : lookup(url))
+  const elsewhere = written({}, acme, OURS)
+  assert.equal(verdict([elsewhere, written()], undefined, undefined, gone).verstat, 'TN-Validation-Passed')
+  assert.equal(verdict([elsewhere, written({ iat: now() - 120 })], undefined, undefined, gone).status, 403)
+  assert.equal(verdict([elsewhere], undefined, undefined, gone).status, 436)
 })
 
 test('RFC 8946: a call that was sent on proves each step', () => {

@@ -61,6 +61,11 @@ export function writeIdentity(x5u: string, ppt: 'shaken' | 'div', claims: Passpo
   return `${signed}.${signature};info=<${x5u}>;alg=ES256;ppt=${ppt}`
 }
 
+/** Of a value of Identity, undefined: a PASSporT without extensions. RFC 8224 4: a token, quoted or not. */
+export function pptOf(value: string): string | undefined {
+  return /;\s*ppt\s*=\s*"?([^\s;,"]+)/i.exec(value.slice(0, LONGEST))?.[1]
+}
+
 /**
  * One value of Identity. The compact form (RFC 8225 7: header and claims left out) is built anew from what the request
  * says, `expected`, as RFC 8224 4 wants; undefined: the request does not say enough.
@@ -69,7 +74,7 @@ export function readIdentity(value: string, expected?: PassportClaims): Passport
   if (value.length > LONGEST) return undefined
   const [token = '', ...params] = value.split(';').map((part) => part.trim())
   const info = params.flatMap((p) => /^info\s*=\s*<([^<>\s]+)>$/i.exec(p)?.[1] ?? [])[0]
-  const ppt = params.flatMap((p) => /^ppt\s*=\s*"?([A-Za-z0-9_-]+)"?$/i.exec(p)?.[1] ?? [])[0]
+  const ppt = pptOf(value)
   const alg = params.flatMap((p) => /^alg\s*=\s*"?([A-Za-z0-9]+)"?$/i.exec(p)?.[1] ?? [])[0]
   const pieces = token.split('.')
   const [first = '', second = '', last = ''] = pieces

@@ -1,6 +1,6 @@
 /** What the Identity headers of an INVITE prove (RFC 8224 6.2, 8588, 8946). Pure: certificates are looked up by the caller. */
 import type { X509Certificate } from 'node:crypto'
-import { type Attestation, faultOf, type Passport, readIdentity } from './passport.ts'
+import { type Attestation, faultOf, type Passport, pptOf, readIdentity } from './passport.ts'
 import { leadsToAnchor, mayAssert, numberAuthority } from './stir-certificate.ts'
 
 /** 3GPP TS 24.229 7.2A.20: as phones are told. */
@@ -27,6 +27,7 @@ export interface Said {
 }
 
 const MOST = 8
+const SUPPORTED: ReadonlySet<string> = new Set(['shaken', 'div'])
 const NOTHING: Verdict = { verstat: 'No-TN-Validation' }
 const failed = (status: NonNullable<Verdict['status']>, reason: string): Verdict => ({
   verstat: 'TN-Validation-Failed',
@@ -45,27 +46,48 @@ export function verdictOf(
   // RFC 8224 4.1: what a compact form leaves out is in From, To and Date of the request
   const date = dateMs === undefined ? undefined : Math.floor(dateMs / 1000)
   const expected = date === undefined ? undefined : { iat: date, orig: { tn: orig ?? '' }, dest: { tn: [dest ?? ''] } }
-  const read = values.slice(0, MOST).map((value) => readIdentity(value, expected))
-  const passports = read.flatMap((passport) => passport ?? [])
-  // RFC 8224 6.2, step 1: a `ppt` that is not supported is as if it were not there
-  const own = passports.find(({ header }) => header.ppt === undefined || header.ppt === 'shaken')
-  if (own === undefined)
-    return passports.length === read.length
+  // RFC 8224 6.2, step 1: "If a "ppt" parameter value is present and the verifier does not support it, it MUST ignore the
+  // Identity header field"
+  const usable = values.filter((value) => SUPPORTED.has(pptOf(value) ?? 'shaken')).slice(0, MOST)
+  const passports = usable.flatMap((value) => readIdentity(value, expected) ?? [])
+  const own = passports.filter(({ header }) => header.ppt === undefined || header.ppt === 'shaken')
+  if (own.length === 0)
+    return passports.length === usable.length
       ? { ...NOTHING, status: 428, reason: 'Use Supported PASSporT Format' }
       : failed(438, 'Invalid Identity Header')
-  const check = (passport: Passport, at: string | undefined): Verdict =>
+  const divs = passports.filter(({ header, claims }) => header.ppt === 'div' && claims.div?.tn !== undefined)
+  const check = (passport: Passport, at: string | undefined) =>
     checked(passport, { ...said, dest: at }, anchors, lookup)
+  return bestOf(own.map((passport) => proven(passport, divs, dest, check)))
+}
+
+/** RFC 8946 5: from where the call is now back to where it was sent first, each step proven. */
+function proven(
+  own: Passport,
+  divs: readonly Passport[],
+  dest: string | undefined,
+  check: (passport: Passport, at: string | undefined) => Verdict,
+): Verdict {
   let at = dest
-  // RFC 8946 5: from where the call is now back to where it was sent first, each step proven
   for (let i = 0; i < MOST && at !== undefined && !goesTo(own, at); i++) {
     const here: string = at
-    const div = passports.find((p) => p.header.ppt === 'div' && goesTo(p, here) && p.claims.div?.tn !== undefined)
+    const div = divs.find((p) => goesTo(p, here))
     if (div === undefined) break
     const step = check(div, here)
     if (step.verstat !== 'TN-Validation-Passed') return step
     at = div.claims.div?.tn
   }
   return check(own, at)
+}
+
+/**
+ * RFC 8224 6.2.1: one that is valid is enough; one whose certificate is on its way may be. 6.2.2: 436 "should only be sent
+ * when the verification service is unable to ... acquire the credentials associated with all Identity header fields".
+ */
+function bestOf(verdicts: readonly Verdict[]): Verdict {
+  const passed = verdicts.find(({ verstat }) => verstat === 'TN-Validation-Passed')
+  const open = verdicts.find(({ status }) => status === undefined)
+  return passed ?? open ?? verdicts.find(({ status }) => status !== 436) ?? (verdicts[0] as Verdict)
 }
 
 const goesTo = ({ claims }: Passport, number: string): boolean => claims.dest.tn?.includes(number) === true
