@@ -11,6 +11,7 @@ import type { Logger } from '@tandem/observability/log.ts'
 import { withReceived } from '@tandem/sip/message/make.ts'
 import { screenResponse } from '@tandem/sip/message/screen.ts'
 import { TransactionLayer, type TransactionLayerParts } from '@tandem/sip/transaction/layer.ts'
+import type { TimeSource } from '@tandem/sip/transaction/timer-wheel.ts'
 import { type AbuseGate, createAbuseGate, provenFlows } from './abuse-gate.ts'
 import { openBindingStore } from './adapters/binding-store.ts'
 import { type Capture, createCapture } from './adapters/capture.ts'
@@ -47,6 +48,8 @@ export interface EdgeParts {
   readonly dataFolder?: string
   /** For tests: SIP timers, ms. */
   readonly times?: TransactionLayerParts['times']
+  /** For tests: the time that transactions and calls wait by; default the clock. */
+  readonly time?: TimeSource
   /** For tests: how long a lease on a trunk lasts, ms. */
   readonly trunkLeaseMs?: number
 }
@@ -89,6 +92,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     now: () => clock.now(),
     setTimer: (ms, fire) => clock.setTimer(ms, fire),
     clearTimer: (handle) => clock.clearTimer(handle as object),
+    ...parts.time,
     random: randomTokens(12, 'hex'),
     onRequest: (transaction) => {
       guarded(

@@ -56,6 +56,7 @@ export interface CallEdgeOptions {
   readonly listeners?: ConfigurationDocument['edge']['listen']
   /** SIP timers of the edge, ms. */
   readonly times?: TestEdgeOptions['times']
+  readonly time?: TestEdgeOptions['time']
 }
 
 /** Disjoint port ranges for suites that run beside each other. */
@@ -119,6 +120,7 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
     document,
     ...(options.env ? { env: options.env } : {}),
     ...(options.times ? { times: options.times } : {}),
+    ...(options.time ? { time: options.time } : {}),
     createCalls: (e) => {
       calls = callsIn(folder)(e)
       transactions = e.transactions

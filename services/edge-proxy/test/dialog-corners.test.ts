@@ -52,6 +52,24 @@ test('RFC 3261 13.2.2.4: the ACK of a late offer has no answer: both sides are a
   await hand.assertEmpty()
 })
 
+test('RFC 3261 9.1: a late offer that is cancelled while the 200 is on the way is answered as before, and the call goes on', async () => {
+  const { caller, callee } = await hand.talk()
+  const asked = caller.ask('INVITE')
+  const reinvite = await callee.asked('INVITE', 'a')
+  callee.reply(reinvite, 100)
+  caller.cancelAgain()
+  callee.reply(await callee.asked('CANCEL', 'a'), 200)
+  callee.reply(reinvite, 200, { body: sdp(40_002, '0 8') })
+  assert.equal((await asked).status, 487)
+  caller.ackAgain(await asked)
+  assert.match(bodyOf(await callee.asked('ACK', 'a')), /^m=audio \d+ RTP\/AVP 0 8\r$/m)
+  const again = caller.ask('INVITE', { body: sdp(40_000, '8') })
+  callee.reply(await callee.asked('INVITE', 'a'), 200, { body: sdp(40_002, '8') })
+  caller.ackAgain(await again)
+  await callee.asked('ACK', 'a')
+  await hand.end(caller, callee)
+})
+
 test('RFC 3261 13.3.1.4: without ACK the 200 is repeated at T1, 2*T1 … T2, and after 64*T1 both sides get BYE', async () => {
   const { caller, callee } = await hand.begin()
   callee.says(200, 'a', { body: sdp(40_002) })

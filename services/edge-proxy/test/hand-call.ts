@@ -51,7 +51,7 @@ function contentOf(body: string | undefined, type = SDP): { body?: string; conte
 /** Whoever has a dialog asks in it. */
 async function askIn(
   peer: RawPeer,
-  holder: { dialog: Dialog | undefined },
+  holder: { dialog: Dialog | undefined; asking?: SipRequest | undefined },
   method: string,
   parts: Parts = {},
 ): Promise<SipResponse> {
@@ -60,6 +60,7 @@ async function askIn(
   const { headers = [], body, type } = parts
   const [dialog, request] = requestInDialog(holder.dialog, { method, contact, headers, ...contentOf(body, type) })
   holder.dialog = dialog
+  holder.asking = request
   return await askRaw(peer, request)
 }
 
@@ -86,6 +87,8 @@ export class HandCaller {
   peer: RawPeer
   readonly invite: SipRequest
   dialog: Dialog | undefined
+  /** The last request inside the dialog. */
+  asking: SipRequest | undefined
 
   constructor(peer: RawPeer, number: string, edgePort: number, parts: InviteParts = {}) {
     this.peer = peer
@@ -148,6 +151,11 @@ export class HandCaller {
 
   cancel(): void {
     this.peer.send(writeMessage(makeCancel(this.invite)))
+  }
+
+  /** Of the re-INVITE that it has asked last. */
+  cancelAgain(): void {
+    if (this.asking) this.peer.send(writeMessage(makeCancel(this.asking)))
   }
 
   /** The next request of the edge inside the call, to be answered by `reply`. */
@@ -243,3 +251,26 @@ function reply(peer: RawPeer, request: SipRequest, status: number, tag: string |
   peer.send(writeMessage(response))
   return response
 }
+
+/** Either of the two of a call, for what is said of both. */
+export interface HandSide {
+  ask(method: string, parts?: Parts): Promise<SipResponse>
+  asked(method: string): Promise<SipRequest>
+  reply(request: SipRequest, status: number, parts?: Parts): void
+  /** Whether such a request has come and was not taken. */
+  has(method: string): boolean
+}
+
+export const callerSide = (caller: HandCaller): HandSide => ({
+  ask: (method, parts) => caller.ask(method, parts),
+  asked: (method) => caller.asked(method),
+  reply: (request, status, parts) => caller.reply(request, status, parts),
+  has: (method) => caller.peer.received.some(isRequest(method)),
+})
+
+export const calleeSide = (callee: HandCallee, tag = 'a'): HandSide => ({
+  ask: (method, parts) => callee.ask(tag, method, parts),
+  asked: (method) => callee.asked(method, tag),
+  reply: (request, status, parts) => callee.reply(request, status, parts),
+  has: (method) => callee.has(method),
+})

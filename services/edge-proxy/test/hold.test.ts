@@ -152,6 +152,26 @@ test('a CANCEL of a call without an offer that crosses its 200: acknowledged and
   callee.reply(await callee.asked('BYE', 'a'), 200)
 })
 
+test('RFC 3261 9.1: a hold that is cancelled while its 200 is on the way is taken back, and the call goes on', async () => {
+  const { caller, callee } = await hand.talk()
+  const asked = caller.ask('INVITE', { body: sdp(40_000, '0', ['a=sendonly']) })
+  const reinvite = await callee.asked('INVITE', 'a')
+  callee.reply(reinvite, 180)
+  caller.cancelAgain()
+  assert.equal((await asked).status, 487)
+  caller.ackAgain(await asked)
+  callee.reply(await callee.asked('CANCEL', 'a'), 200)
+  callee.reply(reinvite, 200, { body: sdp(40_002, '0', ['a=recvonly']) })
+  await callee.asked('ACK', 'a')
+  const back = await callee.asked('INVITE', 'a')
+  assert.doesNotMatch(bodyOf(back), /sendonly/)
+  callee.reply(back, 200, { body: sdp(40_002) })
+  await callee.asked('ACK', 'a')
+  // nobody waits for an ACK of a 200 that was never sent: the next offer is taken
+  await reoffer(caller, callee, sdp(40_000, '0', ['a=sendonly']), sdp(40_002, '0', ['a=recvonly']))
+  await hand.end(caller, callee)
+})
+
 test('a CANCEL that comes after the 200 changes nothing', async () => {
   const { caller, callee } = await hand.talk()
   caller.cancel()

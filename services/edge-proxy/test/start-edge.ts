@@ -12,6 +12,7 @@ import { type Configuration, resolveConfiguration } from '@tandem/config/default
 import type { ConfigurationDocument } from '@tandem/config/schema.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import type { TransactionLayerParts } from '@tandem/sip/transaction/layer.ts'
+import type { TimeSource } from '@tandem/sip/transaction/timer-wheel.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import type { Calls, Edge } from '../src/edge.ts'
 import { type EdgeCore, startEdgeCore } from '../src/edge-core.ts'
@@ -37,6 +38,7 @@ export interface TestEdgeOptions {
   readonly createCalls?: (edge: Edge) => Calls
   readonly env?: Record<string, string>
   readonly times?: TransactionLayerParts['times']
+  readonly time?: TimeSource
   readonly node?: string
   readonly trunkLeaseMs?: number
 }
@@ -58,6 +60,7 @@ export async function startEdgeForTest(options: TestEdgeOptions = {}): Promise<T
     revision: 1,
     createCalls: options.createCalls ?? noCalls,
     ...(options.times ? { times: options.times } : {}),
+    ...(options.time ? { time: options.time } : {}),
     ...(options.trunkLeaseMs === undefined ? {} : { trunkLeaseMs: options.trunkLeaseMs }),
   })
   let revision = 1

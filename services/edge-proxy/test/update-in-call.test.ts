@@ -1,11 +1,11 @@
 /** Offers by UPDATE (RFC 3311) after the answer, from either side of a call. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
-import { bodyOf, type HandCallee, type HandCaller, sdp } from './hand-call.ts'
+import { bodyOf, calleeSide, callerSide, type HandCallee, type HandCaller, type HandSide, sdp } from './hand-call.ts'
 import { type HandHouse, startHandHouse } from './hand-house.ts'
 
-const WITH_UPDATE = 'INVITE, ACK, CANCEL, BYE, UPDATE'
+const WITHOUT_UPDATE = 'INVITE, ACK, CANCEL, BYE'
+const WITH_UPDATE = `${WITHOUT_UPDATE}, UPDATE`
 
 let hand: HandHouse
 before(async () => {
@@ -13,35 +13,22 @@ before(async () => {
 })
 after(() => hand.close())
 
-interface Side {
+interface Side extends HandSide {
   readonly port: number
-  ask(method: string, parts?: { body?: string; headers?: [string, string][] }): Promise<SipResponse>
-  asked(method: string): Promise<SipRequest>
-  reply(request: SipRequest, status: number, parts?: { body?: string; headers?: [string, string][] }): void
 }
 
 /** Who talks: the one that the test begins with first. */
-async function talk(first: 'caller' | 'callee', others = WITH_UPDATE) {
+async function talk(first: 'caller' | 'callee', others = WITH_UPDATE, house = hand) {
   const allow: [string, string][] = [['Allow', first === 'caller' ? WITH_UPDATE : others]]
-  const { caller, callee } = await hand.talk({
+  const { caller, callee } = await house.talk({
     headers: allow,
     body: sdp(40_000),
     allow: first === 'callee' ? WITH_UPDATE : others,
   })
-  const near: Side = {
-    port: 40_000,
-    ask: (method, parts) => caller.ask(method, parts),
-    asked: (method) => caller.asked(method),
-    reply: (request, status, parts) => caller.reply(request, status, parts),
-  }
-  const far: Side = {
-    port: 40_002,
-    ask: (method, parts) => callee.ask('a', method, parts),
-    asked: (method) => callee.asked(method, 'a'),
-    reply: (request, status, parts) => callee.reply(request, status, parts),
-  }
+  const near: Side = { port: 40_000, ...callerSide(caller) }
+  const far: Side = { port: 40_002, ...calleeSide(callee) }
   const [one, two] = first === 'caller' ? [near, far] : [far, near]
-  return { caller, callee, one, two, end: () => hand.end(caller, callee) }
+  return { caller, callee, one, two, end: () => house.end(caller, callee) }
 }
 
 /** Nothing has been asked of either hand that was not taken. */
@@ -77,13 +64,36 @@ for (const first of ['caller', 'callee'] as const) {
   })
 
   test(`a ${second} without UPDATE is asked by re-INVITE what the ${first} offers by UPDATE`, async () => {
-    const { one, two, end } = await talk(first, 'INVITE, ACK, CANCEL, BYE')
+    const { one, two, end } = await talk(first, WITHOUT_UPDATE)
     const asked = one.ask('UPDATE', { body: sdp(one.port, '0', ['a=sendonly']) })
     const reinvite = await two.asked('INVITE')
     assert.match(bodyOf(reinvite), /^a=sendonly\r$/m)
     two.reply(reinvite, 200, { body: sdp(two.port, '0', ['a=recvonly']) })
     await two.asked('ACK')
     assert.match(bodyOf(await asked), /^a=recvonly\r$/m)
+    await end()
+  })
+
+  test(`RFC 3311 5.2: the ${second} rings instead of answering: the ${first} hears 504 at once, and a yes that comes too late is taken back`, async () => {
+    const { one, two, end } = await talk(first, WITHOUT_UPDATE)
+    for (const last of [487, 200]) {
+      const asked = one.ask('UPDATE', { body: sdp(one.port, '0', ['a=sendonly']) })
+      const reinvite = await two.asked('INVITE')
+      two.reply(reinvite, 180)
+      assert.equal((await asked).status, 504)
+      two.reply(await two.asked('CANCEL'), 200)
+      two.reply(reinvite, last, last === 200 ? { body: sdp(two.port, '0', ['a=recvonly']) } : {})
+      await two.asked('ACK')
+      if (last === 200) {
+        const back = await two.asked('INVITE')
+        assert.doesNotMatch(bodyOf(back), /sendonly/)
+        two.reply(back, 200, { body: sdp(two.port) })
+        await two.asked('ACK')
+      }
+      // what was agreed before is in force: saying it again is answered here
+      const ok = await one.ask('UPDATE', { body: sdp(one.port) })
+      assert.deepEqual([ok.status, /recvonly/.test(bodyOf(ok))], [200, false])
+    }
     await end()
   })
 
@@ -132,6 +142,23 @@ for (const first of ['caller', 'callee'] as const) {
     await end()
   })
 }
+
+test('RFC 3311 5.2: a re-INVITE that is answered with 100 alone keeps whoever sent the UPDATE waiting for 16 T1, not for 64', async () => {
+  const quick = await startHandHouse({ times: { t1: 50 } })
+  try {
+    const { one, two, end } = await talk('caller', WITHOUT_UPDATE, quick)
+    const asked = one.ask('UPDATE', { body: sdp(one.port, '0', ['a=sendonly']) })
+    const reinvite = await two.asked('INVITE')
+    two.reply(reinvite, 100)
+    assert.equal((await asked).status, 504)
+    two.reply(await two.asked('CANCEL'), 200)
+    two.reply(reinvite, 487)
+    await two.asked('ACK')
+    await end()
+  } finally {
+    await quick.close()
+  }
+})
 
 test('RFC 3311 5.3: the other side does not know the call any more (481): both are hung up', async () => {
   const { one, two } = await talk('caller')

@@ -15,6 +15,8 @@ export interface DialogAsk {
   readonly contentType?: string | undefined
   /** Our Contact: in target refresh requests (RFC 3261 12.2, RFC 3311). */
   readonly contact?: string | undefined
+  /** INVITE: hears the status of each provisional response. */
+  readonly onProvisional?: ((status: number) => void) | undefined
 }
 
 /** Whose dialog it is; it moves on with every request. */
@@ -55,6 +57,7 @@ export function askInDialog(
     client = edge.transactions.request(request, leg.wire, {
       onResponse: (response) => {
         if (response.status >= 200) final(response)
+        else ask.onProvisional?.(response.status)
       },
       onTimeout: () => final(undefined),
       onTransportError: () => final(undefined),

@@ -17,6 +17,7 @@ import { descriptionOf, SDP_TYPE } from './call-body.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallSession } from './call-session.ts'
 import { ALLOW, allowsUpdate, SUPPORTED } from './leg-headers.ts'
+import { promptness, refused, takeBack, userAsked } from './offer-undone.ts'
 
 type Fields = readonly (readonly [string, string])[]
 type Accepted = UasVerdict & { readonly kind: 'accept' }
@@ -89,18 +90,24 @@ export class Renegotiation {
     other.exchange = { kind: 'ours', transaction: undefined }
     leg.media.offer(described.sdp, leg.peer, other.media, (body, why = 503) => {
       if (this.#session.over) return
-      if (body === undefined) return this.#refused(leg, other, transaction, why)
+      if (body === undefined) return refused(this.#session, leg, other, transaction, why)
       const method = invite || !other.takesUpdate ? 'INVITE' : 'UPDATE'
+      const asksUser = () => {
+        userAsked(leg, other, transaction)
+        sent?.cancel()
+      }
+      const prompt = invite || method === 'UPDATE' ? undefined : promptness(this.#edge, asksUser)
+      const headers = this.#session.timers.offerHeaders(other)
       const sent = this.#session.request(
         other,
-        { method, headers: this.#session.timers.offerHeaders(other), body, contentType: SDP_TYPE },
+        { method, headers, body, contentType: SDP_TYPE, onProvisional: prompt?.heard },
         (response, request, client) => {
+          prompt?.stop()
           if (!this.#session.agreed(other, response, request))
-            return this.#refused(leg, other, transaction, response?.status ?? 408, response)
+            return refused(this.#session, leg, other, transaction, response?.status ?? 408, response)
           other.said = body
-          leg.heard = described.text
           if (method === 'INVITE') this.#session.ack(other, request, client)
-          this.#answeredOffer(leg, other, transaction, timer, response as SipResponse)
+          this.#answeredOffer(leg, other, transaction, timer, described.text, response as SipResponse)
         },
       )
       if (other.exchange.kind === 'ours') other.exchange.transaction = sent
@@ -114,17 +121,20 @@ export class Renegotiation {
     other: CallLeg,
     transaction: ServerTransaction,
     timer: Accepted,
+    offer: string,
     response: SipResponse,
   ): void {
     const answer = descriptionOf(response)
-    if (answer.kind !== 'sdp') return void this.#refused(leg, other, transaction, 488)
+    if (answer.kind !== 'sdp') return void refused(this.#session, leg, other, transaction, 488)
     other.heard = answer.text
     other.media.answer(answer.sdp, other.peer, leg.media, (text) => {
       if (this.#session.over) return
       leg.exchange = NONE
       other.exchange = NONE
+      if (transaction.answered) return takeBack(this.#session, leg, other, this.#edge)
       this.#session.tune(answer.sdp)
       if (text === undefined) return void transaction.reply(503)
+      leg.heard = offer
       if (transaction.request.method === 'INVITE') this.#acceptInvite(leg, transaction, timer, text)
       else this.#acceptUpdate(leg, transaction, timer, text)
     })
@@ -139,15 +149,17 @@ export class Renegotiation {
       { method: 'INVITE', headers: this.#session.timers.offerHeaders(other) },
       (response, request, client) => {
         if (!this.#session.agreed(other, response, request))
-          return this.#refused(leg, other, transaction, response?.status ?? 408, response)
+          return refused(this.#session, leg, other, transaction, response?.status ?? 408, response)
         const offer = descriptionOf(response as SipResponse)
         if (offer.kind !== 'sdp') {
           this.#session.ack(other, request, client)
-          return this.#refused(leg, other, transaction, 488)
+          return refused(this.#session, leg, other, transaction, 488)
         }
         other.heard = offer.text
         other.media.offer(offer.sdp, other.peer, leg.media, (text) => {
           if (this.#session.over) return this.#session.ack(other, request, client)
+          // cancelled, and the 200 crossed it: what was said last is still the answer
+          if (transaction.answered) return this.#lateAnswer(leg, other, request, client, leg.heard)
           leg.onAck = (body) => this.#lateAnswer(leg, other, request, client, body)
           this.#acceptInvite(leg, transaction, timer, text)
         })
@@ -203,25 +215,6 @@ export class Renegotiation {
       headers: [['Allow', ALLOW], ['Supported', SUPPORTED], ...timer.fields],
       ...(sdp === undefined ? {} : { body: sdp, contentType: SDP_TYPE }),
     })
-  }
-
-  /** The offer came to nothing; RFC 3261 14.1: the session goes on as it was. */
-  #refused(leg: CallLeg, other: CallLeg, transaction: ServerTransaction, status: number, response?: SipResponse): void {
-    leg.exchange = NONE
-    other.exchange = NONE
-    if (this.#session.over || transaction.answered) return
-    // a challenge, a redirection or a dialog that is gone over there means nothing over here
-    const shown = status === 401 || status === 407 || status < 400 ? 488 : status === 422 ? 500 : status
-    // RFC 3311 5.2: whoever is to wait learns how long
-    const wait = /^\s*(\d{1,5})/.exec(response?.headers.get('retry-after') ?? '')?.[1]
-    transaction.reply(shown, { headers: wait === undefined ? [] : [['Retry-After', wait]] })
-    // our description of the other side must be again what it was before the offer
-    if (leg.heard !== undefined) this.#restore(leg, other)
-  }
-
-  #restore(leg: CallLeg, other: CallLeg): void {
-    const before = leg.heard === undefined ? undefined : parseSdp(leg.heard)
-    if (before?.kind === 'sdp') leg.media.offer(before.sdp, leg.peer, other.media, () => {})
   }
 
   /** An UPDATE of `leg`. */
