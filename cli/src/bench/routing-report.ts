@@ -15,6 +15,7 @@ function rows({ revisionMiB, inside, readyMs, residentMiB, steady, reload }: Rou
     ['decision during a reload p50', reload.p50Ms, 'ms', 2],
     ['decision during a reload p99', reload.p99Ms, 'ms', 2],
     ['longest decision during a reload', reload.maxMs, 'ms', 1],
+    ['the most that the load itself was late', Math.max(steady.lateMs, reload.lateMs), 'ms', 1],
     ['questions without an answer', steady.unanswered + reload.unanswered, 'questions', 0],
     ['questions asked', steady.asked + reload.asked, 'questions', 0],
     ['reload until the new tables decide', reload.ms, 'ms', 0],

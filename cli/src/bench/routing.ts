@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { Bus } from '@tandem/bus/bus.ts'
 import { CONFIG_BUCKET, CONFIG_KEY } from '@tandem/config/revision.ts'
-import { ResolveRoute } from '@tandem/contracts/routing.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
+import { type Driver, startDriver } from './driver-process.ts'
+import type { OverBus, RoutingOrder } from './routing-driver.ts'
 import { benchCall, benchRevision, DECK, type TableSize } from './routing-tables.ts'
 
 export interface RoutingPlan extends TableSize {
@@ -33,14 +33,6 @@ export interface Inside {
   lookUpNs: number
 }
 
-export interface OverBus {
-  asked: number
-  unanswered: number
-  p50Ms: number
-  p99Ms: number
-  maxMs: number
-}
-
 export interface RoutingFigures {
   revisionMiB: number
   inside: Inside
@@ -54,51 +46,61 @@ export interface RoutingFigures {
 
 const routing = fileURLToPath(new URL('../../../services/routing/src/', import.meta.url))
 const quiet = '--disable-warning=ExperimentalWarning'
+const WARM_UP_SECONDS = 2
+const SOON_MS = 30_000
+/** Reading the largest tables takes less than that. */
+const LOAD_MS = 300_000
 
 export async function measureRouting(plan: RoutingPlan): Promise<RoutingFigures> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-bench-'))
   let nats: PrivateNats | undefined
   let router: ChildProcess | undefined
+  let load: Driver<RoutingOrder, OverBus> | undefined
   try {
     plan.say(`making tables of ${plan.numbers} numbers, ${plan.users} users, ${plan.prefixes} prefixes …`)
     const [first, second] = [benchRevision(plan, 1), benchRevision(plan, 2)]
     plan.say('measuring inside the router …')
     const inside = await measureInside(plan, folder, first)
     nats = await startPrivateNats()
-    const [console, edge] = [await nats.bus('console'), await nats.bus('edge-proxy')]
-    const bucket = await console.bucket(CONFIG_BUCKET)
+    const bucket = await (await nats.bus('console')).bucket(CONFIG_BUCKET)
     const env = { ...process.env, NATS_URL: nats.url, NATS_USER: 'routing', NATS_PASSWORD: nats.passwords.routing }
     router = spawn(process.execPath, [quiet, join(routing, 'main.ts')], {
       env: { ...env, LOG_LEVEL: 'warn' },
       stdio: 'ignore',
     })
+    load = startDriver<RoutingOrder, OverBus>(fileURLToPath(new URL('./routing-driver.ts', import.meta.url)))
+    const { rate, seconds } = plan
+    const { users, numbers, prefixes, rules } = plan
+    const size = { users, numbers, prefixes, rules }
+    const order = async (order: RoutingOrder, ms: number) => {
+      const answer = await (load as Driver<RoutingOrder, OverBus>).ask(order, ms)
+      plan.signal.throwIfAborted()
+      return answer
+    }
     const began = performance.now()
     await bucket.put(CONFIG_KEY, first)
-    await until(plan, async () => (await edge.ask(ResolveRoute, benchCall(plan, 0, 0).question)).kind === 'answer')
+    await order(
+      { kind: 'open', url: nats.url, user: 'edge-proxy', password: nats.passwords['edge-proxy'], size },
+      LOAD_MS,
+    )
     const readyMs = performance.now() - began
-    const wrong = new Set<string>()
-    plan.say(`asking ${plan.rate} questions a second over NATS …`)
-    const warm = performance.now() + 2000
-    await ask(plan, edge, wrong, () => performance.now() < warm)
-    const end = performance.now() + plan.seconds * 1000
-    const steady = (await ask(plan, edge, wrong, () => performance.now() < end)).figures
+    plan.say(`asking ${rate} questions a second over NATS …`)
+    await order({ kind: 'run', rate, seconds: WARM_UP_SECONDS }, WARM_UP_SECONDS * 1000 + SOON_MS)
+    const steady = await order({ kind: 'run', rate, seconds }, seconds * 1000 + SOON_MS)
     plan.say('the same while new tables are taken over …')
-    const written = performance.now()
-    let taken = 0
-    const change = bucket.put(CONFIG_KEY, second)
-    const reload = await ask(plan, edge, wrong, (revision) => {
-      if (revision === 2 && taken === 0) taken = performance.now()
-      return taken === 0 ? performance.now() - written < 300_000 : performance.now() - taken < 1000
-    })
-    await change
-    if (taken === 0) wrong.add('the second revision never came into force')
+    const until = { kind: 'until', rate, revision: 2, withinSeconds: LOAD_MS / 1000 } as const
+    const written = Date.now()
+    const [reload] = await Promise.all([order(until, LOAD_MS + SOON_MS), bucket.put(CONFIG_KEY, second)])
+    const wrong = [...steady.wrong, ...reload.wrong]
+    if (reload.takenAt === 0) wrong.push('the second revision never came into force')
     return {
       revisionMiB: first.length / 2 ** 20,
       ...{ inside, readyMs, residentMiB: await resident(router), steady },
-      reload: { ...reload.figures, ms: taken - written },
-      wrong: [...wrong].slice(0, 20),
+      reload: { ...reload, ms: reload.takenAt - written },
+      wrong,
     }
   } finally {
+    await load?.stop()
     if (router && router.exitCode === null) {
       const gone = once(router, 'exit')
       router.kill('SIGTERM')
@@ -119,56 +121,6 @@ async function measureInside(plan: RoutingPlan, folder: string, revision: Uint8A
     { signal: plan.signal, maxBuffer: 1 << 20 },
   )
   return JSON.parse(stdout) as Inside
-}
-
-/** Open loop: questions go out when they are due, at ticks of 1 ms, whatever became of those before. */
-async function ask(plan: RoutingPlan, edge: Bus, wrong: Set<string>, goesOn: (revision: number) => boolean) {
-  const times: number[] = []
-  const open = new Set<Promise<void>>()
-  let [unanswered, last, id] = [0, 0, 0]
-  const one = async (): Promise<void> => {
-    const { question, expected } = benchCall(plan, id++, Math.random())
-    const sent = performance.now()
-    const asked = await edge.ask(ResolveRoute, question)
-    times.push(performance.now() - sent)
-    if (asked.kind !== 'answer') {
-      unanswered++
-      return void wrong.add(`no answer: ${asked.kind}`)
-    }
-    const { answer } = asked
-    last = Math.max(last, answer.revision)
-    const step = answer.kind === 'route' ? answer.branches[0]?.attempts[0] : undefined
-    const got = step?.kind === 'trunk' ? step.trunk : (step?.user ?? (answer.kind === 'reject' ? answer.reason : '?'))
-    const right = expected(answer.revision)
-    if (got !== right) wrong.add(`${question.dialled}: ${got} instead of ${right} (revision ${answer.revision})`)
-  }
-  const began = performance.now()
-  for (let sent = 0; goesOn(last) && !plan.signal.aborted; ) {
-    const due = Math.floor(((performance.now() - began) * plan.rate) / 1000)
-    for (; sent < due; sent++) {
-      const asked = one()
-      open.add(asked)
-      void asked.finally(() => open.delete(asked))
-    }
-    await new Promise((done) => setTimeout(done, 1))
-  }
-  await Promise.all(open)
-  plan.signal.throwIfAborted()
-  times.sort((a, b) => a - b)
-  const share = (of: number) => times[Math.floor(times.length * of)] ?? 0
-  const figures: OverBus = {
-    ...{ asked: times.length, unanswered, p50Ms: share(0.5), p99Ms: share(0.99), maxMs: times.at(-1) ?? 0 },
-  }
-  return { figures }
-}
-
-async function until(plan: RoutingPlan, condition: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 300_000
-  while (!(await condition())) {
-    plan.signal.throwIfAborted()
-    if (performance.now() > end) throw new Error('the router is not ready after 5 minutes')
-    await new Promise((done) => setTimeout(done, 50))
-  }
 }
 
 /** MiB in memory of a process (Linux). */

@@ -16,12 +16,12 @@ const longestMs = 300_000
 const niceness = 10
 
 /**
- * The pieces that `module` makes of `bytes` (it calls `givePieces`), each made when it is asked for. Throws when the
- * process ends before its last piece; ends it in any case.
+ * The pieces that `module` makes of `bytes` (it calls `givePieces`), each made when it is asked for; of several they are
+ * what one would be that holds them all. Throws when the process ends before its last piece; ends it in any case.
  */
 export async function* piecesOf<Piece>(
   module: URL,
-  bytes: Uint8Array,
+  bytes: Uint8Array | readonly Uint8Array[],
   args: readonly string[] = [],
 ): AsyncGenerator<Piece, void, void> {
   const { TZ } = process.env
@@ -37,7 +37,9 @@ export async function* piecesOf<Piece>(
   gone.catch(() => {})
   try {
     if (child.pid !== undefined) calmly(child.pid)
-    child.stdin?.on('error', () => {}).end(bytes)
+    child.stdin?.on('error', () => {})
+    for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) child.stdin?.write(part)
+    child.stdin?.end()
     for (;;) {
       const answer = once(child, 'message')
       answer.catch(() => {})

@@ -10,6 +10,17 @@ export function givePieces<Piece>(make: (bytes: Uint8Array) => Generator<Piece, 
   })
 }
 
+/** Of what is large each piece takes the one who asks no more than a moment. */
+const chunkBytes = 512 * 1024
+
+export type Flat = Uint8Array | Uint32Array | Int32Array | Float64Array
+
+/** Windows on an array, with the place of their first element. */
+export function* chunksOf<T extends Flat>(array: T): Generator<{ at: number; chunk: T }, void, void> {
+  const length = chunkBytes / array.BYTES_PER_ELEMENT
+  for (let at = 0; at < array.length; at += length) yield { at, chunk: array.subarray(at, at + length) as T }
+}
+
 function end(error: unknown): never {
   console.error(error)
   process.exit(1)

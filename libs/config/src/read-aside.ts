@@ -20,20 +20,24 @@ export type RevisionPiece =
   | { readonly kind: 'users'; readonly users: readonly User[] }
 
 /**
- * A large revision comes without its source; of its files come the rate decks, and those only when they are asked for.
- * Never rejects.
+ * A large revision comes without its files and its source, but for the rate decks (`decks`) and the source (`source`) where
+ * they are asked for. Never rejects.
  */
-export function readRevisionAside(bytes: Uint8Array, { decks = false } = {}): ReadRevision | Promise<ReadRevision> {
-  return bytes.length < largeBytes ? readRevision(bytes) : inProcess(bytes, decks)
+export function readRevisionAside(
+  bytes: Uint8Array,
+  { decks = false, source = false } = {},
+): ReadRevision | Promise<ReadRevision> {
+  const more = [...(decks ? ['decks'] : []), ...(source ? ['source'] : [])]
+  return bytes.length < largeBytes ? readRevision(bytes) : inProcess(bytes, more)
 }
 
-async function inProcess(bytes: Uint8Array, withDecks: boolean): Promise<ReadRevision> {
+async function inProcess(bytes: Uint8Array, more: readonly string[]): Promise<ReadRevision> {
   let rest: Extract<RevisionPiece, { kind: 'rest' }> | undefined
   const users: Record<string, User> = {}
   const decks: Record<string, string> = {}
   const module = new URL('./read-pieces.ts', import.meta.url)
   try {
-    for await (const piece of piecesOf<RevisionPiece>(module, bytes, withDecks ? ['decks'] : [])) {
+    for await (const piece of piecesOf<RevisionPiece>(module, bytes, more)) {
       if (piece.kind === 'bad') return piece
       if (piece.kind === 'rest') rest = piece
       else if (piece.kind === 'deck') decks[piece.file] = piece.text

@@ -11,7 +11,8 @@ givePieces<RevisionPiece>(function* (bytes) {
   if (read.kind === 'bad') return void (yield read)
   const { users, ...configuration } = read.configuration
   const { decks, ...revision } = read.revision
-  yield { kind: 'rest', configuration, revision: { ...revision, source: [] }, warnings: read.warnings }
+  const source = process.argv.includes('source') ? revision.source : []
+  yield { kind: 'rest', configuration, revision: { ...revision, source }, warnings: read.warnings }
   if (process.argv.includes('decks')) {
     for (const deck of Object.values(configuration.rateDecks)) {
       const text = deck.kind === 'per-minute' ? decks[deck.file] : undefined

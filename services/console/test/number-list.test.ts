@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { checkConfiguration } from '@tandem/config/check.ts'
 import { holdingChanges, holdingOf } from '../src/domain/number-history.ts'
 import { findNumber, listNumbers, readNumberFile } from '../src/domain/number-list.ts'
+import { findIn, packNumbers, pageOf, viewAt } from '../src/domain/number-table.ts'
 
 const acme = readFileSync(new URL('../../../examples/acme/tandem.yaml', import.meta.url), 'utf8')
 /** The example with these entries as its inventory. */
@@ -88,4 +89,26 @@ test('ten thousand users and their block are listed in no time', () => {
   const start = performance.now()
   assert.equal(list.find(({ kind }) => kind === 'range')?.assigned, 10_000)
   assert.ok(performance.now() - start < 1000)
+})
+test('packed into flat arrays the list says the same, by page, by state, by first digits and by number', () => {
+  const list = listed(inventory)
+  const table = packNumbers(list)
+  assert.deepEqual(
+    list.map((_, i) => viewAt(table, i)),
+    list,
+  )
+  for (const startsWith of ['+1', '+14255551', '+142555518', '+49', '+14255551700', undefined])
+    for (const state of ['assigned', 'unassigned', 'reserved', undefined] as const)
+      for (const user of ['bob', undefined]) {
+        const fitting = list.filter(
+          (view) =>
+            (state === undefined || view.state === state) &&
+            (user === undefined || view.user === user) &&
+            (startsWith === undefined || view.number.startsWith(startsWith)),
+        )
+        const { numbers, total } = pageOf(table, { state, user, startsWith }, 1, 3)
+        assert.deepEqual([numbers, total], [fitting.slice(1, 4), fitting.length], `${startsWith} ${state} ${user}`)
+      }
+  for (const number of ['+14255551000', '+14255551001', '+14255551700', '+14255551555', '+14255552555', '+1', '+49'])
+    assert.deepEqual(findIn(table, number), findNumber(list, number), number)
 })

@@ -1,6 +1,7 @@
 /** Calls that we place (`tandem call`) to phones and carriers with SRTP and without, by both media engines. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { startRtpengine, whyNoRtpengine } from '@tandem/testing/rtpengine.ts'
 import { plan, somePorts, toTrunk } from './call-edge.ts'
 import { bodyOf, HandCallee } from './hand-call.ts'
@@ -65,6 +66,7 @@ function placedCalls(engine: string, start: (() => Promise<Control>) | undefined
     class Talker {
       readonly end: Endpoint
       readonly keys: Keys | undefined
+      readonly #clear: (Buffer | undefined)[] = []
       #offer: string
 
       private constructor(end: Endpoint, offer: string) {
@@ -100,10 +102,10 @@ function placedCalls(engine: string, start: (() => Promise<Control>) | undefined
 
       /** Heard, in the clear. */
       has(packet: Buffer): boolean {
-        return this.end.heard.some((got) => {
-          if (!this.keys) return got.equals(packet)
-          return this.keys.theirs.unprotectRtp(Buffer.from(got))?.equals(packet) === true
-        })
+        // each is read once: a second time it is a replay (RFC 3711 3.3.2)
+        for (const got of this.end.heard.slice(this.#clear.length))
+          this.#clear.push(this.keys ? this.keys.theirs.unprotectRtp(Buffer.from(got)) : got)
+        return this.#clear.some((clear) => clear?.equals(packet) === true)
       }
     }
 
@@ -125,6 +127,27 @@ function placedCalls(engine: string, start: (() => Promise<Control>) | undefined
       dialled.says(200, 'a', { body: far.answer })
       await dialled.asked('ACK', 'a')
       return far
+    }
+
+    const twoAtOnce = async (user: 'carol' | 'dave', number: string) => {
+      const branch = (trunk: string) => ({
+        role: 'callee' as const,
+        delayMs: 0,
+        attempts: [toTrunk(trunk, number)],
+      })
+      here.house.route(() => plan([], { branches: [branch('itsp-a'), branch('itsp-b')] }))
+      const placed = await pickedUp(user, number)
+      const first = await HandCallee.take(here.near, number)
+      return { ...placed, first, second: await HandCallee.take(here.far, number) }
+    }
+
+    /** Where the second has ports of its own the phone is told of them. */
+    const moves = async (rung: HandCallee, phone: Talker): Promise<void> => {
+      if (engine !== 'rtpengine') return
+      const moved = await rung.asked('INVITE', 'p')
+      phone.offered(bodyOf(moved))
+      rung.reply(moved, 200, { body: phone.answer })
+      await rung.asked('ACK', 'p')
     }
 
     const hangUp = async (rung: HandCallee, dialled: HandCallee): Promise<void> => {
@@ -171,27 +194,43 @@ function placedCalls(engine: string, start: (() => Promise<Control>) | undefined
     })
 
     test('two are dialled at once: whichever answers is heard', async () => {
-      const number = String(++numbers)
-      const branch = (trunk: string) => ({
-        role: 'callee' as const,
-        delayMs: 0,
-        attempts: [toTrunk(trunk, number)],
-      })
-      here.house.route(() => plan([], { branches: [branch('itsp-a'), branch('itsp-b')] }))
-      const { rung, phone } = await pickedUp('dave', number)
-      const other = await HandCallee.take(here.near, number)
-      other.says(180, 'x')
-      const dialled = await HandCallee.take(here.far, number)
-      const far = await answered(dialled)
-      other.says(487, 'x')
-      if (engine === 'rtpengine') {
-        const moved = await rung.asked('INVITE', 'p')
-        phone.offered(bodyOf(moved))
-        rung.reply(moved, 200, { body: phone.answer })
-        await rung.asked('ACK', 'p')
-      }
+      const { rung, phone, first, second } = await twoAtOnce('dave', String(++numbers))
+      first.says(180, 'x')
+      const far = await answered(second)
+      first.says(487, 'x')
+      await moves(rung, phone)
       await bothHear(phone, far)
-      await hangUp(rung, dialled)
+      await hangUp(rung, second)
     })
+
+    // ADR 156: rtpengine has keys for each pair of legs, and the phone knows those of the first branch only
+    for (const user of ['carol', 'dave'] as const) {
+      const early = engine !== 'rtpengine' || user === 'dave'
+      const when = early ? 'before its answer' : 'from its answer on'
+      test(`two are dialled at once by ${user}: the second, which plays, is heard ${when}`, async () => {
+        const number = String(++numbers)
+        const { rung, phone, first, second } = await twoAtOnce(user, number)
+        first.says(180, 'x')
+        const far = await Talker.of(bodyOf(second.invite))
+        second.says(183, 'a', { body: far.answer })
+        // what comes before the relay knows where it goes to is lost
+        const played: Buffer[] = []
+        const play = () => {
+          const packet = rtp(101 + played.length, 16_000 + 160 * played.length, 6)
+          played.push(packet)
+          far.say(packet)
+          return played.some((one) => phone.has(one))
+        }
+        if (early) await until(play, 'the phone hears the ringback')
+        else for (let i = 0; i < 10; i++, await pause(20)) assert.ok(!play(), 'under keys that the phone does not have')
+        second.says(200, 'a', { body: far.answer })
+        await second.asked('ACK', 'a')
+        first.says(487, 'x')
+        await moves(rung, phone)
+        far.say(rtp(1000, 160_000, 6))
+        await until(() => phone.has(rtp(1000, 160_000, 6)), 'the phone hears the number')
+        await hangUp(rung, second)
+      })
+    }
   })
 }

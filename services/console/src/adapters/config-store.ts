@@ -1,36 +1,44 @@
-/** Configuration revisions in KV `config`: `current`, and each under `revision.N`. Only console writes here. */
-
+/**
+ * Configuration revisions in KV `config`: `current`, each under `revision.N`, and who, when and why under `note.N`. Only
+ * console writes here. A large one is read by a process of its own, beside the page and the API.
+ */
 import type { Bucket } from '@tandem/bus/bucket.ts'
 import type { Bus } from '@tandem/bus/bus.ts'
+import { largeBytes } from '@tandem/config/aside.ts'
+import { readRevisionAside } from '@tandem/config/read-aside.ts'
 import {
   CONFIG_BUCKET,
   CONFIG_KEY,
   CONFIG_PROPOSED_KEY,
   parseRevision,
   type ReadRevision,
-  type Revision,
-  readRevision,
-  writeRevision,
 } from '@tandem/config/revision.ts'
 import { ConfigApplied } from '@tandem/contracts/config.ts'
+import type { RevisionNote } from '../domain/proposal.ts'
 import { type Objection, patienceMs, prepare, rollCall, type Settled, settle } from './config-rollout.ts'
 
-/** Who, when and why, without the text. */
-export type RevisionNote = Pick<Revision, 'revision' | 'by' | 'at' | 'why'>
 export type ApplyOutcome =
-  | { kind: 'applied'; revision: Revision; settled: Settled }
+  | { kind: 'applied'; settled: Settled }
   /** Somebody else was faster, or is at it. */
   | { kind: 'raced' }
   /** A service cannot take it over: nothing was changed anywhere. */
   | { kind: 'refused'; objections: readonly Objection[] }
 
+type Running = Extract<ReadRevision, { kind: 'ok' }>
+
 export interface ConfigStore {
-  current(): Extract<ReadRevision, { kind: 'ok' }> | undefined
-  get(revision: number): Promise<Revision | undefined>
+  /** Of a large one without the text of its files. */
+  current(): Running | undefined
+  /** Is the revision in force too large to be looked at beside requests? */
+  readonly large: boolean
+  /** The number of the revision that comes after the one in force. */
+  next(): number
+  /** As it was written: the one in force, or an earlier one. */
+  bytes(revision?: number): Promise<Uint8Array | undefined>
   /** Newest first, below revision `before` when given. */
   list(limit: number, before?: number): Promise<RevisionNote[]>
-  /** Makes it the running one everywhere, or nowhere. */
-  apply(change: Omit<Revision, 'revision' | 'at'>, rollbackOf?: number): Promise<ApplyOutcome>
+  /** Makes it the running one everywhere, or nowhere. `bytes` say what `note` says. */
+  apply(note: RevisionNote, bytes: Uint8Array, rollbackOf?: number): Promise<ApplyOutcome>
 }
 
 /** A proposal that is older than `prepare` may take, and this, was left behind by a console that died, ms. */
@@ -38,80 +46,94 @@ const staleMs = 5_000
 /** Revisions with large rate decks or inventories are kept for this many changes; small ones for ever. */
 const largeRevisions = 20
 const keyOf = (revision: number) => `revision.${revision}`
+const noteKeyOf = (revision: number) => `note.${revision}`
+const read = (bytes: Uint8Array) => readRevisionAside(bytes, { source: true })
 
 export async function openConfigStore(bus: Bus, onChange: (revision: number) => void): Promise<ConfigStore> {
   const bucket: Bucket = await bus.bucket(CONFIG_BUCKET)
-  let current: Extract<ReadRevision, { kind: 'ok' }> | undefined
+  let current: Running | undefined
+  let large = false
   let kvRevision = 0
-  const take = (value: Uint8Array, revision: number): void => {
-    const read = readRevision(value)
-    if (read.kind !== 'ok') return
+  const take = (read: Running, size: number, revision: number): void => {
+    if (revision <= kvRevision) return
     current = read
+    large = size >= largeBytes
     kvRevision = revision
     onChange(read.revision.revision)
   }
   const present = await bucket.get(CONFIG_KEY)
-  if (present) {
-    take(present.value, present.revision)
+  const there = present && (await read(present.value))
+  if (present && there?.kind === 'ok') {
+    take(there, present.value.length, present.revision)
     // A console that died between the commit and the note of it.
-    const parsed = parseRevision(present.value)
-    if (parsed.kind === 'revision') await bucket.update(keyOf(parsed.revision.revision), present.value, 0)
+    await bucket.update(keyOf(there.revision.revision), present.value, 0)
   }
-  bucket.watch(CONFIG_KEY, (e) => {
-    if (e && e.revision > kvRevision) take(e.value, e.revision)
+  // one after the other: what came last is what stays
+  let taking: Promise<void> = Promise.resolve()
+  bucket.watch(CONFIG_KEY, (entry) => {
+    taking = taking.then(async () => {
+      if (entry === undefined || entry.revision <= kvRevision) return
+      const changed = await read(entry.value)
+      if (changed.kind === 'ok') take(changed, entry.value.length, entry.revision)
+    })
   })
-  const get = async (revision: number): Promise<Revision | undefined> => {
+  const bytes = async (revision?: number): Promise<Uint8Array | undefined> => {
     // what was too large to be kept for ever is gone
-    const entry = await bucket.get(keyOf(revision)).catch(() => undefined)
-    const parsed = entry && parseRevision(entry.value)
-    return parsed?.kind === 'revision' ? parsed.revision : undefined
+    const entry = await bucket.get(revision === undefined ? CONFIG_KEY : keyOf(revision)).catch(() => undefined)
+    return entry?.value
+  }
+  const noteOf = async (revision: number): Promise<RevisionNote[]> => {
+    const kept = await bucket.get(noteKeyOf(revision))
+    if (kept !== undefined) return [JSON.parse(Buffer.from(kept.value).toString('utf8')) as RevisionNote]
+    // written before there were notes
+    const text = await bytes(revision)
+    const parsed = text && parseRevision(text)
+    if (parsed?.kind !== 'revision') return []
+    const { by, at, why } = parsed.revision
+    return [{ revision, by, at, why }]
   }
   const list = async (limit: number, before = Number.POSITIVE_INFINITY): Promise<RevisionNote[]> => {
     const keys = await bucket.keys('revision.*')
     const numbers = keys.map((key) => Number(key.slice('revision.'.length))).filter((n) => n < before)
     const newest = numbers.sort((a, b) => b - a).slice(0, limit)
-    const found = await Promise.all(newest.map(get))
-    return found.flatMap((r) => (r ? [{ revision: r.revision, by: r.by, at: r.at, why: r.why }] : []))
+    return (await Promise.all(newest.map(noteOf))).flat()
   }
-  const commit = async (bytes: Uint8Array, revision: Revision): Promise<boolean> => {
+  const commit = async (bytes: Uint8Array, note: RevisionNote, made: Running): Promise<boolean> => {
     const written = await bucket.update(CONFIG_KEY, bytes, kvRevision)
     if (written === undefined) return false
-    take(bytes, written)
-    await bucket.put(keyOf(revision.revision), bytes)
-    const last = Array.from({ length: largeRevisions }, (_, i) => keyOf(revision.revision - i))
+    take(made, bytes.length, written)
+    await bucket.put(noteKeyOf(note.revision), JSON.stringify(note))
+    await bucket.put(keyOf(note.revision), bytes)
+    const last = Array.from({ length: largeRevisions }, (_, i) => keyOf(note.revision - i))
     await bucket.sweep([CONFIG_KEY, CONFIG_PROPOSED_KEY, ...last])
     return true
   }
+  const next = () => (current?.revision.revision ?? 0) + 1
   return {
     current: () => current,
-    get,
+    get large() {
+      return large
+    },
+    next,
+    bytes,
     list,
-    apply: async (change, rollbackOf) => {
-      const at = new Date().toISOString()
-      const revision: Revision = { ...change, revision: (current?.revision.revision ?? 0) + 1, at }
-      const bytes = writeRevision(revision)
+    apply: async (note, bytes, rollbackOf) => {
+      const { revision, by, why, at } = note
+      if (revision !== next()) return { kind: 'raced' }
       const entry = await propose(bucket, bytes)
       if (entry === undefined) return { kind: 'raced' }
       try {
+        // read here while the others read it
+        const reading = Promise.resolve(read(bytes))
         const followers = await rollCall(bus)
-        const objections = await prepare(
-          bus,
-          followers,
-          { revision: revision.revision, entry },
-          patienceMs(bytes.length),
-        )
+        const objections = await prepare(bus, followers, { revision, entry }, patienceMs(bytes.length))
         if (objections.length > 0) return { kind: 'refused', objections }
-        if (!(await commit(bytes, revision))) return { kind: 'raced' }
+        const made = await reading
+        if (made.kind === 'bad') return { kind: 'refused', objections: [{ ...here, why: made.message }] }
+        if (!(await commit(bytes, note, made))) return { kind: 'raced' }
         const more = rollbackOf === undefined ? {} : { rollbackOf }
-        const { by, why } = revision
-        bus.tell(ConfigApplied, {
-          revision: revision.revision,
-          by: by.slice(0, 128),
-          at,
-          why: why.slice(0, 1024),
-          ...more,
-        })
-        return { kind: 'applied', revision, settled: await settle(bus, followers, revision.revision) }
+        bus.tell(ConfigApplied, { revision, by: by.slice(0, 128), at, why: why.slice(0, 1024), ...more })
+        return { kind: 'applied', settled: await settle(bus, followers, revision) }
       } finally {
         await bucket.remove(CONFIG_PROPOSED_KEY)
       }
@@ -119,12 +141,13 @@ export async function openConfigStore(bus: Bus, onChange: (revision: number) => 
   }
 }
 
+const here = { service: 'console', instance: 'this one' }
+
 /** The proposal is the lock too: one change at a time. The revision of its entry; undefined: another one is under way. */
 async function propose(bucket: Bucket, bytes: Uint8Array): Promise<number | undefined> {
   const there = await bucket.get(CONFIG_PROPOSED_KEY)
   if (there === undefined) return await bucket.update(CONFIG_PROPOSED_KEY, bytes, 0)
-  const parsed = parseRevision(there.value)
-  const age = parsed.kind === 'revision' ? Date.now() - Date.parse(parsed.revision.at) : Number.POSITIVE_INFINITY
+  const age = Date.now() - there.at
   return age < patienceMs(there.value.length) + staleMs
     ? undefined
     : await bucket.update(CONFIG_PROPOSED_KEY, bytes, there.revision)

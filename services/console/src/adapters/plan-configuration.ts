@@ -1,12 +1,11 @@
 /** What a configuration would change, in the file and in meaning: nothing is changed by it. */
 import { randomUUID } from 'node:crypto'
 import type { Bus } from '@tandem/bus/bus.ts'
-import { checkConfiguration } from '@tandem/config/check.ts'
-import { CONFIG_BUCKET, deckFiles, type Revision, type SourceFile, writeRevision } from '@tandem/config/revision.ts'
+import { CONFIG_BUCKET } from '@tandem/config/revision.ts'
 import type { Answer, Question } from '@tandem/contracts/contract.ts'
 import { RehearseConfiguration } from '@tandem/contracts/routing.ts'
 import { callerOf } from '../domain/call-sample.ts'
-import { configurationDiff } from '../domain/configuration-diff.ts'
+import { type Asked, type Candidate, candidateOf } from './candidate.ts'
 import { patienceMs } from './config-rollout.ts'
 import type { ConfigStore } from './config-store.ts'
 import { Problem } from './problem.ts'
@@ -17,10 +16,6 @@ type Rehearsed = Answer<typeof RehearseConfiguration>
 /** Beside the calls of the last days, bytes. */
 const inMessage = 3_000_000
 
-export interface Proposal {
-  source: SourceFile[]
-  decks?: Record<string, string>
-}
 export interface MovedRow {
   from: string
   dialled: string
@@ -31,39 +26,25 @@ export interface MovedRow {
   after: string
 }
 export interface Planned {
-  changes: ReturnType<typeof configurationDiff>
+  changes: Candidate['changes']
   warnings: unknown[]
   tests: Answer<typeof RehearseConfiguration>['outcomes']
   /** Calls of the last days decided again: how many kinds were looked at, and those that would go elsewhere. */
   recent: { days: number; compared: number; moved: MovedRow[]; away?: string }
 }
 
-export async function planConfiguration(bus: Bus, store: ConfigStore, body: Proposal): Promise<Planned> {
-  const checked = checkConfiguration({ files: body.source })
-  if (checked.kind === 'bad')
-    throw new Problem(422, 'Configuration is wrong', `${checked.problems.length} problem(s)`, {
-      problems: checked.problems,
-    })
-  const missing = deckFiles(checked.configuration).filter((f) => body.decks?.[f] === undefined)
-  if (missing.length > 0)
-    throw new Problem(422, 'Rate deck missing', `send the text of ${missing.join(', ')} in "decks"`, { missing })
-  const running = store.current()
-  const candidate: Revision = {
-    revision: (running?.revision.revision ?? 0) + 1,
-    by: 'plan',
-    at: new Date().toISOString(),
-    why: 'plan',
-    source: body.source,
-    decks: body.decks ?? {},
-  }
-  const recent = running === undefined ? { calls: [] } : await recentCalls(bus, Date.now())
-  const answer = await rehearse(bus, candidate, [...recent.calls])
-  return {
-    changes: configurationDiff(running?.configuration, checked.configuration),
-    warnings: [...checked.warnings],
-    tests: answer.outcomes,
-    recent: moved(recent, answer),
-  }
+export async function planConfiguration(
+  bus: Bus,
+  store: ConfigStore,
+  asked: Asked,
+  by: string,
+): Promise<{ planned: Planned; candidate: Candidate }> {
+  const candidate = await candidateOf(store, asked, by)
+  const { changes, warnings, bytes } = candidate
+  const recent = store.current() === undefined ? { calls: [] } : await recentCalls(bus, Date.now())
+  const answer = await rehearse(bus, bytes, [...recent.calls])
+  const planned = { changes, warnings: [...warnings], tests: answer.outcomes, recent: moved(recent, answer) }
+  return { planned, candidate }
 }
 
 function moved(recent: RecentCalls, { moved: found = [] }: Answer<typeof RehearseConfiguration>): Planned['recent'] {
@@ -77,8 +58,7 @@ function moved(recent: RecentCalls, { moved: found = [] }: Answer<typeof Rehears
 }
 
 /** What does not fit into a message stands in the bucket as long as it is looked at. */
-async function rehearse(bus: Bus, candidate: Revision, calls: NonNullable<Rehearsal['calls']>): Promise<Rehearsed> {
-  const bytes = writeRevision(candidate)
+async function rehearse(bus: Bus, bytes: Uint8Array, calls: NonNullable<Rehearsal['calls']>): Promise<Rehearsed> {
   if (bytes.length <= inMessage)
     return await ask(bus, { revision: Buffer.from(bytes).toString('utf8'), calls }, bytes.length)
   const bucket = await bus.bucket(CONFIG_BUCKET)

@@ -15,8 +15,11 @@ export interface HoldingChange extends Holding {
   why: string
 }
 
-export function holdingOf(numbers: readonly NumberView[], number: string): Holding {
-  const view = findNumber(numbers, number)
+export const holdingOf = (numbers: readonly NumberView[], number: string): Holding =>
+  heldBy(findNumber(numbers, number))
+
+/** `view`: what is said of the number. */
+export function heldBy(view: NumberView | undefined): Holding {
   if (view === undefined) return { state: 'none' }
   const { state, user, site, failover } = view
   return {

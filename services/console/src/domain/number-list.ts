@@ -64,7 +64,7 @@ function inOrder(a: NumberView, b: NumberView): number {
 }
 
 /** How many of a sorted list are less. */
-function below(sorted: readonly number[], value: number): number {
+export function below(sorted: ArrayLike<number>, value: number): number {
   let [low, high] = [0, sorted.length]
   while (low < high) {
     const middle = (low + high) >> 1

@@ -6,8 +6,11 @@
  *   one-way delay from mouth to ear.
  * - R becomes a MOS by G.107 annex B.
  *
- * G.107 is about narrow-band speech: wide-band codecs (G.722, Opus, AMR-WB) have another scale (G.107.1), and others have
- * no Bpl in G.113. For them nothing is said.
+ * G.107 is about narrow-band speech, and nothing is said of what it or G.113 cannot answer for (ADR 155):
+ * - AMR-WB has its own scale (G.107.1, R up to 129), and its Ie,wb goes by the mode of each frame, from 1 at 23.05 kbit/s
+ *   to 41 at 6.6 (G.113 table IV.1); with loss there is a Bpl for three of nine modes, and for listening with both ears
+ *   only (table IV.4). The name of the codec tells none of that.
+ * - G.722: an Ie,wb that could be confirmed was not found. Opus, iLBC and AMR are not in the tables of G.113.
  */
 
 interface Impairment {
@@ -17,15 +20,19 @@ interface Impairment {
   readonly bpl: number
 }
 
-/** G.113 appendix I by RTP encoding name; where a name stands for several variants, the least of them. */
+/**
+ * G.113 appendix I by RTP encoding name: Ie of table I.1, Bpl of the table of codecs under random loss beside it; where a
+ * name stands for several variants, the least of them.
+ */
 const CODECS: ReadonlyMap<string, Impairment> = new Map([
-  // with the loss concealment of G.711 appendix I, that phones and gateways have
+  // with the loss concealment of G.711 appendix I, that phones and gateways have; without it Bpl is 4.3
   ['pcmu', { ie: 0, bpl: 25.1 }],
   ['pcma', { ie: 0, bpl: 25.1 }],
-  // G.729A with silence suppression
+  // G.729A with silence suppression, 20 ms packets; G.729 has Ie 10
   ['g729', { ie: 11, bpl: 19 }],
-  // 6.3 kbit/s with silence suppression
+  // G.723.1 at 6.3 kbit/s with silence suppression, 30 ms packets
   ['g723', { ie: 15, bpl: 16.1 }],
+  // 12.2 kbit/s; its Ie was read again, its Bpl was not found anew
   ['gsm-efr', { ie: 5, bpl: 10 }],
 ])
 

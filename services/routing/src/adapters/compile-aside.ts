@@ -3,16 +3,21 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { largeBytes, piecesOf } from '@tandem/config/aside.ts'
 import type { Configuration, User } from '@tandem/config/defaults.ts'
 import { tableBuilder } from '../domain/compile-table.ts'
-import type { NumberIndex } from '../domain/number-index.ts'
+import type { NumberIndex, NumberRow } from '../domain/number-index.ts'
 import type { PriceTree } from '../domain/price-tree.ts'
 import { type ReadTable, readTable } from '../read-table.ts'
+import { type ColumnPart, emptyColumns, fill, type Layout } from './flat-pieces.ts'
 
-/** In this order. */
+/** In this order; parts fill what was announced last. */
 export type Piece =
   | { readonly kind: 'bad'; readonly why: string }
   | { readonly kind: 'rest'; readonly rest: Omit<Configuration, 'users'>; readonly revision: number }
-  | { readonly kind: 'prices'; readonly file: string; readonly tree: PriceTree }
-  | { readonly kind: 'numbers'; readonly index: NumberIndex }
+  | { readonly kind: 'prices'; readonly file: string; readonly layout: Layout }
+  /** A list of numbers begins. */
+  | { readonly kind: 'singles'; readonly layout: Layout }
+  | { readonly kind: 'ranges'; readonly layout: Layout }
+  | { readonly kind: 'rows'; readonly rows: readonly NumberRow[] }
+  | ColumnPart
   | { readonly kind: 'users'; readonly users: readonly User[] }
 
 /** The table of a revision; never rejects. The configuration that comes with a large one names no users. */
@@ -30,20 +35,18 @@ async function inProcess(bytes: Uint8Array): Promise<ReadTable> {
 
 async function assemble(pieces: AsyncIterable<Piece>): Promise<ReadTable> {
   let rest: Extract<Piece, { kind: 'rest' }> | undefined
-  const prices = new Map<string, PriceTree>()
-  const numbers: NumberIndex[] = []
+  const files = filesInPieces()
   let begun: ReturnType<typeof begin> | undefined
   const begin = () => {
     if (rest === undefined) throw new Error('the pieces came in another order')
     const configuration: Configuration = { ...rest.rest, users: {} }
+    const { prices, numbers } = files
     return { configuration, builder: tableBuilder(configuration, { revision: rest.revision, prices, numbers }) }
   }
   for await (const piece of pieces) {
     if (piece.kind === 'bad') return piece
     if (piece.kind === 'rest') rest = piece
-    else if (piece.kind === 'prices') prices.set(piece.file, owned(piece.tree))
-    else if (piece.kind === 'numbers')
-      numbers.push({ ...piece.index, singles: owned(piece.index.singles), ranges: owned(piece.index.ranges) })
+    else if (piece.kind !== 'users') files.add(piece)
     else {
       begun ??= begin()
       begun.builder.add(piece.users)
@@ -52,10 +55,28 @@ async function assemble(pieces: AsyncIterable<Piece>): Promise<ReadTable> {
     await turn()
   }
   const { configuration, builder } = begun ?? begin()
+  await turn()
   return { kind: 'table', table: builder.finish(), configuration }
 }
 
-/** Arrays as they come are windows on the whole message, which each of them would keep. */
-function owned<T extends Readonly<Record<string, Int32Array | Uint32Array | Float64Array>>>(arrays: T): T {
-  return Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, array.slice()])) as unknown as T
+type Growing = Omit<NumberIndex, 'rows' | 'ranges'> & { ranges: NumberIndex['ranges']; readonly rows: NumberRow[] }
+const noRanges = { first: new Float64Array(), last: new Float64Array(), row: new Uint32Array() }
+
+/** What the files hold, as it comes. */
+function filesInPieces() {
+  const prices = new Map<string, PriceTree>()
+  const numbers: Growing[] = []
+  let open: Record<string, Float64Array | Uint32Array | Int32Array> = {}
+  const add = (piece: Exclude<Piece, { kind: 'bad' | 'rest' | 'users' }>): void => {
+    if (piece.kind === 'part') return void fill(open, piece)
+    const list = numbers.at(-1)
+    if (piece.kind === 'rows') return void list?.rows.push(...piece.rows)
+    open = emptyColumns(piece.layout)
+    // the other process says what `compileFiles` has made
+    if (piece.kind === 'prices') prices.set(piece.file, open as PriceTree)
+    else if (piece.kind === 'singles')
+      numbers.push({ singles: open as NumberIndex['singles'], ranges: noRanges, rows: [] })
+    else if (list !== undefined) list.ranges = open as NumberIndex['ranges']
+  }
+  return { prices, numbers, add }
 }

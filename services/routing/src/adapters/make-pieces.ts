@@ -8,8 +8,10 @@ import { readRevision } from '@tandem/config/revision.ts'
 import { compileFiles } from '../domain/compile-table.ts'
 import { badRevision } from '../read-table.ts'
 import type { Piece } from './compile-aside.ts'
+import { layoutOf, partsOf } from './flat-pieces.ts'
 
 const usersInPiece = 400
+const rowsInPiece = 2000
 
 givePieces<Piece>(function* (bytes) {
   const read = readRevision(bytes)
@@ -18,8 +20,17 @@ givePieces<Piece>(function* (bytes) {
   const { users, ...rest } = configuration
   const { prices, numbers } = compileFiles(configuration, revision)
   yield { kind: 'rest', rest, revision: revision.revision }
-  for (const [file, tree] of prices) yield { kind: 'prices', file, tree }
-  for (const index of numbers) yield { kind: 'numbers', index }
+  for (const [file, tree] of prices) {
+    yield { kind: 'prices', file, layout: layoutOf(tree) }
+    yield* partsOf(tree)
+  }
+  for (const { rows, singles, ranges } of numbers) {
+    yield { kind: 'singles', layout: layoutOf(singles) }
+    yield* partsOf(singles)
+    yield { kind: 'ranges', layout: layoutOf(ranges) }
+    yield* partsOf(ranges)
+    for (let i = 0; i < rows.length; i += rowsInPiece) yield { kind: 'rows', rows: rows.slice(i, i + rowsInPiece) }
+  }
   const all: User[] = Object.values(users)
   for (let i = 0; i < all.length; i += usersInPiece) yield { kind: 'users', users: all.slice(i, i + usersInPiece) }
 })

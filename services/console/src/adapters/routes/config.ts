@@ -1,26 +1,12 @@
 import type { Bus } from '@tandem/bus/bus.ts'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { again } from '../candidate.ts'
 import type { ApplyOutcome, ConfigStore } from '../config-store.ts'
 import { planConfiguration } from '../plan-configuration.ts'
 import { Problem } from '../problem.ts'
-
-const Why = Type.String({ maxLength: 2048, description: 'goes into the history' })
-const ProposalSchema = Type.Object({
-  source: Type.Array(
-    Type.Object({ path: Type.String({ maxLength: 1024 }), text: Type.String({ maxLength: 32_000_000 }) }),
-    { minItems: 1, maxItems: 1000 },
-  ),
-  decks: Type.Optional(Type.Record(Type.String({ maxLength: 1024 }), Type.String({ maxLength: 64_000_000 }))),
-  why: Type.Optional(Why),
-  dryRun: Type.Optional(Type.Boolean()),
-})
-interface ProposalBody {
-  source: { path: string; text: string }[]
-  decks?: Record<string, string>
-  why?: string
-  dryRun?: boolean
-}
+import { proposals } from '../proposal-body.ts'
+import { ProposalSchema, Why } from '../proposal-schema.ts'
 
 /** Newest revisions shown with the running configuration. */
 const fewRevisions = 50
@@ -62,40 +48,11 @@ export function configRoutes(app: FastifyInstance, { bus, store }: { bus: Bus; s
         params: Type.Object({ revision: Type.Integer({ minimum: 1 }) }),
       },
     },
-    async (request) => await known(store, (request.params as { revision: number }).revision),
+    // it was written as JSON, and may have a million numbers
+    async (request, reply) =>
+      reply.type('application/json').send(await known(store, (request.params as { revision: number }).revision)),
   )
-  app.post(
-    '/api/v1/config/plan',
-    {
-      config: { need: 'operate' },
-      schema: {
-        summary: 'What a configuration would change: paths, stored test cases, recent calls that would go elsewhere',
-        body: ProposalSchema,
-      },
-    },
-    async (request) => planConfiguration(bus, store, request.body as ProposalBody),
-  )
-  app.post(
-    '/api/v1/config/apply',
-    {
-      config: { need: 'administer' },
-      schema: {
-        summary: 'Make a configuration the running one; refused when a stored test case fails',
-        body: ProposalSchema,
-      },
-    },
-    async (request) => {
-      const body = request.body as ProposalBody
-      const planned = await planConfiguration(bus, store, body)
-      const failed = planned.tests.filter((t) => !t.passed)
-      if (failed.length > 0)
-        throw new Problem(422, 'Test cases fail', failed.map((t) => t.detail).join('; '), { plan: planned })
-      if (body.dryRun) return { applied: false, ...planned }
-      const by = request.caller?.name ?? 'unknown'
-      const change = { by, why: body.why ?? '', source: body.source, decks: body.decks ?? {} }
-      return { ...done(await store.apply(change)), ...planned }
-    },
-  )
+  app.register(async (scope) => proposalRoutes(scope, { bus, store }))
   app.post(
     '/api/v1/config/rollback',
     {
@@ -108,27 +65,64 @@ export function configRoutes(app: FastifyInstance, { bus, store }: { bus: Bus; s
     async (request) => {
       const { revision, why = '' } = request.body as { revision?: number; why?: string }
       const wanted = revision ?? (store.current()?.revision.revision ?? 0) - 1
-      const { source, decks } = await known(store, wanted)
-      const reason = `rollback to ${wanted}${why === '' ? '' : `: ${why}`}`
-      const change = { by: request.caller?.name ?? 'unknown', why: reason.slice(0, 2048), source, decks }
-      return { ...done(await store.apply(change, wanted)), rollbackOf: wanted }
+      const reason = `rollback to ${wanted}${why === '' ? '' : `: ${why}`}`.slice(0, 2048)
+      const note = { revision: store.next(), by: callerOf(request), at: new Date().toISOString(), why: reason }
+      const bytes = await again(await known(store, wanted), note)
+      return { ...done(note.revision, await store.apply(note, bytes, wanted)), rollbackOf: wanted }
     },
   )
 }
 
-async function known(store: ConfigStore, revision: number) {
-  const found = await store.get(revision)
+/** What is proposed may be large: it is left as it comes here. */
+function proposalRoutes(scope: FastifyInstance, { bus, store }: { bus: Bus; store: ConfigStore }): void {
+  const asked = proposals(scope)
+  scope.post(
+    '/api/v1/config/plan',
+    {
+      config: { need: 'operate' },
+      schema: {
+        summary: 'What a configuration would change: paths, stored test cases, recent calls that would go elsewhere',
+        body: ProposalSchema,
+      },
+    },
+    async (request) => (await planConfiguration(bus, store, asked(request), callerOf(request))).planned,
+  )
+  scope.post(
+    '/api/v1/config/apply',
+    {
+      config: { need: 'administer' },
+      schema: {
+        summary: 'Make a configuration the running one; refused when a stored test case fails',
+        body: ProposalSchema,
+      },
+    },
+    async (request) => {
+      const { planned, candidate } = await planConfiguration(bus, store, asked(request), callerOf(request))
+      const failed = planned.tests.filter((t) => !t.passed)
+      if (failed.length > 0)
+        throw new Problem(422, 'Test cases fail', failed.map((t) => t.detail).join('; '), { plan: planned })
+      if (candidate.dryRun) return { applied: false, ...planned }
+      const { note, bytes } = candidate
+      return { ...done(note.revision, await store.apply(note, bytes)), ...planned }
+    },
+  )
+}
+
+const callerOf = ({ caller }: FastifyRequest): string => caller?.name ?? 'unknown'
+
+async function known(store: ConfigStore, revision: number): Promise<Uint8Array> {
+  const found = await store.bytes(revision)
   if (!found)
     throw new Problem(
       404,
       'No such revision',
-      `there is no revision ${revision}; GET /api/v1/config/history lists them`,
+      `there is no revision ${revision}, or it is large and long ago; GET /api/v1/config/history lists them`,
     )
   return found
 }
 
 /** What became of a change, or the problem that it is. */
-function done(outcome: ApplyOutcome) {
+function done(revision: number, outcome: ApplyOutcome) {
   if (outcome.kind === 'raced')
     throw new Problem(409, 'Somebody was faster', 'another configuration is being applied or was meanwhile; plan again')
   if (outcome.kind === 'refused') {
@@ -138,5 +132,5 @@ function done(outcome: ApplyOutcome) {
     })
   }
   const { inForce, waiting } = outcome.settled
-  return { applied: true, revision: outcome.revision.revision, inForce, waiting }
+  return { applied: true, revision, inForce, waiting }
 }

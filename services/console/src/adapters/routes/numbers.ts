@@ -1,19 +1,24 @@
 import { setImmediate as breathe } from 'node:timers/promises'
-import { checkConfiguration } from '@tandem/config/check.ts'
+import { largeBytes } from '@tandem/config/aside.ts'
 import type { Configuration } from '@tandem/config/defaults.ts'
+import { readRevision } from '@tandem/config/revision.ts'
 import { toE164 } from '@tandem/numbers/e164.ts'
 import type { FastifyInstance } from 'fastify'
 import Type from 'typebox'
-import { type HoldingChange, holdingChanges, holdingOf } from '../../domain/number-history.ts'
-import { findNumber, listNumbers, type NumberView, readNumberFile } from '../../domain/number-list.ts'
+import { type Holding, type HoldingChange, heldBy, holdingChanges } from '../../domain/number-history.ts'
+import type { NumberState } from '../../domain/number-list.ts'
+import { findIn, type NumberTable, packNumbers, pageOf } from '../../domain/number-table.ts'
 import type { ConfigStore } from '../config-store.ts'
+import { holdingAside, holdingIn, numbersAside, numbersOf } from '../number-tables.ts'
 import { Problem } from '../problem.ts'
 
 /** Revisions that a history is told from: each is read anew. */
 const mostRevisions = 200
+/** Of large ones, which take seconds each, the history goes back so many. */
+const mostLarge = 3
 
 interface NumbersQuery {
-  state?: string
+  state?: NumberState
   user?: string
   startsWith?: string
   cursor?: string
@@ -22,17 +27,26 @@ interface NumbersQuery {
 
 export function numberRoutes(app: FastifyInstance, { store }: { store: ConfigStore }): void {
   // Made once for each configuration: there may be a million.
-  const lists = new WeakMap<Configuration, NumberView[]>()
-  const configuration = (): Configuration => {
+  const tables = new WeakMap<Configuration, Promise<NumberTable>>()
+  const running = () => {
     const current = store.current()
     if (!current) throw new Problem(404, 'No configuration', 'nothing is applied yet: tandem apply FILE')
-    return current.configuration
+    return current
   }
-  const numbers = (): NumberView[] => {
-    const c = configuration()
-    const list = lists.get(c) ?? listNumbers(c, fromFiles(c, store.current()?.revision.decks ?? {}))
-    lists.set(c, list)
-    return list
+  const list = async (): Promise<NumberTable> => {
+    const { configuration, revision } = running()
+    if (!store.large) return packNumbers(numbersOf(configuration, revision.decks))
+    const bytes = await store.bytes()
+    if (bytes === undefined) throw new Problem(503, 'No configuration', 'it was taken away this moment: ask again')
+    return await numbersAside(bytes)
+  }
+  const numbers = async (): Promise<NumberTable> => {
+    const { configuration } = running()
+    const table = tables.get(configuration) ?? list()
+    tables.set(configuration, table)
+    // not to be asked for once more when it failed
+    table.catch(() => tables.delete(configuration))
+    return await table
   }
 
   app.get(
@@ -42,7 +56,7 @@ export function numberRoutes(app: FastifyInstance, { store }: { store: ConfigSto
         summary: 'The numbers that are ours, with who has them; ranges before what lies in them',
         querystring: Type.Object({
           state: Type.Optional(
-            Type.Unsafe<string>({ type: 'string', enum: ['assigned', 'reserved', 'unassigned', 'emergency'] }),
+            Type.Unsafe<NumberState>({ type: 'string', enum: ['assigned', 'reserved', 'unassigned', 'emergency'] }),
           ),
           user: Type.Optional(Type.String({ maxLength: 128 })),
           startsWith: Type.Optional(Type.String({ pattern: '^\\+[0-9]{0,15}$' })),
@@ -53,16 +67,9 @@ export function numberRoutes(app: FastifyInstance, { store }: { store: ConfigSto
     },
     async (request) => {
       const { state, user, startsWith, cursor = '0', limit = 100 } = request.query as NumbersQuery
-      const wanted = numbers().filter(
-        (view) =>
-          (state === undefined || view.state === state) &&
-          (user === undefined || view.user === user) &&
-          (startsWith === undefined || view.number.startsWith(startsWith)),
-      )
       const from = Number(cursor)
-      const page = wanted.slice(from, from + limit)
-      const more = from + limit < wanted.length ? { next: String(from + limit) } : {}
-      return { numbers: page, total: wanted.length, ...more }
+      const page = pageOf(await numbers(), { state, user, startsWith }, from, limit)
+      return { ...page, ...(from + limit < page.total ? { next: String(from + limit) } : {}) }
     },
   )
   app.get(
@@ -75,10 +82,10 @@ export function numberRoutes(app: FastifyInstance, { store }: { store: ConfigSto
     },
     async (request) => {
       const written = (request.params as { number: string }).number
-      const number = toE164(written, { country: configuration().country })
+      const number = toE164(written, { country: running().configuration.country })
       if (number === undefined)
         throw new Problem(400, 'Not a number', `${written} is no full number: write +14255551001`)
-      const view = findNumber(numbers(), number)
+      const view = findIn(await numbers(), number)
       const history = await historyOf(store, number)
       if (view === undefined && history.changes.length === 0)
         throw new Problem(
@@ -86,27 +93,29 @@ export function numberRoutes(app: FastifyInstance, { store }: { store: ConfigSto
           'Not ours',
           `${number} is no number of ours, and was none in the revisions that are kept`,
         )
-      return { ...holdingOf(numbers(), number), number, ...(view === undefined ? {} : { entry: view }), ...history }
+      return { ...heldBy(view), number, ...(view === undefined ? {} : { entry: view }), ...history }
     },
   )
 }
 
-/** Lists of numbers travel with the revision as rate decks do. */
-function fromFiles({ numberFiles }: Configuration, texts: Readonly<Record<string, string>>) {
-  return numberFiles.flatMap((file) => readNumberFile(texts[file] ?? ''))
+async function historyOf(store: ConfigStore, number: string): Promise<{ changes: HoldingChange[]; since: number }> {
+  const all: HoldingChange[] = []
+  let since = 0
+  let large = 0
+  for (const note of await store.list(mostRevisions)) {
+    const bytes = await store.bytes(note.revision)
+    if (bytes !== undefined && bytes.length >= largeBytes && ++large > mostLarge) break
+    // Other requests have their turn: each takes a while to read.
+    await breathe()
+    const held = bytes && (await holdingOfRevision(bytes, number))
+    since = note.revision
+    if (held) all.unshift({ ...note, ...held })
+  }
+  return { changes: holdingChanges(all), since }
 }
 
-async function historyOf(store: ConfigStore, number: string): Promise<{ changes: HoldingChange[]; since: number }> {
-  const notes = (await store.list(mostRevisions)).reverse()
-  const all: HoldingChange[] = []
-  for (const { revision, at, by, why } of notes) {
-    const kept = await store.get(revision)
-    // Other requests have their turn: a large configuration takes a while to read.
-    await breathe()
-    const read = kept && checkConfiguration({ files: kept.source, lint: false })
-    if (read?.kind !== 'ok') continue
-    const list = listNumbers(read.configuration, fromFiles(read.configuration, kept?.decks ?? {}))
-    all.push({ revision, at, by, why, ...holdingOf(list, number) })
-  }
-  return { changes: holdingChanges(all), since: notes[0]?.revision ?? 0 }
+async function holdingOfRevision(bytes: Uint8Array, number: string): Promise<Holding | undefined> {
+  if (bytes.length >= largeBytes) return await holdingAside(bytes, number)
+  const read = readRevision(bytes)
+  return read.kind === 'ok' ? holdingIn(read.configuration, read.revision.decks, number) : undefined
 }
