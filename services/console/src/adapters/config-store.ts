@@ -2,7 +2,7 @@
  * Configuration revisions in KV `config`: `current`, each under `revision.N`, and who, when and why under `note.N`. Only
  * console writes here. A large one is read by a process of its own, beside the page and the API.
  */
-import type { Bucket } from '@tandem/bus/bucket.ts'
+import type { Bucket, Entry } from '@tandem/bus/bucket.ts'
 import type { Bus } from '@tandem/bus/bus.ts'
 import { largeBytes } from '@tandem/config/aside.ts'
 import { readRevisionAside } from '@tandem/config/read-aside.ts'
@@ -147,8 +147,15 @@ const here = { service: 'console', instance: 'this one' }
 async function propose(bucket: Bucket, bytes: Uint8Array): Promise<number | undefined> {
   const there = await bucket.get(CONFIG_PROPOSED_KEY)
   if (there === undefined) return await bucket.update(CONFIG_PROPOSED_KEY, bytes, 0)
-  const age = Date.now() - there.at
+  const age = Date.now() - proposedAt(there)
   return age < patienceMs(there.value.length) + staleMs
     ? undefined
     : await bucket.update(CONFIG_PROPOSED_KEY, bytes, there.revision)
+}
+
+/** Epoch ms. Of a large one, which took its time to be looked at before, when it was written. */
+function proposedAt({ value, at }: Entry): number {
+  if (value.length >= largeBytes) return at
+  const parsed = parseRevision(value)
+  return parsed.kind === 'revision' ? Date.parse(parsed.revision.at) : Number.NEGATIVE_INFINITY
 }
