@@ -7,6 +7,7 @@ import type { PresenceState } from '@tandem/contracts/presence.ts'
 import { add, formatMoney, type Money, parseMoney } from '@tandem/money/money.ts'
 import type { Phone } from '@tandem/testing/phone.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
+import { whenBusy } from '@tandem/testing/when-busy.ts'
 import {
   A_PERSON_ANSWERS_AFTER,
   CARRIERS,
@@ -18,7 +19,6 @@ import {
   OFFICE,
   ROOM,
   startEnterprise,
-  whenBusy,
 } from './enterprise.ts'
 import { eventually } from './platform.ts'
 

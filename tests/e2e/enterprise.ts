@@ -3,7 +3,6 @@
  * webhook of an emergency desk. Every party has an address of its own, so that one which leaks to another side is seen.
  */
 import { readFile } from 'node:fs/promises'
-import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import type { SipMessage } from '@tandem/sip/message/message.ts'
 import { writeMessage } from '@tandem/sip/message/write.ts'
@@ -177,12 +176,6 @@ export async function hearEachOther(one: CallHandle, other: CallHandle): Promise
     if (here.audio.from === `${there.audio.address}:${there.audio.port}`)
       throw new Error(`audio came straight from ${here.audio.from}, not through the edge`)
   }
-}
-
-/** A limit that the design gives, ms, lengthened by as much as this machine has to do besides. */
-export function whenBusy(ms: number): number {
-  const cpus = process.getBuiltinModule('node:os').availableParallelism()
-  return ms * Math.min(Math.max((loadavg()[0] ?? 0) / cpus, 1), 10) + 250
 }
 
 /**

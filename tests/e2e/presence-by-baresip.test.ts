@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Phone } from '@tandem/testing/phone.ts'
+import { whenBusy } from '@tandem/testing/when-busy.ts'
 import { type Baresip, baresipMissing } from './baresip.ts'
-import { callOf, type Enterprise, forBaresip, outsideBaresip, startEnterprise, whenBusy } from './enterprise.ts'
+import { callOf, type Enterprise, forBaresip, outsideBaresip, startEnterprise } from './enterprise.ts'
 import { eventually, freeUdpPort } from './platform.ts'
 import { findSipp, startSipp } from './sipp.ts'
 

@@ -10,7 +10,8 @@ import { after, before, test } from 'node:test'
 import type { Cdr } from '@tandem/contracts/billing.ts'
 import type { Phone } from '@tandem/testing/phone.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
-import { callOf, type Enterprise, hearEachOther, ROOM, startEnterprise, whenBusy } from './enterprise.ts'
+import { whenBusy } from '@tandem/testing/when-busy.ts'
+import { callOf, type Enterprise, hearEachOther, ROOM, startEnterprise } from './enterprise.ts'
 import { eventually } from './platform.ts'
 
 const WITHIN = 30_000

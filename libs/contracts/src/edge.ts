@@ -76,11 +76,25 @@ export const EdgeStatus = request({
 
 /**
  * The lease of an edge, told every second: an edge that was not heard for two and a half seconds is gone, and its calls
- * are anybody's. `life` is another one at each start; `leaving`: this life is over, and its calls are let go.
+ * are anybody's. `life` is another one at each start; `leaving`: this life is over, and its calls are let go. `hop`: where
+ * it takes SIP of other edges, who ask it there before they give it up.
  */
 export const EdgeAlive = fact({
   subject: 'edge.v1.alive',
-  body: Type.Object({ edge: Id, life: Id, at: Instant, leaving: Type.Optional(Type.Boolean()) }),
+  body: Type.Object({
+    edge: Id,
+    life: Id,
+    at: Instant,
+    leaving: Type.Optional(Type.Boolean()),
+    hop: Type.Optional(
+      Type.Object({
+        listener: Name,
+        transport: Type.Union([Type.Literal('UDP'), Type.Literal('TCP')]),
+        address: Type.String({ maxLength: 256 }),
+        port: Count,
+      }),
+    ),
+  }),
   toldBy: ['edge-proxy'],
   heardBy: ['edge-proxy'],
 })

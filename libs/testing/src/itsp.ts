@@ -150,6 +150,7 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
   const phones = new Map(Object.entries(parts.phones ?? {}).map(([number, b]) => [digits(number), b]))
   const watchers = new Set<() => void>()
   let behaviour = parts.behaviour ?? 'answer'
+  const given = new WeakSet<ReceivedInvite>()
   let taken = 0
 
   const behaviourFor = (request: SipRequest) => phones.get(digits(userOf(request.uri))) ?? behaviour
@@ -345,11 +346,14 @@ export async function startItsp(parts: ItspParts): Promise<Itsp> {
       })
     },
     nextInvite(fits = () => true, timeoutMs = 10_000) {
+      // of several who wait at once nobody's is passed over because another's came first
+      const since = taken
       const look = () => {
-        const at = received.findIndex((invite, i) => i >= taken && fits(invite))
-        if (at < 0) return undefined
-        taken = at + 1
-        return received[at]
+        const found = received.find((invite, i) => i >= since && !given.has(invite) && fits(invite))
+        if (found === undefined) return undefined
+        given.add(found)
+        taken = Math.max(taken, received.indexOf(found) + 1)
+        return found
       }
       return within(look, timeoutMs, 'no INVITE came')
     },

@@ -29,6 +29,8 @@ export interface DispatchParts {
   readonly subscriptions: RequestHandler
   readonly publications: RequestHandler
   readonly messages: RequestHandler
+  /** OPTIONS of another edge that wants to know whether this one lives. */
+  readonly answersForItself: (transaction: ServerTransaction) => boolean
   readonly draining: () => boolean
 }
 
@@ -49,6 +51,7 @@ export function createDispatch(parts: DispatchParts): (transaction: ServerTransa
   }
 
   const options = (transaction: ServerTransaction, wire: Wire) => {
+    if (parts.answersForItself(transaction)) return
     const trunk = door.trunkAt(transaction.request, wire)
     const drained = trunk !== undefined && edge.trunks.health(trunk) === 'drain'
     // RFC 3261 11.2: the answer is the one an INVITE would get; a carrier whose trunk is drained looks for another way

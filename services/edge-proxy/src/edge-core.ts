@@ -135,7 +135,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
   const folder = parts.dataFolder
   const store = folder === undefined ? undefined : openBindingStore({ folder: join(folder, 'edge'), clock, log })
   const cluster: JoinedCluster = joinCluster({
-    ...{ edge: base, listeners },
+    ...{ edge: base, listeners, transactions: layer },
     inside: (address) => door.site(address) !== undefined,
     failed: (wire, why) => inward.failed(wire, why),
   })
@@ -193,6 +193,7 @@ export async function startEdgeCore(parts: EdgeParts): Promise<EdgeCore> {
     subscriptions,
     publications,
     messages,
+    answersForItself: cluster.answersForItself,
     draining: isDraining,
   })
 

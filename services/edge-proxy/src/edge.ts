@@ -139,6 +139,8 @@ export interface Bindings {
   of(user: string, instance?: string): readonly LiveBinding[]
   /** RFC 5626 7: what was on this flow is not there any more (430). */
   flowFailed(binding: LiveBinding): void
+  /** Told when a phone of this user has registered, here or at another edge, until it is stopped. */
+  onBound(user: string, run: () => void): () => void
   /** What a URI with `gr` stands for (RFC 5627 6.1); undefined: no GRUU of ours; `unknown`: 404. */
   gruu(uri: SipUri): { readonly user: string; readonly instance: string } | 'unknown' | undefined
 }

@@ -5,14 +5,16 @@ import type { SipRequest, SipUri } from '@tandem/sip/message/message.ts'
 import { parseNameAddr } from '@tandem/sip/message/uri.ts'
 import type { BindingStore, StoredBinding } from './adapters/binding-store.ts'
 import { createBindingBook } from './binding-book.ts'
+import { createBoundWatch } from './bound-watch.ts'
 import type { ClusterBindings } from './cluster-bindings.ts'
 import { targets } from './domain/binding-targets.ts'
 import { derivedKey } from './domain/flow-token.ts'
 import { publicGruu, readGruu, SESSION_BYTES, temporaryGruu } from './domain/gruu.ts'
 import { readBinding, udpFlow, writeBinding } from './domain/kept-binding.ts'
+import { liveBinding } from './domain/live-binding.ts'
 import { answerHeaders, readRegister } from './domain/register-message.ts'
-import { type BoundContact, outlasts, preference, type RegisterFacts, register, samePhone } from './domain/registrar.ts'
-import type { Bindings, Edge, LiveBinding, Timer, Wire } from './edge.ts'
+import { type BoundContact, outlasts, type RegisterFacts, register, samePhone } from './domain/registrar.ts'
+import type { Bindings, Edge, Timer, Wire } from './edge.ts'
 
 /** RFC 5626 5.4: what a server waits beyond the Flow-Timer, ms. */
 const GRACE_MS = 10_000
@@ -67,6 +69,7 @@ export function createRegistrations(parts: RegistrationsParts): Registrations {
     return secret === undefined ? ownKey : derivedKey('gruu', secret)
   }
   const wireOf = ({ bindingId }: BoundContact) => book.wire(bindingId) ?? cluster.wire(bindingId)
+  const watch = createBoundWatch(clock)
   const flowTimerS = () => edge.config().edge.registration.flowTimerS
 
   const fact = (user: string, b: BoundContact) => ({
@@ -131,6 +134,7 @@ export function createRegistrations(parts: RegistrationsParts): Registrations {
     store?.put({ bindingId: b.bindingId, user, body: writeBinding(b), expiresAt: b.expiresAt })
     cluster.put(user, b, wire)
     edge.bus.tell(RegistrationBound, fact(user, b))
+    watch.bound(user)
   }
 
   const overdue = (user: string) => book.here(user).filter((b) => b.expiresAt <= clock.wall())
@@ -177,6 +181,7 @@ export function createRegistrations(parts: RegistrationsParts): Registrations {
       else drop(user, other, 'unregistered')
     }
     book.set(user, [...book.of(user).filter((o) => !same.includes(o)), b])
+    watch.bound(user)
   }
 
   const takeOut = (bindingId: string) => {
@@ -185,27 +190,6 @@ export function createRegistrations(parts: RegistrationsParts): Registrations {
     letGo(found.binding)
     without(found.user, [found.binding])
   }
-
-  const live = (user: string, b: BoundContact, others: readonly BoundContact[]): LiveBinding => ({
-    bindingId: b.bindingId,
-    user,
-    contact: b.contact,
-    path: b.path,
-    source: b.source,
-    site: b.site,
-    expiresAt: b.expiresAt,
-    instance: b.instance,
-    q: preference(b.contact),
-    wire() {
-      const wire = wireOf(b)
-      return wire?.alive ? wire : undefined
-    },
-    other() {
-      const at = others.findIndex((o) => wireOf(o)?.alive)
-      const found = others[at]
-      return found && live(user, found, others.slice(at + 1))
-    },
-  })
 
   /** RFC 5627 5.2: for those who say that they know them. */
   const gruus = (aor: RegisterFacts['aor']) => (b: BoundContact) => {
@@ -254,7 +238,7 @@ export function createRegistrations(parts: RegistrationsParts): Registrations {
       const now = clock.wall()
       const fits = (b: BoundContact) => instance === undefined || b.instance === instance
       const all = book.of(user).filter((b) => fits(b) && (b.expiresAt > now || book.wire(b.bindingId) !== undefined))
-      return targets(all, (b) => wireOf(b)?.alive ?? false).map((t) => live(user, t.binding, t.others))
+      return targets(all, (b) => wireOf(b)?.alive ?? false).map((t) => liveBinding(user, t.binding, t.others, wireOf))
     },
     gruu(uri) {
       const read = readGruu(key(), uri, edge.config().domain)
@@ -272,6 +256,7 @@ export function createRegistrations(parts: RegistrationsParts): Registrations {
         'flow-failed',
       )
     },
+    onBound: watch.on,
     usersOn: (flow) => [...new Set(book.on(flow).values())],
     wireOf: book.wire,
     connectionFailed(flow) {

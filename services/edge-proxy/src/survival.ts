@@ -6,6 +6,7 @@ import { createAdoption } from './adoption.ts'
 import { readCallKey, writeCallKey } from './domain/call-key.ts'
 import type { CallParts, LiveCall } from './domain/call-parts.ts'
 import type { HeldCalls } from './domain/held-calls.ts'
+import { tellThoseBehind } from './domain/phone-return.ts'
 import type { Edge } from './edge.ts'
 
 export interface Survival {
@@ -39,6 +40,7 @@ export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
       const { ours } = parts.held
       adoption = createAdoption({ parts, calls, store, owner, readKey, ours, lease: () => lease })
       lease.onGone(adoption.search)
+      lease.onGone(() => tellThoseBehind(parts, calls.values()))
       lease.onDoubt(store.doubt)
     },
     load: (transaction) => adoption?.load(transaction) ?? false,

@@ -17,8 +17,8 @@ import { PASSWORDS } from './start-edge.ts'
 export const WITHIN = 20_000
 
 export interface EdgeProcesses {
-  /** Ready when it resolves. The same node again is the same edge after a restart. */
-  start(node: string, address: string): Promise<ChildProcess>
+  /** Ready when it resolves. The same node again is the same edge after a restart. `natsUrl`: another way to NATS. */
+  start(node: string, address: string, natsUrl?: string): Promise<ChildProcess>
   end(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   /** Calls of each edge by its node. */
   calls(): Promise<Record<string, number>>
@@ -48,7 +48,7 @@ export async function edgeProcesses(parts: {
 
   return {
     end,
-    async start(node, address) {
+    async start(node, address, natsUrl = nats.url) {
       const data = join(folder, node)
       await mkdir(data, { recursive: true })
       const health = await freePort()
@@ -56,7 +56,7 @@ export async function edgeProcesses(parts: {
       const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
         env: {
           ...{ PATH: process.env.PATH, ...PASSWORDS, CLUSTER_SECRET: 'of these edges' },
-          ...{ NATS_URL: nats.url, NATS_USER: 'edge-proxy', NATS_PASSWORD: nats.passwords['edge-proxy'] },
+          ...{ NATS_URL: natsUrl, NATS_USER: 'edge-proxy', NATS_PASSWORD: nats.passwords['edge-proxy'] },
           ...{ HEALTH_PORT: String(health), TANDEM_DATA: data, TANDEM_NODE: node, TANDEM_EDGE_ADDRESS: address },
           ...(process.env.LOG_LEVEL ? { LOG_LEVEL: process.env.LOG_LEVEL } : {}),
         },

@@ -38,6 +38,7 @@ export const isRequest =
   (m: SipMessage): m is SipRequest =>
     m.kind === 'request' && m.method === method
 
+/** `to`: over UDP where it says at the time of each packet. */
 export async function rawPeer(
   transport: RawPeer['transport'],
   to: { readonly port: number; readonly address?: string },
@@ -72,7 +73,7 @@ export async function rawPeer(
     })
     sendTo = (bytes, toPort, address) => socket.send(bytes, toPort, address)
     port = socket.address().port
-    send = (bytes) => socket.send(bytes, to.port, host)
+    send = (bytes) => socket.send(bytes, to.port, to.address ?? '127.0.0.1')
     closed = once(socket, 'close')
     close = () => socket.close()
   } else if (transport === 'WS' || transport === 'WSS') {

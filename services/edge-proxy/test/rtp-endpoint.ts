@@ -6,7 +6,8 @@ export interface Endpoint {
   readonly port: number
   readonly heard: Buffer[]
   readonly heardRtcp: Buffer[]
-  send(packet: Buffer, port: number): void
+  /** Default 127.0.0.1. */
+  send(packet: Buffer, port: number, address?: string): void
   sendRtcp(packet: Buffer, port: number): void
   close(): void
 }
@@ -29,7 +30,7 @@ export async function endpoint(address = '127.0.0.1'): Promise<Endpoint> {
       port,
       heard,
       heardRtcp,
-      send: (packet, to) => rtp.send(packet, to, '127.0.0.1'),
+      send: (packet, to, host = '127.0.0.1') => rtp.send(packet, to, host),
       sendRtcp: (packet, to) => rtcp.send(packet, to, '127.0.0.1'),
       close() {
         rtp.close()

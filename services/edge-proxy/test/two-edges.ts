@@ -8,7 +8,7 @@ import type { ConfigurationDocument } from '@tandem/config/schema.ts'
 import { CallAnswered, CallCorrected, CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
 import type { Body } from '@tandem/contracts/contract.ts'
 import { CALLS_BUCKET } from '@tandem/contracts/held-call.ts'
-import { ResolveRoute } from '@tandem/contracts/routing.ts'
+import { ResolveRoute, type RoutePlan } from '@tandem/contracts/routing.ts'
 import { type Itsp, startItsp } from '@tandem/testing/itsp.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
 import { type Phone, type PhoneParts, startPhone } from '@tandem/testing/phone.ts'
@@ -27,7 +27,7 @@ export type Talk = readonly [near: CallHandle, far: CallHandle]
 export interface TwoEdges {
   readonly nats: PrivateNats
   readonly itsp: Itsp
-  readonly ports: { readonly inside: number; readonly carrier: number }
+  readonly ports: ListenerPorts
   /** As billing, which hears all. */
   readonly billing: Bus
   readonly records: readonly LegRecord[]
@@ -43,7 +43,19 @@ export interface TwoEdges {
   close(): Promise<void>
 }
 
+export interface ListenerPorts {
+  readonly inside: number
+  readonly carrier: number
+  /** Of one more listener, if there is one. */
+  readonly more: number
+}
+
 export interface TwoEdgesOptions {
+  /** Beside UDP for phones and the carrier, instead of TCP. */
+  readonly listen?: (ports: ListenerPorts) => ConfigurationDocument['edge']['listen']
+  readonly document?: Partial<ConfigurationDocument>
+  /** Where a number goes; undefined: to the carrier. */
+  readonly decide?: (dialled: string) => RoutePlan | undefined
   readonly media?: Partial<ConfigurationDocument['edge']['media']>
   /** More of `edge`. */
   readonly edge?: Partial<ConfigurationDocument['edge']>
@@ -57,15 +69,18 @@ export async function startTwoEdges(options: TwoEdgesOptions = {}): Promise<TwoE
   const answers: Body<typeof CallAnswered>[] = []
   const nats = await startPrivateNats()
   const folder = await mkdtemp(join(tmpdir(), 'tandem-takeover-'))
+  const media = somePorts()
+  const port = () => portBeside(media)
+  const ports = { inside: await port(), carrier: await port(), more: await port() }
   const itsp = await startItsp({
     name: 'Carrier A',
+    target: `udp://${A}:${ports.carrier}`,
     ...(options.onCarrierMessage ? { onMessage: options.onCarrierMessage } : {}),
   })
-  const media = somePorts()
-  const ports = { inside: await portBeside(media), carrier: await portBeside(media) }
   const console = await nats.bus('console')
   const routing = await nats.bus('routing')
-  routing.answer(ResolveRoute, ({ dialled }) => plan([toTrunk('itsp-a', dialled.slice(1))], { dialled }))
+  const toCarrier = (dialled: string) => plan([toTrunk('itsp-a', dialled.slice(1))], { dialled })
+  routing.answer(ResolveRoute, ({ dialled }) => options.decide?.(dialled) ?? toCarrier(dialled))
   const billing = await nats.bus('billing')
   billing.hear(CallEnded, (record) => void records.push(record as LegRecord))
   billing.hear(CallAnswered, (leg) => void answers.push(leg))
@@ -76,7 +91,9 @@ export async function startTwoEdges(options: TwoEdgesOptions = {}): Promise<TwoE
     edge: {
       listen: {
         inside: { url: `udp://127.0.0.1:${ports.inside}`, digest: ['md5'] },
-        'inside-tcp': { url: `tcp://127.0.0.1:${ports.inside}`, digest: ['md5'] },
+        ...(options.listen?.(ports) ?? {
+          'inside-tcp': { url: `tcp://127.0.0.1:${ports.inside}`, digest: ['md5'] },
+        }),
         carrier: { url: `udp://127.0.0.1:${ports.carrier}` },
       },
       media: { relay: 'embedded', address: '127.0.0.1', ports: media, ...options.media },
@@ -87,6 +104,7 @@ export async function startTwoEdges(options: TwoEdgesOptions = {}): Promise<TwoE
     trunks: {
       'itsp-a': { to: [itsp.uri], from: [`127.0.0.1:${itsp.port}`], listener: 'carrier', emergency: true },
     },
+    ...options.document,
   }
   const edges = await edgeProcesses({ nats, console, folder, document })
 

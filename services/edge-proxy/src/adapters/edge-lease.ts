@@ -1,15 +1,21 @@
 /**
  * Which edges live: each tells its lease every second, and everybody hears all of them, his own too. Who does not hear
- * himself is cut off or has slept, and judges nobody until he has heard everybody again.
+ * himself is cut off or has slept, and judges nobody until he has heard everybody again. Who is not heard is asked himself
+ * before he is given up: he may be cut off from NATS only (direct-word.ts).
  */
 import type { Bus } from '@tandem/bus/bus.ts'
 import { EdgeAlive } from '@tandem/contracts/edge.ts'
 import type { HeldCall } from '@tandem/contracts/held-call.ts'
+import type { Logger } from '@tandem/observability/log.ts'
+import type { HopAddress } from '../domain/own-hop.ts'
 import type { Clock, Timer } from '../edge.ts'
 
 const TELL_MS = 1000
 /** Not heard for so long: gone, ms. */
 export const LEASE_MS = 2500
+/** Not heard for so long: asked himself, and again so much later, ms. */
+const ASK_MS = 1500
+const ASK_AGAIN_MS = 1000
 const LOOK_MS = 250
 /** An edge that is gone for good is forgotten after this, ms. */
 const FORGET_MS = 600_000
@@ -25,7 +31,7 @@ export interface EdgeLease {
   away(edge: string): boolean
   /** Clock ms of the last word of this life; undefined: it was never heard here. */
   heard(owner: HeldCall['owner']): number | undefined
-  /** Other edges that live. */
+  /** Other edges that live, and can read what is written for them. */
   others(): number
   /** Somebody is gone, or might be since nobody was listening: what was his may be left without an edge. */
   onGone(run: () => void): void
@@ -42,10 +48,19 @@ export interface EdgeLeaseParts {
   readonly bus: Pick<Bus, 'tell' | 'hear' | 'flush' | 'connected'>
   readonly clock: Clock
   readonly self: Life
+  readonly log: Pick<Logger, 'warn'>
+  /** Where others ask this edge itself; undefined: nowhere. */
+  readonly hop: () => HopAddress | undefined
+  /** Asks another edge there whether it lives. Never rejects. */
+  readonly ask: (life: Life, at: HopAddress) => Promise<boolean>
 }
 
 interface Peer {
   life: string
+  hop: HopAddress | undefined
+  askedMs: number
+  /** It has said so itself, and its lease is not heard. */
+  cutOff: boolean
   heardMs: number
   /** Of this life. */
   sinceMs: number
@@ -56,7 +71,7 @@ interface Peer {
 }
 
 export function holdLease(parts: EdgeLeaseParts): EdgeLease {
-  const { bus, clock, self } = parts
+  const { bus, clock, self, log } = parts
   const listeners: (() => void)[] = []
   const someoneGone = () => {
     for (const run of listeners) run()
@@ -74,14 +89,17 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
   let timer: Timer | undefined
   let closed = false
 
-  const tell = (leaving?: boolean) =>
+  const tell = (leaving?: boolean) => {
+    const hop = parts.hop()
     bus.tell(EdgeAlive, {
       ...self,
       at: new Date(clock.wall()).toISOString(),
       ...(leaving ? { leaving } : {}),
+      ...(hop ? { hop } : {}),
     })
+  }
 
-  const stopHearing = bus.hear(EdgeAlive, ({ edge, life, leaving }) => {
+  const stopHearing = bus.hear(EdgeAlive, ({ edge, life, leaving, hop }) => {
     const now = clock.now()
     if (edge === self.edge) {
       if (life === self.life) ownHeardMs = now
@@ -89,10 +107,13 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
     }
     let peer = peers.get(edge)
     if (peer?.life !== life) {
-      peer = { life, heardMs: now, sinceMs: now, leaving: false, gone: false, settled: false }
+      const fresh = { askedMs: Number.NEGATIVE_INFINITY, cutOff: false, leaving: false, gone: false, settled: false }
+      peer = { life, hop, heardMs: now, sinceMs: now, ...fresh }
       peers.set(edge, peer)
     }
     peer.heardMs = now
+    peer.hop = hop
+    peer.cutOff = false
     peer.gone = false
     if (leaving && !peer.leaving) {
       peer.leaving = true
@@ -125,6 +146,7 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
     let found = false
     for (const [edge, peer] of peers) {
       if (peer.gone && now - peer.heardMs > FORGET_MS) peers.delete(edge)
+      if (!peer.gone && !peer.leaving && now - peer.heardMs > ASK_MS) ask(edge, peer, now)
       if (!peer.gone && now - peer.heardMs > LEASE_MS) {
         peer.gone = true
         found = true
@@ -139,6 +161,19 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
       found = true
     }
     if (found) someoneGone()
+  }
+
+  const ask = (edge: string, peer: Peer, now: number) => {
+    const { life, hop } = peer
+    if (hop === undefined || now - peer.askedMs < ASK_AGAIN_MS) return
+    peer.askedMs = now
+    void parts.ask({ edge, life }, hop).then((lives) => {
+      // whom it is too late for has lost his calls by now
+      if (!lives || closed || peer.gone || peers.get(edge) !== peer) return
+      peer.heardMs = clock.now()
+      if (!peer.cutOff) log.warn({ edge }, 'an edge is cut off from NATS and goes on')
+      peer.cutOff = true
+    })
   }
 
   let told = Number.NEGATIVE_INFINITY
@@ -178,7 +213,8 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
     },
     onDoubt: (run) => void doubters.push(run),
     awake: () => closed || clock.now() - lookedMs < DOUBT_MS,
-    others: () => [...peers.values()].filter((p) => !p.leaving && clock.now() - p.heardMs <= LEASE_MS).length,
+    others: () =>
+      [...peers.values()].filter((p) => !p.leaving && !p.cutOff && clock.now() - p.heardMs <= LEASE_MS).length,
     onGone: (run) => void listeners.push(run),
     async leave() {
       tell(true)

@@ -15,12 +15,12 @@ import { CallSession } from './call-session.ts'
 import { legOf, type Now } from './dialog-record.ts'
 import { contactOf } from './leg-wire.ts'
 import { mediaPolicy } from './media-policy.ts'
+import { tellWhenBack } from './phone-return.ts'
 import { withTrace } from './trace-of.ts'
 import { agreedKbps } from './wire-rate.ts'
 
 /** A phone over TCP or TLS has so long to come back over a new connection, ms. */
 const RETURN_MS = 60_000
-const LOOK_MS = 500
 
 /** The edge that had the call, and until when it was heard, clock ms. */
 export interface LostEdge {
@@ -100,26 +100,13 @@ export class AdoptedCall implements LiveCall {
     a.media.connect(b.media)
     // a BYE that has waited ends the call by its own word; a re-INVITE is answered, where ours would meet it (491)
     this.#able()
-    for (const leg of this.#session.legs) this.#reach(leg, this.#parts.edge.clock.now() + RETURN_MS)
-  }
-
-  /** A user is reached on his own connection only (RFC 5626 5.3): it went with the edge, and his phone opens another. */
-  #reach(leg: CallLeg, untilMs: number): void {
-    const { edge } = this.#parts
-    if (leg.ended) return
-    const waits = leg.party.kind === 'user' && !leg.wire.alive && this.#flowOf(leg) === undefined
-    if (!waits) return void this.#session.reanchor(leg)
-    if (edge.clock.now() > untilMs) return void this.end('the phone has not come back')
-    edge.transactions.timers.after(LOOK_MS, () => this.#reach(leg, untilMs))
-  }
-
-  #flowOf(leg: CallLeg): Wire | undefined {
-    if (leg.party.kind !== 'user') return undefined
-    for (const binding of this.#parts.edge.bindings.of(leg.party.user)) {
-      const wire = binding.wire()
-      if (wire?.alive && wire.remoteAddress === leg.wire.remoteAddress) return wire
+    // a user is reached on his own connection only (RFC 5626 5.3): it went with the edge, and his phone opens another
+    const untilMs = this.#parts.edge.clock.now() + RETURN_MS
+    const over = () => this.end('the phone has not come back')
+    for (const leg of this.#session.legs) {
+      if (leg.party.kind === 'user') tellWhenBack(this.#parts, this.#session, leg, { untilMs, over })
+      else this.#session.reanchor(leg)
     }
-    return undefined
   }
 
   #leg(held: HeldCall, of: HeldLeg, wire: Wire, now: Now, from: LostEdge): CallLeg {

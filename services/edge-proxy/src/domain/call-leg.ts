@@ -62,7 +62,8 @@ export class CallLeg {
   readonly media: MediaLeg
   readonly sipCallId: string
   readonly attempt: number
-  readonly contact: string
+  /** Another one when its peer is reached another way (leg-wire.ts). */
+  contact: string
   /** Tag of a caller's From, while there is no dialog yet. */
   callerTag: string | undefined
   /** Ours; a caller may get another one with the answer (caller-side.ts). */
@@ -127,6 +128,8 @@ export class CallLeg {
   provenMs: number | undefined
   /** and that its peer has still to learn where we are. */
   moved = false
+  /** Its phone is waited for (phone-return.ts). */
+  awaited = false
 
   constructor(parts: LegParts) {
     this.legId = parts.legId

@@ -17,12 +17,11 @@ import type { CallLeg } from './call-leg.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import { CallWatch } from './call-watch.ts'
 import { askInDialog, type DialogAnswer, type DialogAsk } from './dialog-request.ts'
-import { cameThrough } from './flow-token.ts'
 import type { HeldSession } from './held-calls.ts'
 import { forgetLeg, forgetUntilAck } from './leg-end.ts'
 import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
 import { tuneLegs } from './leg-media.ts'
-import { withDialogWire } from './leg-wire.ts'
+import { heardAt, withDialogWire } from './leg-wire.ts'
 import { Renegotiation } from './renegotiation.ts'
 import { SessionRefresh } from './session-refresh.ts'
 
@@ -81,11 +80,14 @@ export class CallSession implements LegOwner, HeldSession {
     this.#parts.held.up(this)
   }
 
-  /** After a takeover: the peer hears where we are now and where its audio goes (RFC 3261 14.1). */
-  reanchor(leg: CallLeg): void {
+  /**
+   * After a takeover: the peer hears where we are now and where its audio goes (RFC 3261 14.1). `stranger`: called instead of
+   * ending the call, when it turns out that somebody else was asked.
+   */
+  reanchor(leg: CallLeg, stranger?: () => void): void {
     leg.moved = true
     this.#wheel.clear(leg.sessionTimer)
-    this.timers.refresh(leg)
+    this.timers.refresh(leg, stranger)
   }
 
   /** Another edge has the call: nothing is sent and nothing told; what it holds here is given back. */
@@ -121,8 +123,7 @@ export class CallSession implements LegOwner, HeldSession {
     const { held } = this.#parts
     if (!held.ours(this.#facts.callId)) return void held.whenOurs(this.#facts.callId, transaction)
     leg.provenMs = undefined
-    // a phone behind a NAT, or over a new connection, is reached where it was last heard
-    if (leg.party.kind !== 'trunk' && !cameThrough(request.uri)) leg.wire = transaction.wire as Wire
+    heardAt(this.#parts, this.#facts.callId, leg, request.uri, transaction.wire as Wire)
     const verdict = receiveInDialog(dialog, request)
     if (verdict.kind === 'refuse') return void transaction.reply(verdict.status, { headers: [['Retry-After', '1']] })
     switch (request.method) {

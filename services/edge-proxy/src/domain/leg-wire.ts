@@ -3,6 +3,8 @@ import { type Dialog, nextHop } from '@tandem/sip/dialog/dialog.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 import type { Edge, Wire } from '../edge.ts'
 import type { CallLeg } from './call-leg.ts'
+import type { CallParts } from './call-parts.ts'
+import { cameThrough } from './flow-token.ts'
 
 /** RFC 3261 19.1.1; RFC 7118 5.2: `ws` also where the WebSocket is secure. */
 export function transportParameter(transport: string): string {
@@ -25,7 +27,7 @@ export function contactOf(wire: Pick<Wire, 'sentBy' | 'through'> & { transport: 
  */
 export function withDialogWire(edge: Edge, leg: CallLeg, dialog: Dialog, run: () => void): void {
   if (leg.party.kind !== 'trunk') {
-    if (!leg.wire.alive) leg.wire = newFlow(edge, leg) ?? leg.wire
+    if (!leg.wire.alive) leg.wire = flowsOf(edge, leg)[0] ?? leg.wire
     return void run()
   }
   const uri = parseUri(nextHop(dialog))
@@ -43,14 +45,37 @@ export function withDialogWire(edge: Edge, leg: CallLeg, dialog: Dialog, run: ()
   )
 }
 
-/** The connection broke and the phone has registered over another one. */
-function newFlow(edge: Edge, leg: CallLeg): Wire | undefined {
-  if (leg.party.kind !== 'user') return undefined
+/**
+ * The connection broke and the phone has registered over another one, at this edge or another: those of its user at its
+ * address, the one first that calls itself as the phone of this leg does.
+ */
+export function flowsOf(edge: Edge, leg: CallLeg): readonly Wire[] {
+  if (leg.party.kind !== 'user') return []
+  const name = parseUri(leg.dialog?.remoteTarget ?? '')?.user
+  const found: Wire[] = []
   for (const binding of edge.bindings.of(leg.party.user)) {
     const wire = binding.wire()
-    if (wire?.alive && wire.remoteAddress === leg.wire.remoteAddress) return wire
+    if (!wire?.alive || wire.remoteAddress !== leg.wire.remoteAddress) continue
+    if (name !== undefined && binding.contact.uri.user === name) found.unshift(wire)
+    else found.push(wire)
   }
-  return undefined
+  return found
+}
+
+/** The peer is there now, and is to answer us there: what our Contact said may have led through an edge that is gone. */
+export function moveTo({ held }: Pick<CallParts, 'held'>, callId: string, leg: CallLeg, wire: Wire): void {
+  leg.wire = wire
+  leg.contact = contactOf(wire, held.keyOf(callId))
+}
+
+/**
+ * A phone is reached where it was last heard, whatever NAT or a new connection makes of it; what another edge has passed on
+ * does not come from where the phone is.
+ */
+export function heardAt(parts: Pick<CallParts, 'held'>, callId: string, leg: CallLeg, uri: string, wire: Wire): void {
+  if (leg.party.kind === 'trunk') return
+  if (!cameThrough(uri)) leg.wire = wire
+  else if (!leg.wire.alive && wire.remoteAddress === leg.wire.remoteAddress) moveTo(parts, callId, leg, wire)
 }
 
 function leadsTo(leg: CallLeg, host: string, port: number | undefined, transport: string | undefined): boolean {

@@ -20,6 +20,8 @@ type Fields = readonly (readonly [string, string])[]
 const NONE = { kind: 'none' } as const
 /** Another edge may have the call: looked at again after this, ms. */
 const DOUBT_MS = 500
+/** Who says this is not the peer of the dialog (RFC 3261 12.2.1.2, 12.2.2). */
+const UNKNOWN: ReadonlySet<number> = new Set([404, 408, 481])
 
 export class SessionRefresh {
   readonly #session: CallSession
@@ -69,16 +71,13 @@ export class SessionRefresh {
   }
 
   /** RFC 4028 7.4: UPDATE without a description where the peer knows it, else a re-INVITE that changes nothing. */
-  refresh(leg: CallLeg): void {
+  refresh(leg: CallLeg, stranger?: () => void): void {
     if (this.#session.over) return
-    if (!this.#ours) {
-      leg.sessionTimer = this.#wheel.after(DOUBT_MS, () => this.refresh(leg))
-      return
+    const later = (ms: number) => {
+      leg.sessionTimer = this.#wheel.after(ms, () => this.refresh(leg, stranger))
     }
-    if (leg.exchange.kind !== 'none' || leg.unacked?.waiting) {
-      leg.sessionTimer = this.#wheel.after(2000 + this.#session.random(2000), () => this.refresh(leg))
-      return
-    }
+    if (!this.#ours) return void later(DOUBT_MS)
+    if (leg.exchange.kind !== 'none' || leg.unacked?.waiting) return void later(2000 + this.#session.random(2000))
     const headers = this.offerHeaders(leg)
     // an UPDATE without a description would not tell where the audio goes
     const update = !leg.moved && (leg.takesUpdate || leg.said === undefined)
@@ -86,14 +85,21 @@ export class SessionRefresh {
       ? { method: 'UPDATE', headers }
       : { method: 'INVITE', headers, body: leg.said, contentType: SDP_TYPE }
     if (!update) leg.exchange = { kind: 'ours', transaction: undefined }
-    const sent = this.#session.request(leg, ask, (response, request, client) =>
-      this.#refreshed(leg, response, request, client),
-    )
+    const sent = this.#session.request(leg, ask, (response, request, client) => {
+      if (leg.exchange.kind === 'ours') leg.exchange = NONE
+      if (stranger && !this.#session.over && (response === undefined || UNKNOWN.has(response.status))) stranger()
+      else this.#refreshed(leg, response, request, client, later)
+    })
     if (leg.exchange.kind === 'ours') leg.exchange.transaction = sent
   }
 
-  #refreshed(leg: CallLeg, response: SipResponse | undefined, request: SipRequest, client: ClientTransaction): void {
-    if (leg.exchange.kind === 'ours') leg.exchange = NONE
+  #refreshed(
+    leg: CallLeg,
+    response: SipResponse | undefined,
+    request: SipRequest,
+    client: ClientTransaction,
+    later: (ms: number) => void,
+  ): void {
     if (this.#session.agreed(leg, response, request)) {
       if (request.method !== 'INVITE') return
       this.#session.ack(leg, request, client)
@@ -111,7 +117,6 @@ export class SessionRefresh {
     }
     if (response.status === 405 || response.status === 501) leg.takesUpdate = false
     // RFC 3261 14.1: after a 491 the owner of the Call-ID waits 2.1 to 4 s, the other up to 2 s
-    const wait = leg.direction === 'out' ? 2100 + this.#session.random(1900) : this.#session.random(2000)
-    leg.sessionTimer = this.#wheel.after(wait, () => this.refresh(leg))
+    later(leg.direction === 'out' ? 2100 + this.#session.random(1900) : this.#session.random(2000))
   }
 }
