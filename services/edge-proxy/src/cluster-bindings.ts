@@ -41,6 +41,8 @@ export interface ClusterBindings {
   remove(bindingId: string): void
   /** Of a binding elsewhere. */
   wire(bindingId: string): Wire | undefined
+  /** Its edge lives, and cannot tell whether its phone has registered anew (docs/adr/0150). */
+  mayBeRenewed(bindingId: string): boolean
   /** Bound here from now on, or not at all. */
   forget(bindingId: string): void
   close(): Promise<void>
@@ -185,6 +187,10 @@ export function createClusterBindings(parts: ClusterBindingsParts): ClusterBindi
       const { held, direct } = entry
       if (direct && parts.inside(held.flow.address)) return direct
       return lives(lease, held) ? (relayed(entry) ?? direct) : direct
+    },
+    mayBeRenewed(bindingId) {
+      const owner = known.get(bindingId)?.held.owner
+      return owner !== undefined && lease.cutOff(owner)
     },
     forget,
     async close() {

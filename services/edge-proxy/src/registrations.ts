@@ -237,7 +237,9 @@ export function createRegistrations(parts: RegistrationsParts): Registrations {
     of(user, instance) {
       const now = clock.wall()
       const fits = (b: BoundContact) => instance === undefined || b.instance === instance
-      const all = book.of(user).filter((b) => fits(b) && (b.expiresAt > now || book.wire(b.bindingId) !== undefined))
+      const stands = ({ bindingId, expiresAt }: BoundContact) =>
+        expiresAt > now || book.wire(bindingId) !== undefined || cluster.mayBeRenewed(bindingId)
+      const all = book.of(user).filter((b) => fits(b) && stands(b))
       return targets(all, (b) => wireOf(b)?.alive ?? false).map((t) => liveBinding(user, t.binding, t.others, wireOf))
     },
     gruu(uri) {

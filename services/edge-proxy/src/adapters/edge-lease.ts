@@ -27,6 +27,8 @@ type Life = NonNullable<HeldCall['owner']>
 export interface EdgeLease {
   /** False while it lives, or while nobody can tell. */
   gone(owner: HeldCall['owner']): boolean
+  /** True while it says itself that it lives, and nothing else is heard of it. */
+  cutOff(owner: NonNullable<HeldCall['owner']>): boolean
   /** True while nothing is heard of that node, whichever its life. */
   away(edge: string): boolean
   /** Clock ms of the last word of this life; undefined: it was never heard here. */
@@ -206,6 +208,10 @@ export function holdLease(parts: EdgeLeaseParts): EdgeLease {
       const peer = peers.get(edge)
       const now = clock.now()
       return peer === undefined ? now - soundMs > LEASE_MS : peer.leaving || now - peer.heardMs > LEASE_MS
+    },
+    cutOff({ edge, life }) {
+      const peer = peers.get(edge)
+      return peer?.life === life && peer.cutOff && !peer.gone
     },
     heard(owner) {
       const peer = owner === undefined ? undefined : peers.get(owner.edge)
