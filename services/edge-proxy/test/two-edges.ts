@@ -7,6 +7,7 @@ import type { Bus } from '@tandem/bus/bus.ts'
 import type { ConfigurationDocument } from '@tandem/config/schema.ts'
 import { CallAnswered, CallCorrected, CallEnded, type LegRecord } from '@tandem/contracts/call.ts'
 import type { Body } from '@tandem/contracts/contract.ts'
+import { BINDINGS_BUCKET, type HeldBinding } from '@tandem/contracts/held-binding.ts'
 import { CALLS_BUCKET } from '@tandem/contracts/held-call.ts'
 import { ResolveRoute, type RoutePlan } from '@tandem/contracts/routing.ts'
 import { type Itsp, startItsp } from '@tandem/testing/itsp.ts'
@@ -40,6 +41,10 @@ export interface TwoEdges {
   legsOf(talk: Talk): LegRecord[]
   /** Calls that are written down. */
   keys(): Promise<string[]>
+  /** Users whose phones that edge has written down for the others. */
+  boundAt(edge: string): Promise<string[]>
+  /** Run first when it is closed. */
+  readonly atClose: (() => void)[]
   close(): Promise<void>
 }
 
@@ -64,6 +69,7 @@ export interface TwoEdgesOptions {
 
 export async function startTwoEdges(options: TwoEdgesOptions = {}): Promise<TwoEdges> {
   const phones: Phone[] = []
+  const atClose: (() => void)[] = []
   const records: LegRecord[] = []
   const corrections: LegRecord[] = []
   const answers: Body<typeof CallAnswered>[] = []
@@ -139,7 +145,15 @@ export async function startTwoEdges(options: TwoEdgesOptions = {}): Promise<TwoE
       for await (const { key } of (await (await nats.bus('edge-proxy')).bucket(CALLS_BUCKET)).list()) found.push(key)
       return found
     },
+    async boundAt(edge) {
+      const found: HeldBinding[] = []
+      const bucket = await (await nats.bus('edge-proxy')).bucket(BINDINGS_BUCKET)
+      for await (const { value } of bucket.list()) found.push(JSON.parse(Buffer.from(value).toString()))
+      return found.filter((held) => held.owner.edge === edge).map((held) => held.user)
+    },
+    atClose,
     async close() {
+      for (const run of atClose) run()
       await Promise.all(phones.map((phone) => phone.close()))
       await edges.close()
       await itsp.close()
