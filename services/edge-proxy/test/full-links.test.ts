@@ -10,12 +10,13 @@ let house: CallEdge
 before(async () => {
   const { sites } = testConfiguration()
   const first = Number(somePorts().split('-')[0])
+  // media for two calls, and a reserve for calls for help
+  const ports = `${first}-${first + 9}`
   house = await startCallEdge({
     // a call of PCMU takes 80 kbit/s and some headers: there is place for one
     document: { sites: { ...sites, hq: { ...sites?.hq, bandwidth: '100kbit/s' } } } as never,
     trunks: { 'itsp-b': { limits: { calls: 1 } } },
-    // media for two calls, and a reserve for calls for help
-    mediaPorts: `${first}-${first + 9}`,
+    edge: { media: { relay: 'embedded', address: '127.0.0.1', ports, inactivity: '2s' } },
   })
 })
 after(() => house.close())
@@ -106,6 +107,20 @@ test('CANCEL, busy, silence and a callee that hangs up give the place back', asy
   await call.ended
   house.itspA.setBehaviour('answer')
   await onePlace('all of these')
+})
+
+test('a call that has fallen silent on both sides gives the place back when it is hung up', async () => {
+  out()
+  const call = await dial()
+  await call.answered
+  const { call: far } = await house.itspA.nextInvite((i) => i.call?.state === 'established')
+  const second = await house.bob.call('912065550100')
+  await assert.rejects(second.answered, /503/)
+  assert.equal(second.responses.at(-1)?.headers.get('warning'), FULL)
+  call.audio.fallSilent(false)
+  far?.audio.fallSilent(false)
+  assert.equal((await call.ended).by, 'peer')
+  await onePlace('silence')
 })
 
 test('a call for which there is no media port takes no place', async () => {

@@ -6,14 +6,28 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CallEnded } from '@tandem/contracts/call.ts'
 import type { SipMessage, SipRequest } from '@tandem/sip/message/message.ts'
 import { callId } from '@tandem/sip/message/read.ts'
+import type { Phone } from '@tandem/testing/phone.ts'
+import type { CallHandle } from '@tandem/testing/sip-call.ts'
+import { plan, toTrunk } from './call-edge.ts'
 import { until, WITHIN } from './edge-processes.ts'
-import { PASSWORDS } from './start-edge.ts'
+import { PASSWORDS, testConfiguration } from './start-edge.ts'
 import { A, B, hearing, startTwoEdges, type TwoEdges } from './two-edges.ts'
 
 let house: TwoEdges
 const toCarrier: SipMessage[] = []
+const { sites } = testConfiguration()
+/** The link of the branch has place for two calls of PCMU. */
+function fromBranch(dialled: string) {
+  const decided = plan([toTrunk('itsp-a', dialled.slice(1))], { dialled })
+  return { ...decided, caller: { ...decided.caller, site: 'branch' } }
+}
 before(async () => {
-  house = await startTwoEdges({ onCarrierMessage: (message) => void toCarrier.push(message), edge: { interim: '2s' } })
+  house = await startTwoEdges({
+    onCarrierMessage: (message) => void toCarrier.push(message),
+    edge: { interim: '2s' },
+    document: { sites: { ...sites, branch: { networks: ['10.2.0.0/16'], bandwidth: '200kbit/s' } } },
+    decide: (dialled) => (dialled.startsWith('92065559') ? fromBranch(dialled) : undefined),
+  })
 })
 after(() => house?.close())
 afterEach(() => house?.edges.close())
@@ -162,4 +176,48 @@ test('a call that billing has given up while no edge had it is taken up after al
     wanted,
   )
   for (const record of corrections()) assert.deepEqual([record.estimated, record.endedBy], [false, 'callee'])
+})
+
+test('kill -9 and the link of a site: a call that is taken over keeps its part of it, one that only rang gives it back', {
+  timeout: 90_000,
+}, async () => {
+  const doomed = await house.edges.start('edge-b', B)
+  await house.edges.start('edge-a', A)
+  const alice = await house.phoneAt('alice', B, PASSWORDS.ALICE_PASSWORD)
+  const bob = await house.phoneAt('bob', A, PASSWORDS.BOB_PASSWORD)
+  house.itsp.setPhone('2065559002', 'ring')
+  const full = '399 acme.example "The link to site branch has no bandwidth left of its 200 kbit/s"'
+  /** It rings; or it is refused since the link is full. */
+  const admitted = async (phone: Phone, number: string): Promise<CallHandle | undefined> => {
+    const call = await phone.call(`9${number}`)
+    const rung = await Promise.race([call.ringing, call.answered]).catch(() => undefined)
+    if (rung === undefined && call.state !== 'established') {
+      await call.ended
+      assert.equal(call.responses.at(-1)?.headers.get('warning'), full)
+      return undefined
+    }
+    return call
+  }
+  const place = async (what: string, phone: Phone, number: string): Promise<CallHandle> => {
+    let call: CallHandle | undefined
+    await until(what, async () => {
+      call = await admitted(phone, number)
+      return call !== undefined
+    })
+    return call as CallHandle
+  }
+  const stays = await place('a first call', alice, '2065559001')
+  const far = (await house.itsp.nextInvite((i) => i.number === '2065559001', WITHIN)).call as CallHandle
+  await stays.answered
+  const rings = await place('a second call', alice, '2065559002')
+  rings.answered.catch(() => {})
+  assert.equal(await admitted(bob, '2065559003'), undefined)
+  await until('it is written down', async () => (await house.keys()).length === 1)
+  await house.edges.end(doomed, 'SIGKILL')
+  await until('the other edge has the call', async () => (await house.edges.calls())['edge-a'] === 1)
+  await place('the part of the call that only rang', bob, '2065559003')
+  assert.equal(await admitted(bob, '2065559004'), undefined, 'the call that goes on has the other part')
+  await hearing([stays, far])
+  await stays.hangUp()
+  await place('its part, when it is over', bob, '2065559004')
 })
