@@ -179,6 +179,16 @@ test('without edge.capture nothing is exported, and nothing is lost', async () =
   assert.equal(packets.length, count)
 })
 
+/** It may be gone already, and it may not hear. */
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill(signal)
+  const late = setTimeout(() => child.kill('SIGKILL'), 5000)
+  await gone
+  clearTimeout(late)
+}
+
 /** The capture that sngrep has made of these packets, as tshark tells it: time, source, destination, Call-ID. */
 async function bySngrep(password: string, packets: readonly Buffer[], some: boolean): Promise<string[]> {
   const [conf, file] = [join(folder, 'sngreprc'), join(folder, `${password}.pcap`)]
@@ -186,7 +196,6 @@ async function bySngrep(password: string, packets: readonly Buffer[], some: bool
   const port = await freePort()
   const args = ['-F', '-f', conf, '-N', '-q', '-L', `udp:127.0.0.1:${port}`, '-O', file]
   const sngrep = spawn('sngrep', args, { stdio: 'ignore' })
-  const gone = once(sngrep, 'exit')
   const probe = createSocket('udp4')
   try {
     const until = performance.now() + (some ? 10_000 : 2_000)
@@ -197,8 +206,7 @@ async function bySngrep(password: string, packets: readonly Buffer[], some: bool
     }
   } finally {
     probe.close()
-    sngrep.kill('SIGINT')
-    await gone
+    await end(sngrep, 'SIGINT')
   }
   return [...new Set(capturedBy(file))]
 }
@@ -249,9 +257,7 @@ test('Kamailio reads the messages of a call: method, status, source, Call-ID, ov
     assert.fail(`${error}: ${log.slice(-20).join('')}`)
   } finally {
     probe.close()
-    const gone = once(kamailio, 'exit')
-    kamailio.kill('SIGTERM')
-    await gone
+    await end(kamailio, 'SIGTERM')
   }
 })
 
