@@ -1,5 +1,6 @@
 /** What the first call through Tandem shows (npm start), as assertions: phones, carriers, a mobile, 911, failover, the bill. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { Cdr, UsageSample } from '@tandem/contracts/billing.ts'
 import type { LocateAnswer } from '@tandem/contracts/location.ts'
@@ -8,6 +9,7 @@ import { add, formatMoney, type Money, parseMoney } from '@tandem/money/money.ts
 import type { Phone } from '@tandem/testing/phone.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
 import { whenBusy } from '@tandem/testing/when-busy.ts'
+import { type Collector, startCollector } from './collector.ts'
 import {
   A_PERSON_ANSWERS_AFTER,
   CARRIERS,
@@ -20,7 +22,8 @@ import {
   ROOM,
   startEnterprise,
 } from './enterprise.ts'
-import { eventually } from './platform.ts'
+import { type Document, eventually } from './platform.ts'
+import { allThatIsTold, secretsOf } from './told.ts'
 
 const CALLER = '+13605550199'
 let here: Enterprise
@@ -33,13 +36,34 @@ const heardByAlice: string[] = []
 const heardByBob: string[] = []
 const heardByCarol: string[] = []
 
+let collector: Collector
+
+/** Carrier B is offered SRTP (RFC 8643), and callers are signed towards it. */
+function withKeys(document: Document): Document {
+  // biome-ignore lint/suspicious/noExplicitAny: a document of YAML, read by its own schema
+  const d = document as any
+  const sign = { x5u: 'https://certificates.example/acme.pem', key: { env: 'STIR_KEY' } }
+  d.trunks['itsp-b'] = { ...d.trunks['itsp-b'], srtp: 'optional', stir: { sign } }
+  return d
+}
+
 before(async () => {
-  here = await startEnterprise()
+  collector = await startCollector()
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  here = await startEnterprise(withKeys, {
+    STIR_KEY: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_BSP_SCHEDULE_DELAY: '200',
+    LOG_LEVEL: 'debug',
+  })
   alice = await here.insidePhone('alice', { heard: heardByAlice })
   bob = await here.outsidePhone('bob', { heard: heardByBob })
   carol = await here.insidePhone('carol', { heard: heardByCarol, sessionExpires: 90 })
 })
-after(async () => await here?.close())
+after(async () => {
+  await here?.close()
+  await collector?.close()
+})
 
 async function presenceOf(user: string): Promise<PresenceState | undefined> {
   const { states } = await here.platform.get<{ states: PresenceState[] }>(`/api/v1/presence?user=${user}`)
@@ -348,6 +372,31 @@ test('every leg has one CDR with its packets of both directions; user legs cost 
       JSON.stringify(summary.samples),
     )
   }
+})
+
+test('no log, trace, metric, ladder, pcap, record or revision tells a password, a key, a token, or where the caller for help was', async () => {
+  const { calls } = await here.platform.get<{ calls: { callId: string }[] }>('/api/v1/calls?limit=100')
+  const heard = [...here.atCarriers, ...heardByAlice, ...heardByBob, ...heardByCarol]
+  const secrets = await secretsOf(here.platform, heard)
+  for (const what of ['HA1 of alice', 'digest', 'SDES key', 'secrets/api-token', 'NATS password', 'STIR_KEY'])
+    assert.ok([...secrets.values()].includes(what), `there is no ${what} to look for`)
+  assert.ok(heard.some((text) => text.includes('Identity: ')) && heard.some((text) => text.includes(ROOM.RD)))
+  const told = await allThatIsTold(
+    here.platform,
+    collector,
+    calls.map((c) => c.callId),
+  )
+  const leaks = new Set<string>()
+  for (const [where, text] of told) {
+    for (const [secret, what] of secrets) if (text.includes(secret)) leaks.add(`${where}: ${what}`)
+    // the configuration names places, and whoever may locate is told them
+    const mayTell = /^GET \/api\/v1\/(config|locations|emergency\/incidents)\b/.test(where)
+    if (!mayTell && text.includes(ROOM.RD)) leaks.add(`${where}: the street`)
+  }
+  assert.deepEqual([...leaks], [])
+  const all = (kind: string) => told.filter(([where]) => where.startsWith(kind)).map(([, text]) => text)
+  assert.ok(all('trace').length > 0)
+  assert.match(all('GET').join(), /a=crypto:1 AES_CM_128_HMAC_SHA1_80 \[left out\]/, 'the ladders are there')
 })
 
 interface Summary {

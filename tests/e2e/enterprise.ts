@@ -30,7 +30,7 @@ export const ROOM = {
   A3: 'Redmond',
   HNO: '15010',
   PRD: 'NE',
-  RD: '36th',
+  RD: 'Quillfeather',
   STS: 'St',
   PC: '98052',
   FLR: '2',
@@ -77,6 +77,7 @@ export function enterpriseDocument(p: Ports, deskUrl: string): Document {
 
 export async function startEnterprise(
   change: (document: Document) => Document = (document) => document,
+  environment: Record<string, string> = {},
 ): Promise<Enterprise> {
   const desk = await startWebhook()
   const atCarriers: string[] = []
@@ -92,7 +93,7 @@ export async function startEnterprise(
     })
   const platform = await startPlatform(
     (ports) => change(enterpriseDocument(ports, desk.url)),
-    { CAROL_PASSWORD: 'carol-password' },
+    { CAROL_PASSWORD: 'carol-password', ...environment },
     async (p) => {
       carriers.push(await carrier('carrier A', p.carrierA, p.carrier))
       const digestAccounts = { acme: 'itsp-b-password' }

@@ -1,60 +1,14 @@
 /** One trace from the INVITE to the priced CDR, seen by an OTLP collector; and what every service shows of itself. */
 import assert from 'node:assert/strict'
-import { createServer, type Server } from 'node:http'
 import { after, before, test } from 'node:test'
 import type { Cdr } from '@tandem/contracts/billing.ts'
 import { serviceNames } from '@tandem/contracts/contract.ts'
+import { type Collector, startCollector } from './collector.ts'
 import { eventually, freeUdpPort, type Platform, startPlatform } from './platform.ts'
 import { findSipp, startSipp } from './sipp.ts'
 
-interface Span {
-  service: string
-  name: string
-  traceId: string
-  spanId: string
-  parentSpanId: string
-}
-
-/** Takes OTLP over HTTP in JSON, as the exporter sends it. */
-async function startCollector(): Promise<{ url: string; spans: Span[]; close(): Promise<void> }> {
-  const spans: Span[] = []
-  const server: Server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (c: Buffer) => chunks.push(c))
-    request.on('end', () => {
-      const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as OtlpTraces
-      for (const r of body.resourceSpans ?? []) {
-        const service = r.resource?.attributes?.find((a) => a.key === 'service.name')?.value.stringValue ?? ''
-        for (const s of r.scopeSpans ?? []) {
-          for (const { name, traceId, spanId, parentSpanId } of s.spans ?? [])
-            spans.push({ service, name, traceId, spanId, parentSpanId: parentSpanId ?? '' })
-        }
-      }
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
-    })
-  })
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
-  return {
-    url: `http://127.0.0.1:${port}`,
-    spans,
-    close: async () => {
-      server.closeAllConnections()
-      await new Promise<void>((done) => server.close(() => done()))
-    },
-  }
-}
-
-interface OtlpTraces {
-  resourceSpans?: {
-    resource?: { attributes?: { key: string; value: { stringValue?: string } }[] }
-    scopeSpans?: { spans?: { name: string; traceId: string; spanId: string; parentSpanId?: string }[] }[]
-  }[]
-}
-
 const skip = findSipp() === undefined ? 'sipp is not installed (Debian: sip-tester)' : false
-let collector: Awaited<ReturnType<typeof startCollector>>
+let collector: Collector
 let platform: Platform
 before(async () => {
   if (skip) return

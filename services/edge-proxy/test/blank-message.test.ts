@@ -19,3 +19,25 @@ test('a captured message shows no key of SRTP (RFC 4568), in whatever letters', 
   assert.match(text, /a=crypto:1 AES_CM_128_HMAC_SHA1_80 \[left out\]\r\n/)
   assert.match(text, /a=sendrecv\r\n$/)
 })
+
+test('a captured message shows no password of a URI, no proof of ours, and no other key', () => {
+  const lines = [
+    'INVITE sip:alice:c2VjcmV0@acme.example SIP/2.0',
+    'To: <sip:bob@acme.example>',
+    'Contact: <sip:10.0.0.7:5060>,<sip:10.0.0.8:5061;x=a@b>',
+    'Authentication-Info: nextnonce="n",\r\n rspauth="c2VjcmV0"',
+    '',
+    'k=clear:c2VjcmV0',
+    'a=ice-pwd:c2VjcmV0c2VjcmV0c2VjcmV0',
+    'a=key-mgmt:mikey c2VjcmV0',
+    'a=ice-ufrag:8hhY',
+    '',
+  ]
+  const text = blank(lines.join('\r\n'))
+  assert.doesNotMatch(text, /c2VjcmV0/)
+  assert.match(text, /^INVITE sip:alice:\[left out\]@acme\.example SIP/)
+  for (const line of [1, 2, 8]) assert.ok(text.includes(lines[line] as string), lines[line])
+  const began = performance.now()
+  blank('sip:a:'.repeat(11_000))
+  assert.ok(performance.now() - began < 1000)
+})

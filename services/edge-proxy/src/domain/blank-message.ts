@@ -15,10 +15,16 @@ export function callIdOf(message: Buffer): string | undefined {
   return /\r\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*)/i.exec(head)?.[1]?.trim()
 }
 
-/** RFC 3261 22: digests; RFC 4568: SDES keys; RFC 4119: the PIDF-LO, in a body of its own or in one of many. */
+/**
+ * RFC 3261 22, RFC 7616 3.5: digests, ours too; RFC 3261 19.1.1: a password in a URI; RFC 4568, 4567, 8839 and k= (RFC 4566):
+ * keys; RFC 4119: the PIDF-LO, in a body of its own or in one of many.
+ */
 export function blank(text: string): string {
   return text
     .replace(/^((?:Proxy-)?Authorization[ \t]*:[ \t]*\w+)[^\r\n]*(?:\r\n[ \t][^\r\n]*)*/gim, '$1 [left out]')
+    .replace(/^((?:Proxy-)?Authentication-Info[ \t]*:)[^\r\n]*(?:\r\n[ \t][^\r\n]*)*/gim, '$1 [left out]')
+    .replace(/(\bsips?:[^\s:@;,<>]{1,128}):[^\s@;,<>]{1,128}@/gi, '$1:[left out]@')
+    .replace(/^(a=(?:ice-pwd|key-mgmt):|k=)[^\r\n]*/gim, '$1[left out]')
     .replace(/^(a=crypto:(?:\d+ +[\w-]+ +)?)[^\r\n]*/gim, '$1[left out]')
     .replace(/<([\w.-]+:)?presence\b(?=[\s>])[\s\S]*?(?:<\/\1?presence>|$)/g, leaveOutPlace)
 }
