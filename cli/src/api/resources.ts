@@ -8,6 +8,8 @@ import type { Binding, JudgedTrunk, TrunkState } from '@tandem/contracts/registr
 
 export interface Planned {
   changes: { path: string; kind: 'added' | 'removed' | 'changed'; before?: string; after?: string }[]
+  /** how many there are, of which the first thousand are listed */
+  changed?: number
   warnings: Problem[]
   tests: { index: number; passed: boolean; detail: string; before?: string; after?: string }[]
   /** Calls of the last days decided again by both configurations. */

@@ -6,14 +6,14 @@ import { colours } from './colours.ts'
 import { table } from './table.ts'
 import { clock } from './times.ts'
 
-/** Moved calls that are shown, and changes, and warnings; --json has them all. */
+/** Moved calls that are shown, and changes, and warnings; --json has them all, and of changes the first thousand. */
 const mostMoved = 30
 const mostLines = 100
 
 export function describePlan(plan: Planned): string {
-  const { changes, warnings, tests, recent } = plan
+  const { changes, changed = changes.length, warnings, tests, recent } = plan
   return [
-    ...(changes.length > 0 ? firstOf(changes, changeLine, mostLines) : ['no change']),
+    ...(changes.length > 0 ? firstOf(changes, changeLine, mostLines, changed) : ['no change']),
     ...warningLines(warnings),
     ...tests.flatMap(testLines),
     ...recentLines(recent),
@@ -24,8 +24,13 @@ export function warningLines(warnings: readonly Problem[]): string[] {
   return firstOf(warnings, (warning) => `${colours.yellow('!')} ${problemLine(warning)}`, mostLines)
 }
 
-function firstOf<T>(all: readonly T[], lines: (one: T) => string | string[], most: number): string[] {
-  const rest = all.length > most ? [`  … and ${all.length - most} more (--json lists them)`] : []
+function firstOf<T>(
+  all: readonly T[],
+  lines: (one: T) => string | string[],
+  most: number,
+  total = all.length,
+): string[] {
+  const rest = total > most ? [`  … and ${total - most} more (--json lists them)`] : []
   return [...all.slice(0, most).flatMap(lines), ...rest]
 }
 

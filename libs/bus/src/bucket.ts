@@ -2,7 +2,7 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
-import { join, PART_PREFIX, type PartStore, partsOf, split } from './large-value.ts'
+import { join, joinPacked, PART_PREFIX, type PartStore, partsOf, split } from './large-value.ts'
 
 export interface Entry {
   readonly key: string
@@ -12,8 +12,18 @@ export interface Entry {
   readonly at: number
 }
 
+/** A value that may be large, before it is fetched. */
+export interface Standing {
+  /** What stands under the key itself: two values are the same when this is. */
+  readonly stands: Uint8Array
+  readonly revision: number
+  /** The value; one that is larger than a message as it was packed (gzip), so that a process of its own may unpack it. */
+  packed(): Promise<Uint8Array>
+}
+
 export interface Bucket {
   get(key: string): Promise<Entry | undefined>
+  standing(key: string): Promise<Standing | undefined>
   /** Writes whatever is there; the new revision. */
   put(key: string, value: Uint8Array | string): Promise<number>
   /** Writes only if the key is still at this revision (0: does not exist); undefined when it is not. */
@@ -33,9 +43,13 @@ export interface Bucket {
   list(options?: { values?: boolean }): AsyncIterable<Entry>
   /** Calls back with the present value (undefined when there is none) and then with every change; survives reconnects. */
   watch(key: string, changed: (entry: Entry | undefined) => void): () => Promise<void>
+  /** The same of what stands there, without fetching it. */
+  watchStanding(key: string, changed: (standing: Standing | undefined) => void): () => Promise<void>
   /** The same for every key under a wildcard such as `lease.>`; the keys there are first, and again after a reconnect. */
   watchAll(filter: string, changed: (key: string, entry: Entry | undefined) => void): () => Promise<void>
 }
+
+type Kept = { key: string; value: Uint8Array; revision: number; created: Date; operation: string }
 
 /** Entries follow each other within milliseconds. */
 const QUIET_MS = 500
@@ -50,9 +64,11 @@ export async function openBucket(
 ): Promise<Bucket> {
   // checkAPI would ask for more permissions than a reader has
   const kv = await new Kvm(nc).open(name, { allow_direct: false })
-  const entry = async (
-    e: { key: string; value: Uint8Array; revision: number; created: Date; operation: string } | null,
-  ): Promise<Entry | undefined> =>
+  const standing = (e: Kept | null): Standing | undefined =>
+    e && e.operation === 'PUT'
+      ? { stands: e.value, revision: e.revision, packed: () => joinPacked(parts, e.value) }
+      : undefined
+  const entry = async (e: Kept | null): Promise<Entry | undefined> =>
     e && e.operation === 'PUT'
       ? { key: e.key, value: await join(parts, e.value), revision: e.revision, at: e.created.getTime() }
       : undefined
@@ -71,11 +87,7 @@ export async function openBucket(
     },
     create: async (key, value) => void (await create(key, value)),
   }
-  const follow = (
-    filter: string,
-    begin: () => Promise<void>,
-    changed: (key: string, entry: Entry | undefined) => void,
-  ) => {
+  const follow = (filter: string, begin: () => Promise<void>, changed: (e: Kept) => void | Promise<void>) => {
     let stopped = false
     let iterator: Awaited<ReturnType<typeof kv.watch>> | undefined
     const run = (async () => {
@@ -84,7 +96,7 @@ export async function openBucket(
           iterator = await kv.watch({ key: filter })
           if (stopped) break
           await begin()
-          for await (const e of iterator) if (!e.key.startsWith(PART_PREFIX)) changed(e.key, await entry(e))
+          for await (const e of iterator) if (!e.key.startsWith(PART_PREFIX)) await changed(e)
         } catch (error) {
           if (!stopped && !nc.isClosed()) trouble('watch restarts', `${name}.${filter}: ${String(error)}`)
         }
@@ -97,12 +109,24 @@ export async function openBucket(
       await Promise.race([run, pause(1000)])
     })
   }
+  /** A large value that is written under several keys is packed once. A sweep may take its parts away. */
+  let written = new WeakMap<Uint8Array, Promise<Uint8Array>>()
+  const splitOnce = (value: Uint8Array | string): Promise<Uint8Array> => {
+    if (typeof value === 'string') return split(parts, value)
+    const cut = written.get(value) ?? split(parts, value)
+    written.set(value, cut)
+    cut.catch(() => written.delete(value))
+    return cut
+  }
+  const unlessThere = (key: string, changed: (nothing: undefined) => void) => async () => {
+    if (!(await kv.get(key))) changed(undefined)
+  }
   let jsm: JetStreamManager | undefined
   return {
     get: async (key) => await entry(await kv.get(key)),
-    put: async (key, value) => await kv.put(key, await split(parts, value)),
+    put: async (key, value) => await kv.put(key, await splitOnce(value)),
     update: async (key, value, revision) => {
-      const bytes = await split(parts, value)
+      const bytes = await splitOnce(value)
       if (revision === 0) return await create(key, bytes)
       try {
         return await kv.update(key, bytes, revision)
@@ -112,6 +136,7 @@ export async function openBucket(
       }
     },
     sweep: async (keep) => {
+      written = new WeakMap()
       const needed = new Set<string>()
       for (const key of keep) {
         const value = await parts.get(key)
@@ -160,15 +185,15 @@ export async function openBucket(
       for await (const k of await kv.keys(filter)) keys.push(k)
       return keys
     },
-    watch: (key, changed) =>
+    standing: async (key) => standing(await kv.get(key)),
+    watch: (key, changed) => follow(key, unlessThere(key, changed), async (e) => changed(await entry(e))),
+    watchStanding: (key, changed) => follow(key, unlessThere(key, changed), (e) => changed(standing(e))),
+    watchAll: (filter, changed) =>
       follow(
-        key,
-        async () => {
-          if (!(await kv.get(key))) changed(undefined)
-        },
-        (_, e) => changed(e),
+        filter,
+        async () => {},
+        async (e) => changed(e.key, await entry(e)),
       ),
-    watchAll: (filter, changed) => follow(filter, async () => {}, changed),
   }
 }
 

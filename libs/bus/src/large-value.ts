@@ -4,6 +4,7 @@
  * under two keys is there once.
  */
 import { createHash } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 
@@ -12,6 +13,8 @@ const unpack = promisify(gunzip)
 
 /** Below the 1 MB that a nats-server takes unless it is told otherwise. */
 export const PART_BYTES = 768 * 1024
+/** Of what is packed and unpacked: each costs the thread a turn. */
+const CHUNK_BYTES = 1 << 20
 const MOST_BYTES = 256 * 1024 * 1024
 const MOST_PARTS = 512
 const MARK = '{"tandemParts":1,'
@@ -35,25 +38,41 @@ export async function split(store: PartStore, value: Uint8Array | string): Promi
   const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value
   if (bytes.length <= PART_BYTES) return bytes
   if (bytes.length > MOST_BYTES) throw new RangeError(`a value of ${bytes.length} bytes is larger than ${MOST_BYTES}`)
-  const packed = await pack(bytes, { level: 3 })
-  const digest = createHash('sha256').update(packed).digest('hex').slice(0, 40)
-  const parts = Math.ceil(packed.length / PART_BYTES)
-  for (let i = 0; i < parts; i++)
-    await store.create(partKey(digest, i), packed.subarray(i * PART_BYTES, (i + 1) * PART_BYTES))
-  return new TextEncoder().encode(`${MARK}${JSON.stringify({ digest, parts }).slice(1)}`)
+  const packed = await pack(bytes, { level: 3, chunkSize: CHUNK_BYTES })
+  const cut = Array.from({ length: Math.ceil(packed.length / PART_BYTES) }, (_, i) =>
+    packed.subarray(i * PART_BYTES, (i + 1) * PART_BYTES),
+  )
+  const digest = await digestOf(cut)
+  for (const [i, part] of cut.entries()) await store.create(partKey(digest, i), part)
+  return new TextEncoder().encode(`${MARK}${JSON.stringify({ digest, parts: cut.length }).slice(1)}`)
 }
 
 /** The value again. Throws when a part is missing or not what its name says. */
 export async function join(store: PartStore, value: Uint8Array): Promise<Uint8Array> {
+  const packed = await joinPacked(store, value)
+  return packed === value ? value : await unpack(packed, { maxOutputLength: MOST_BYTES, chunkSize: CHUNK_BYTES })
+}
+
+/** The same without unpacking (gzip) what was cut into parts. */
+export async function joinPacked(store: PartStore, value: Uint8Array): Promise<Uint8Array> {
   const named = partsOf(value)
   if (named === undefined) return value
   const { digest, parts } = named
   const found = await Promise.all(Array.from({ length: parts }, (_, i) => store.get(partKey(digest, i))))
   if (found.includes(undefined)) throw new Error(`parts of ${digest} are gone`)
-  const packed = Buffer.concat(found as Uint8Array[])
-  if (createHash('sha256').update(packed).digest('hex').slice(0, 40) !== digest)
-    throw new Error(`parts of ${digest} are damaged`)
-  return await unpack(packed, { maxOutputLength: MOST_BYTES })
+  const packed = found as Uint8Array[]
+  if ((await digestOf(packed)) !== digest) throw new Error(`parts of ${digest} are damaged`)
+  return Buffer.concat(packed)
+}
+
+/** Part by part: whoever answers calls beside it has a turn between two. */
+async function digestOf(parts: readonly Uint8Array[]): Promise<string> {
+  const hash = createHash('sha256')
+  for (const part of parts) {
+    hash.update(part)
+    await turn()
+  }
+  return hash.digest('hex').slice(0, 40)
 }
 
 /** Undefined: the value stands there itself. */

@@ -10,6 +10,12 @@ import { setPriority } from 'node:os'
 /** A smaller revision is read in a few milliseconds, which is less than a process takes to begin. */
 export const largeBytes = 200_000
 
+/** gzip (RFC 1952 2.3.1), as the bucket has what is larger than a message; JSON never begins so. */
+export const isPacked = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
+
+/** Is it read by a process of its own, which unpacks it, too? */
+export const isLarge = (bytes: Uint8Array): boolean => bytes.length >= largeBytes || isPacked(bytes)
+
 /** No revision takes that long, ms: what goes on then is stuck. */
 const longestMs = 300_000
 /** The calls go first. */
@@ -24,10 +30,11 @@ export async function* piecesOf<Piece>(
   bytes: Uint8Array | readonly Uint8Array[],
   args: readonly string[] = [],
 ): AsyncGenerator<Piece, void, void> {
-  const { TZ } = process.env
+  const { TZ, NODE_COMPILE_CACHE } = process.env
   const child = fork(module, args, {
-    // nothing of the environment, which holds secrets, but the zone in which a date without one is read here, too
-    ...{ execArgv: ['--disable-warning=ExperimentalWarning'], env: { TZ }, serialization: 'advanced' },
+    // nothing of the environment, which holds secrets, but the zone in which a date without one is read here, too, and
+    // where compiled modules are kept
+    ...{ execArgv: ['--disable-warning=ExperimentalWarning'], env: { TZ, NODE_COMPILE_CACHE }, serialization: 'advanced' },
     ...{ stdio: ['pipe', 'ignore', 'inherit', 'ipc'], timeout: longestMs },
   })
   // a process that could not be started says so as `error`, one that ended early as `exit`

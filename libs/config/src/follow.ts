@@ -3,7 +3,7 @@
  * console asks for it, and taken over at once when the key `current` says so. Whoever was away then reads it as it comes.
  */
 import { randomUUID } from 'node:crypto'
-import type { Bucket } from '@tandem/bus/bucket.ts'
+import type { Bucket, Standing } from '@tandem/bus/bucket.ts'
 import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import { ListConfigFollowers, PrepareConfiguration } from '@tandem/contracts/config.ts'
 import { CONFIG_BUCKET, CONFIG_KEY, CONFIG_PROPOSED_KEY } from './revision.ts'
@@ -16,7 +16,10 @@ const retryMs = 250
 export type Made<T> = { readonly kind: 'made'; readonly value: T } | { readonly kind: 'bad'; readonly why: string }
 
 export interface FollowOptions<T> {
-  /** Makes what the service needs of the bytes of a revision; what costs time is done here. Never throws. */
+  /**
+   * Makes what the service needs of the bytes of a revision, which are packed when it is large (`isLarge` of aside.ts); what
+   * costs time is done here. Never throws.
+   */
   readonly make: (bytes: Uint8Array) => Made<T> | Promise<Made<T>>
   /** Takes it over. */
   readonly use: (made: T, bytes: Uint8Array) => void
@@ -31,6 +34,7 @@ export interface FollowOptions<T> {
 }
 
 interface Prepared<T> {
+  readonly stands: Uint8Array
   readonly bytes: Uint8Array
   readonly value: T
 }
@@ -51,19 +55,22 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
   const prepare = async (entryRevision: number): Promise<string | undefined> => {
     for (let waited = 0; bucket === undefined && waited < bucketWithinMs; waited += retryMs)
       await new Promise((done) => setTimeout(done, retryMs))
-    const entry = await bucket?.get(CONFIG_PROPOSED_KEY)
-    if (entry?.revision !== entryRevision) return 'the proposal is not there any more'
-    const made = await options.make(entry.value)
+    const there = await bucket?.standing(CONFIG_PROPOSED_KEY)
+    if (there?.revision !== entryRevision) return 'the proposal is not there any more'
+    const bytes = await there.packed()
+    const made = await options.make(bytes)
     if (made.kind === 'bad') return made.why
-    prepared = { bytes: entry.value, value: made.value }
+    prepared = { stands: there.stands, bytes, value: made.value }
     options.prepared?.(made.value)
     return undefined
   }
 
-  const take = async (bytes: Uint8Array): Promise<void> => {
+  const take = async (there: Standing): Promise<void> => {
     const ready = prepared
-    if (ready !== undefined && Buffer.compare(ready.bytes, bytes) === 0) options.use(ready.value, bytes)
+    // not fetched again: all services would unpack it in the same moment
+    if (ready !== undefined && Buffer.compare(ready.stands, there.stands) === 0) options.use(ready.value, ready.bytes)
     else {
+      const bytes = await there.packed()
       const made = await options.make(bytes)
       if (made.kind === 'made') options.use(made.value, bytes)
       else options.refused(made.why)
@@ -74,9 +81,9 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
 
   // one after the other: what stands in the bucket last is in force last
   let taking: Promise<void> = Promise.resolve()
-  const enqueue = (bytes: Uint8Array): void => {
+  const enqueue = (there: Standing): void => {
     taking = taking
-      .then(() => (stopped ? undefined : take(bytes)))
+      .then(() => (stopped ? undefined : take(there)))
       .catch((error: unknown) => options.refused(`it could not be taken over: ${String(error)}`))
   }
 
@@ -84,7 +91,7 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
     try {
       bucket = await bus.bucket(CONFIG_BUCKET)
       if (stopped) return
-      stops.push(bucket.watch(CONFIG_KEY, (entry) => entry && enqueue(entry.value)))
+      stops.push(bucket.watchStanding(CONFIG_KEY, (there) => there && enqueue(there)))
     } catch {
       if (!stopped) timer = setTimeout(() => void open(), retryMs)
     }

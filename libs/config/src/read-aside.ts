@@ -3,7 +3,7 @@
  * in these seconds too. What another process made comes in pieces, between which everything else goes on.
  */
 import { setImmediate as turn } from 'node:timers/promises'
-import { largeBytes, piecesOf } from './aside.ts'
+import { isLarge, piecesOf } from './aside.ts'
 import type { Problem } from './check.ts'
 import type { Configuration, User } from './defaults.ts'
 import { type ReadRevision, type Revision, readRevision } from './revision.ts'
@@ -17,10 +17,11 @@ export type RevisionPiece =
       readonly warnings: readonly Problem[]
     }
   | { readonly kind: 'deck'; readonly file: string; readonly text: string }
-  | { readonly kind: 'users'; readonly users: readonly User[] }
+  /** JSON of `User[]` */
+  | { readonly kind: 'users'; readonly users: string }
 
 /**
- * A large revision comes without its files and its source, but for the rate decks (`decks`) and the source (`source`) where
+ * `bytes` may be packed. A large revision comes without its files and its source, but for the rate decks (`decks`) and the source (`source`) where
  * they are asked for. Never rejects.
  */
 export function readRevisionAside(
@@ -28,7 +29,7 @@ export function readRevisionAside(
   { decks = false, source = false } = {},
 ): ReadRevision | Promise<ReadRevision> {
   const more = [...(decks ? ['decks'] : []), ...(source ? ['source'] : [])]
-  return bytes.length < largeBytes ? readRevision(bytes) : inProcess(bytes, more)
+  return isLarge(bytes) ? inProcess(bytes, more) : readRevision(bytes)
 }
 
 async function inProcess(bytes: Uint8Array, more: readonly string[]): Promise<ReadRevision> {
@@ -41,7 +42,7 @@ async function inProcess(bytes: Uint8Array, more: readonly string[]): Promise<Re
       if (piece.kind === 'bad') return piece
       if (piece.kind === 'rest') rest = piece
       else if (piece.kind === 'deck') decks[piece.file] = piece.text
-      else for (const user of piece.users) users[user.name] = user
+      else for (const user of JSON.parse(piece.users) as User[]) users[user.name] = user
       await turn()
     }
     if (rest === undefined) throw new Error('nothing came of it')

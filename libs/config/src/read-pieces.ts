@@ -1,10 +1,7 @@
 /** The process that reads a large revision for `read-aside.ts`. */
-import type { User } from './defaults.ts'
-import { givePieces } from './give-pieces.ts'
+import { givePieces, usersAsText } from './give-pieces.ts'
 import type { RevisionPiece } from './read-aside.ts'
 import { readRevision } from './revision.ts'
-
-const usersInPiece = 400
 
 givePieces<RevisionPiece>(function* (bytes) {
   const read = readRevision(bytes)
@@ -19,6 +16,5 @@ givePieces<RevisionPiece>(function* (bytes) {
       if (deck.kind === 'per-minute' && text !== undefined) yield { kind: 'deck', file: deck.file, text }
     }
   }
-  const all: User[] = Object.values(users)
-  for (let i = 0; i < all.length; i += usersInPiece) yield { kind: 'users', users: all.slice(i, i + usersInPiece) }
+  for (const text of usersAsText(users)) yield { kind: 'users', users: text }
 })

@@ -12,7 +12,7 @@ import { type Console, startConsole } from '../src/service.ts'
 
 const acme = readFileSync(new URL('../../../examples/acme/tandem.yaml', import.meta.url), 'utf8')
 const prices = readFileSync(new URL('../../../examples/acme/rates/itsp-a.csv', import.meta.url), 'utf8')
-const users = 1500
+const users = 600
 const numbers = 20_000
 const numberAt = (i: number) => `+4420${String(10_000_000 + i)}`
 
@@ -136,9 +136,6 @@ test('a large proposal that is wrong is refused as a small one is', async () => 
   const refused = await call('/api/v1/config/plan', JSON.stringify(wrong))
   assert.equal(refused.status, 422)
   assert.match(JSON.stringify(refused.body.problems), /stuff/)
-  const without = await call('/api/v1/config/plan', JSON.stringify({ source }))
-  assert.deepEqual([without.status, without.body.title], [422, 'Rate deck missing'])
   const bad = await call('/api/v1/config/plan', JSON.stringify({ source: 7, decks }))
-  assert.equal(bad.status, 400)
-  assert.equal((await call('/api/v1/config/plan', `${JSON.stringify(wrong)}!`)).status, 400)
+  assert.deepEqual([bad.status, /source/.test(bad.body.detail)], [400, true])
 })

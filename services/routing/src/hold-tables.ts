@@ -3,7 +3,7 @@ import type { Bus, Stop } from '@tandem/bus/bus.ts'
 import type { Configuration } from '@tandem/config/defaults.ts'
 import { followRevisions } from '@tandem/config/follow.ts'
 import type { Logger } from '@tandem/observability/log.ts'
-import { compileAside } from './adapters/compile-aside.ts'
+import type { Compile } from './adapters/compile-once.ts'
 import { type HeldTables, noTables, putInForce, tableFor } from './domain/held-tables.ts'
 import type { RoutingTable } from './domain/table.ts'
 import type { ReadTable } from './read-table.ts'
@@ -29,6 +29,7 @@ export type Tables = {
 export function holdTables(
   bus: Bus,
   log: Logger,
+  compile: Compile,
   inForce: (configuration: Configuration, first: boolean) => void,
 ): Tables {
   let held: HeldTables = noTables
@@ -49,7 +50,7 @@ export function holdTables(
   }
   const stopFollowing: Stop = followRevisions<Readable>(bus, {
     make: async (bytes) => {
-      const read = await compileAside(bytes)
+      const read = await compile(bytes)
       return read.kind === 'table' ? { kind: 'made', value: read } : read
     },
     use,

@@ -11,7 +11,7 @@ import {
   type SampledCall,
 } from '@tandem/contracts/routing.ts'
 import type { Logger } from '@tandem/observability/log.ts'
-import { compileAside } from './adapters/compile-aside.ts'
+import { compileOnce } from './adapters/compile-once.ts'
 import { judgeTrunks } from './adapters/judge-trunks.ts'
 import { keepFacts } from './adapters/keep-facts.ts'
 import { carriedCalls } from './domain/carried-calls.ts'
@@ -53,7 +53,8 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
   const carried = carriedCalls()
   const quality = judgeTrunks({ bus, log, clock })
   const kept = keepFacts(log)
-  const stops: Stop[] = [async () => kept.stop()]
+  const once = compileOnce()
+  const stops: Stop[] = [async () => kept.stop(), async () => once.stop()]
 
   const answerCalls = (): void => {
     const decide = async (question: Question<typeof ResolveRoute>): Promise<Answer<typeof ResolveRoute>> => {
@@ -103,8 +104,8 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     }),
   )
   const rehearse = async ({ revision, candidate, calls = [] }: Question<typeof RehearseConfiguration>) => {
-    const entry = candidate === undefined ? undefined : await (await bus.bucket(CONFIG_BUCKET)).get(candidate)
-    const read = await compileAside(entry?.value ?? new TextEncoder().encode(revision))
+    const there = candidate === undefined ? undefined : await (await bus.bucket(CONFIG_BUCKET)).standing(candidate)
+    const read = await once.compile((await there?.packed()) ?? new TextEncoder().encode(revision))
     if (read.kind === 'bad') return { outcomes: [{ index: 0, passed: false, detail: read.why.slice(0, 1024) }] }
     const before = tables.current()
     return {
@@ -122,7 +123,7 @@ export function startRouting(deps: { bus: Bus; log: Logger; clock: () => number 
     }),
   )
 
-  const tables = holdTables(bus, log, ({ trunks, numberFacts }, first) => {
+  const tables = holdTables(bus, log, once.compile, ({ trunks, numberFacts }, first) => {
     quality.configured(trunks)
     kept.configured(numberFacts)
     // Not before there is a table: without an answer the edge knows at once that nobody decides.

@@ -38,5 +38,5 @@ function writtenAgain(input: Uint8Array): LookedAt {
     return { kind: 'wrong', title: 'Revision cannot be read', detail: parsed.message, more: {} }
   const note = { ...task.next, why: task.why }
   const bytes = writeRevision({ ...parsed.revision, ...note })
-  return { kind: 'candidate', note, dryRun: false, changes: [], warnings: [], bytes }
+  return { kind: 'candidate', note, dryRun: false, changes: [], changed: 0, warnings: [], bytes }
 }

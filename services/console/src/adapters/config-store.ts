@@ -2,9 +2,9 @@
  * Configuration revisions in KV `config`: `current`, each under `revision.N`, and who, when and why under `note.N`. Only
  * console writes here. A large one is read by a process of its own, beside the page and the API.
  */
-import type { Bucket, Entry } from '@tandem/bus/bucket.ts'
+import type { Bucket, Entry, Standing } from '@tandem/bus/bucket.ts'
 import type { Bus } from '@tandem/bus/bus.ts'
-import { largeBytes } from '@tandem/config/aside.ts'
+import { isLarge } from '@tandem/config/aside.ts'
 import { readRevisionAside } from '@tandem/config/read-aside.ts'
 import {
   CONFIG_BUCKET,
@@ -54,28 +54,30 @@ export async function openConfigStore(bus: Bus, onChange: (revision: number) => 
   let current: Running | undefined
   let large = false
   let kvRevision = 0
-  const take = (read: Running, size: number, revision: number): void => {
+  const take = (read: Running, bytes: Uint8Array, revision: number): void => {
     if (revision <= kvRevision) return
     current = read
-    large = size >= largeBytes
+    large = isLarge(bytes)
     kvRevision = revision
     onChange(read.revision.revision)
   }
-  const present = await bucket.get(CONFIG_KEY)
-  const there = present && (await read(present.value))
-  if (present && there?.kind === 'ok') {
-    take(there, present.value.length, present.revision)
-    // A console that died between the commit and the note of it.
-    await bucket.update(keyOf(there.revision.revision), present.value, 0)
+  const takeIn = async (there: Standing | undefined): Promise<void> => {
+    if (there === undefined || there.revision <= kvRevision) return
+    const bytes = await there.packed()
+    const changed = await read(bytes)
+    if (changed.kind === 'ok') take(changed, bytes, there.revision)
+  }
+  await takeIn(await bucket.standing(CONFIG_KEY))
+  // A console that died between the commit and the note of it.
+  const noted = current === undefined ? undefined : keyOf((current as Running).revision.revision)
+  if (noted !== undefined && (await bucket.standing(noted)) === undefined) {
+    const present = await bucket.get(CONFIG_KEY)
+    if (present !== undefined) await bucket.update(noted, present.value, 0)
   }
   // one after the other: what came last is what stays
   let taking: Promise<void> = Promise.resolve()
-  bucket.watch(CONFIG_KEY, (entry) => {
-    taking = taking.then(async () => {
-      if (entry === undefined || entry.revision <= kvRevision) return
-      const changed = await read(entry.value)
-      if (changed.kind === 'ok') take(changed, entry.value.length, entry.revision)
-    })
+  bucket.watchStanding(CONFIG_KEY, (there) => {
+    taking = taking.then(() => takeIn(there)).catch(() => {})
   })
   const bytes = async (revision?: number): Promise<Uint8Array | undefined> => {
     // what was too large to be kept for ever is gone
@@ -101,7 +103,7 @@ export async function openConfigStore(bus: Bus, onChange: (revision: number) => 
   const commit = async (bytes: Uint8Array, note: RevisionNote, made: Running): Promise<boolean> => {
     const written = await bucket.update(CONFIG_KEY, bytes, kvRevision)
     if (written === undefined) return false
-    take(made, bytes.length, written)
+    take(made, bytes, written)
     await bucket.put(noteKeyOf(note.revision), JSON.stringify(note))
     await bucket.put(keyOf(note.revision), bytes)
     const last = Array.from({ length: largeRevisions }, (_, i) => keyOf(note.revision - i))
@@ -155,7 +157,7 @@ async function propose(bucket: Bucket, bytes: Uint8Array): Promise<number | unde
 
 /** Epoch ms. Of a large one, which took its time to be looked at before, when it was written. */
 function proposedAt({ value, at }: Entry): number {
-  if (value.length >= largeBytes) return at
+  if (isLarge(value)) return at
   const parsed = parseRevision(value)
   return parsed.kind === 'revision' ? Date.parse(parsed.revision.at) : Number.NEGATIVE_INFINITY
 }

@@ -26,7 +26,9 @@ export interface MovedRow {
   after: string
 }
 export interface Planned {
+  /** The first thousand; `changed`: how many there are. */
   changes: Candidate['changes']
+  changed: number
   warnings: unknown[]
   tests: Answer<typeof RehearseConfiguration>['outcomes']
   /** Calls of the last days decided again: how many kinds were looked at, and those that would go elsewhere. */
@@ -40,10 +42,10 @@ export async function planConfiguration(
   by: string,
 ): Promise<{ planned: Planned; candidate: Candidate }> {
   const candidate = await candidateOf(store, asked, by)
-  const { changes, warnings, bytes } = candidate
+  const { changes, changed, warnings, bytes } = candidate
   const recent = store.current() === undefined ? { calls: [] } : await recentCalls(bus, Date.now())
   const answer = await rehearse(bus, bytes, [...recent.calls])
-  const planned = { changes, warnings: [...warnings], tests: answer.outcomes, recent: moved(recent, answer) }
+  const planned = { changes, changed, warnings: [...warnings], tests: answer.outcomes, recent: moved(recent, answer) }
   return { planned, candidate }
 }
 

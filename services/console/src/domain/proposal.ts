@@ -20,11 +20,16 @@ export type LookedAt =
       readonly kind: 'candidate'
       readonly note: RevisionNote
       readonly dryRun: boolean
+      /** The first of them, and how many there are. */
       readonly changes: ReturnType<typeof configurationDiff>
+      readonly changed: number
       readonly warnings: readonly Problem[]
       /** The revision as it will stand in the bucket. */
       readonly bytes: Uint8Array
     }
+
+/** Nobody reads fifty thousand, and each of them would be written and read four times. */
+const mostChanges = 1000
 
 /** `running`: the configuration in force; `next`: what the revision would be called. */
 export function lookAt(
@@ -44,9 +49,10 @@ export function lookAt(
     return { kind: 'wrong', title: 'Rate deck missing', detail, more: { missing } }
   }
   const note = { ...next, why }
+  const changes = configurationDiff(running, checked.configuration)
   return {
     ...{ kind: 'candidate', note, dryRun, warnings: checked.warnings },
-    changes: configurationDiff(running, checked.configuration),
+    ...{ changes: changes.slice(0, mostChanges), changed: changes.length },
     bytes: writeRevision({ ...note, source, decks }),
   }
 }

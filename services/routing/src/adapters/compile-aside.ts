@@ -1,6 +1,6 @@
 /** A large revision becomes a table beside the calls that are being decided (routing.md: reload without a late answer). */
 import { setImmediate as turn } from 'node:timers/promises'
-import { largeBytes, piecesOf } from '@tandem/config/aside.ts'
+import { isLarge, piecesOf } from '@tandem/config/aside.ts'
 import type { Configuration, User } from '@tandem/config/defaults.ts'
 import { tableBuilder } from '../domain/compile-table.ts'
 import type { NumberIndex, NumberRow } from '../domain/number-index.ts'
@@ -18,11 +18,12 @@ export type Piece =
   | { readonly kind: 'ranges'; readonly layout: Layout }
   | { readonly kind: 'rows'; readonly rows: readonly NumberRow[] }
   | ColumnPart
-  | { readonly kind: 'users'; readonly users: readonly User[] }
+  /** JSON of `User[]` */
+  | { readonly kind: 'users'; readonly users: string }
 
 /** The table of a revision; never rejects. The configuration that comes with a large one names no users. */
 export function compileAside(bytes: Uint8Array): ReadTable | Promise<ReadTable> {
-  return bytes.length < largeBytes ? readTable(bytes) : inProcess(bytes)
+  return isLarge(bytes) ? inProcess(bytes) : readTable(bytes)
 }
 
 async function inProcess(bytes: Uint8Array): Promise<ReadTable> {
@@ -49,7 +50,7 @@ async function assemble(pieces: AsyncIterable<Piece>): Promise<ReadTable> {
     else if (piece.kind !== 'users') files.add(piece)
     else {
       begun ??= begin()
-      begun.builder.add(piece.users)
+      begun.builder.add(JSON.parse(piece.users) as User[])
     }
     // questions that came meanwhile go first
     await turn()

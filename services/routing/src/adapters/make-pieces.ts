@@ -2,15 +2,13 @@
  * The process that reads a large revision for `compile-aside.ts`: JSON, YAML, its check and the files take seconds, while
  * calls are decided beside it. No piece costs the one who takes it more than a moment.
  */
-import type { User } from '@tandem/config/defaults.ts'
-import { givePieces } from '@tandem/config/give-pieces.ts'
+import { givePieces, usersAsText } from '@tandem/config/give-pieces.ts'
 import { readRevision } from '@tandem/config/revision.ts'
 import { compileFiles } from '../domain/compile-table.ts'
 import { badRevision } from '../read-table.ts'
 import type { Piece } from './compile-aside.ts'
 import { layoutOf, partsOf } from './flat-pieces.ts'
 
-const usersInPiece = 400
 const rowsInPiece = 2000
 
 givePieces<Piece>(function* (bytes) {
@@ -31,6 +29,5 @@ givePieces<Piece>(function* (bytes) {
     yield* partsOf(ranges)
     for (let i = 0; i < rows.length; i += rowsInPiece) yield { kind: 'rows', rows: rows.slice(i, i + rowsInPiece) }
   }
-  const all: User[] = Object.values(users)
-  for (let i = 0; i < all.length; i += usersInPiece) yield { kind: 'users', users: all.slice(i, i + usersInPiece) }
+  for (const text of usersAsText(users)) yield { kind: 'users', users: text }
 })
