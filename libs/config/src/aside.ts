@@ -34,7 +34,11 @@ export async function* piecesOf<Piece>(
   const child = fork(module, args, {
     // nothing of the environment, which holds secrets, but the zone in which a date without one is read here, too, and
     // where compiled modules are kept
-    ...{ execArgv: ['--disable-warning=ExperimentalWarning'], env: { TZ, NODE_COMPILE_CACHE }, serialization: 'advanced' },
+    ...{
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      env: { TZ, NODE_COMPILE_CACHE },
+      serialization: 'advanced',
+    },
     ...{ stdio: ['pipe', 'ignore', 'inherit', 'ipc'], timeout: longestMs },
   })
   // a process that could not be started says so as `error`, one that ended early as `exit`

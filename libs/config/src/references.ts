@@ -1,5 +1,6 @@
 /** What the schema cannot see: names that point at each other. Runs every other check after the schema has passed. */
 import { addressProblems } from './address-check.ts'
+import { costProblems } from './cost-check.ts'
 import { emergencyProblems } from './emergency-check.ts'
 import { type Findings, startFindings } from './findings.ts'
 import { forwardProblems } from './forward-check.ts'
@@ -34,6 +35,7 @@ export function referenceProblems(
   emergencyProblems(document, found)
   forwardProblems(document, found)
   qualityProblems(document, found)
+  costProblems(document, found)
   mediaProblems(document, found)
   interimProblems(document, found)
   tlsProblems(document, found)

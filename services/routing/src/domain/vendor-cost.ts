@@ -3,7 +3,7 @@ import { type PriceTree, priceFinder } from './price-tree.ts'
 
 /**
  * What one more minute on a trunk costs, to put trunks in order. Never an amount of money: billing rates calls exactly.
- * A bandwidth deck costs nothing more for one more call below its commit.
+ * A bandwidth deck costs nothing more for one more call below its commit; the trunk's limit keeps it there (ADR 158).
  */
 export type VendorCost = {
   readonly deck: string
