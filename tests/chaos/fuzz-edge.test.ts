@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { plan, reject, startCallEdge, toTrunk, toUser } from '@tandem/edge-proxy/test/call-edge.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 
 const MESSAGES = Number(process.env.TANDEM_FUZZ_MESSAGES ?? 1_000_000)
 const SEED = Number(process.env.TANDEM_FUZZ_SEED ?? Date.now() % 2 ** 31)
@@ -19,7 +19,7 @@ setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
 test('mutated messages by UDP and TCP crash nothing, leak nothing and harm no call', async (t) => {
-  const [udpPort, tcpPort] = [await freePort(), await freePort()]
+  const [udpPort, tcpPort] = [await steadyPort(), await steadyPort()]
   const house = await startCallEdge({
     listeners: {
       fuzzed: { url: `udp://127.0.0.1:${udpPort}` },

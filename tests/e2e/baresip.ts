@@ -9,7 +9,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { encodeMuLaw, nextTone, SAMPLE_RATE, toneShare } from '@tandem/testing/tone.ts'
 import { eventually } from './platform.ts'
 
@@ -74,7 +74,7 @@ export interface Baresip {
 export async function startBaresip(parts: BaresipParts): Promise<Baresip> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-baresip-'))
   const tone = nextTone()
-  const control = await freePort()
+  const control = await steadyPort()
   await writeFile(join(folder, 'tone.wav'), toneFile(tone))
   await writeFile(join(folder, 'config'), configuration(parts, folder, control))
   await writeFile(join(folder, 'accounts'), `${account(parts)}\n`)

@@ -45,7 +45,13 @@ function document(ports: BenchPorts): object {
         inside: { url: `udp://127.0.0.1:${ports.inside}`, digest: ['md5', 'sha-256'] },
         carrier: { url: `udp://127.0.0.1:${ports.carrier}` },
       },
-      media: { relay: 'embedded', address: '127.0.0.1', ports: `${ports.media}-${ports.media + ports.mediaPorts - 1}` },
+      media: {
+        relay: 'embedded',
+        address: '127.0.0.1',
+        ports: `${ports.media}-${ports.media + ports.mediaPorts - 1}`,
+        // the calls have no audio
+        inactivity: '300s',
+      },
     },
     sites: { hq: { networks: ['127.0.0.1/32'], dialPlan: 'us', location: 'lobby' } },
     dialPlans: {

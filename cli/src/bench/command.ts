@@ -63,10 +63,10 @@ const MEASUREMENTS: readonly Measurement[] = [
     numbers: [
       ['calls <number>', 'calls at a time', 3000],
       ['rate <calls/s>', 'calls a second until they are up', 200],
-      ['hold <seconds>', 'each call is up for so long', 30],
+      ['hold <seconds>', 'each call is up for so long; from 50 s on without what lingers of its set-up', 60],
     ],
     peer: 'Kamailio',
-    example: '--calls 3000 --rate 200 --hold 30',
+    example: '--calls 3000 --rate 200 --hold 60',
     async measure(plan) {
       const { describeHeld, heldFigures, measureHeld } = await import('./held.ts')
       const told = await measureHeld(plan)

@@ -39,23 +39,36 @@ export interface HeldFigures {
 /** A system has settled this long after its last call came up, ms. */
 const SETTLE_MS = 2000
 const CPU_MS = 4000
+/** Between the measurement and the first call that ends, ms. */
+const SPARE_MS = 1000
+/** s; calls-configuration.ts lets calls be silent for longer. */
+const MOST_HOLD = 250
 /** RFC 3261 17: transactions are let go within 32 s of a call's end. */
 const TRANSACTIONS_MS = 33_000
-const PORTS_PER_CALL = 4
+/** Four each, and what the relay keeps for calls for help (2 %). */
+const PORTS_PER_CALL = 4.2
 
 export function measureHeld(plan: HeldPlan): Promise<HeldFigures> {
-  if (plan.hold * 1000 < SETTLE_MS + CPU_MS || plan.hold > 55)
+  const least = Math.ceil((upAfterMs(plan) + CPU_MS + SPARE_MS) / 1000)
+  if (plan.hold < least || plan.hold > MOST_HOLD)
     throw new Failure(
       `calls of ${plan.hold} s cannot be measured`,
-      'Write --hold 10 to 55: silent calls are hung up after 60 s.',
+      `Write --hold ${least} to ${MOST_HOLD}: all are up together then, and none is hung up for its silence.`,
     )
-  const mediaPorts = Math.max(4000, PORTS_PER_CALL * plan.calls + 200)
+  const mediaPorts = Math.max(4000, Math.ceil(PORTS_PER_CALL * plan.calls) + 200)
   return sideBySide(
     { ...plan, mediaPorts },
     (found, { folder }, { load }) => startKamailio(found, folder, load.carrierPort),
     (sides) => measure(plan, sides),
   )
 }
+
+/** From the first call to where all are up and the system has settled, ms. */
+const upAfterMs = ({ calls, rate }: Pick<HeldPlan, 'calls' | 'rate'>) => (1000 * calls) / rate + SETTLE_MS
+
+/** As late as the calls allow: what lingers of their beginning is over by then when they are held for long. */
+const measuredAfterMs = (plan: Pick<HeldPlan, 'calls' | 'rate' | 'hold'>) =>
+  Math.max(upAfterMs(plan), plan.hold * 1000 - CPU_MS - SPARE_MS)
 
 async function measure(plan: HeldPlan, { load, tandem, peer, noPeer }: Sides): Promise<HeldFigures> {
   await load.register(tandem.target, BENCH_DOMAIN, tandem.password)
@@ -69,7 +82,7 @@ async function measure(plan: HeldPlan, { load, tandem, peer, noPeer }: Sides): P
     const before = readMemory(system.roots())
     const [idle] = await idleShare([system], CPU_MS)
     const running = load.run({ target: system.target, domain: BENCH_DOMAIN, rate, calls, holdMs: plan.hold * 1000 })
-    await pause((1000 * calls) / rate + SETTLE_MS)
+    await pause(measuredAfterMs(plan))
     const up = readMemory(system.roots())
     const [cpu] = await idleShare([system], CPU_MS)
     const round = await running
@@ -118,7 +131,7 @@ export function describeHeld(told: HeldFigures, plan: Pick<HeldPlan, 'calls' | '
   )
   const parts = [...tandem.cpu].sort(([, a], [, b]) => b - a).map(([name, value]) => `${name} ${value.toFixed(1)}`)
   return [
-    `${plan.calls} calls at ${plan.rate}/s, each up for ${plan.hold} s without audio; memory is PSS, ${SETTLE_MS / 1000} s after the last one came up.`,
+    `${plan.calls} calls at ${plan.rate}/s, each up for ${plan.hold} s without audio; memory is PSS, ${Math.round((measuredAfterMs(plan) - (1000 * plan.calls) / plan.rate) / 1000)} s after the last one came up.`,
     `Machine: ${machine()}`,
     '',
     ...lines,

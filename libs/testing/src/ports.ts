@@ -9,18 +9,11 @@ export async function whyPortTaken(
   address: string,
   port: number,
 ): Promise<string | undefined> {
-  return transport === 'udp' ? await tryUdp(address, port) : (await tryTcp(address, port)).error
+  return await (transport === 'udp' ? tryUdp : tryTcp)(address, port)
 }
 
-/** A TCP port of loopback that is free just now. */
-export async function freePort(address = '127.0.0.1'): Promise<number> {
-  const { port, error } = await tryTcp(address, 0)
-  if (port === undefined) throw new Error(`no free port on ${address}: ${error}`)
-  return port
-}
-
-/** Below it no system hands out ports by itself (Linux 32768, IANA 49152). */
-const EPHEMERAL = 32_768
+/** Below the ports that systems hand out by themselves (Linux from 32768), and those of the media relays of tests. */
+const MEDIA = 20_000
 const LOWEST = 10_240
 
 /**
@@ -29,21 +22,18 @@ const LOWEST = 10_240
  */
 export async function steadyPort(address = '127.0.0.1'): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {
-    const port = randomInt(LOWEST, EPHEMERAL)
+    const port = randomInt(LOWEST, MEDIA)
     if (await whyPortTaken('udp', address, port)) continue
     if (!(await whyPortTaken('tcp', address, port))) return port
   }
-  throw new Error(`no free port on ${address} from ${LOWEST} to ${EPHEMERAL}`)
+  throw new Error(`no free port on ${address} from ${LOWEST} to ${MEDIA}`)
 }
 
-function tryTcp(address: string, port: number): Promise<{ port?: number; error?: string }> {
+function tryTcp(address: string, port: number): Promise<string | undefined> {
   return new Promise((done) => {
     const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => done({ error: error.code ?? error.message }))
-    server.listen({ host: address, port, exclusive: true }, () => {
-      const bound = server.address()
-      server.close(() => done(typeof bound === 'object' && bound ? { port: bound.port } : {}))
-    })
+    server.once('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message))
+    server.listen({ host: address, port, exclusive: true }, () => server.close(() => done(undefined)))
   })
 }
 

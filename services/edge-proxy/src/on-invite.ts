@@ -74,6 +74,10 @@ export function createCalls(edge: Edge, given: CallsParts): CallControl {
     stir: createStir(edge.config, openStirStore(edge)),
     refer: createRefer(() => parts),
     helpCalls: help.calls,
+    up(session) {
+      calls.set(session.id, session)
+      for (const leg of session.legs) parts.dialogs.set(leg.key, { leg, owner: session })
+    },
     over: (id) => calls.delete(id),
   }
   const door = createFrontDoor(edge, parts, calls)

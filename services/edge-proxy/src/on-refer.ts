@@ -5,7 +5,6 @@ import { cseq } from '@tandem/sip/message/read.ts'
 import { type Reference, readRefer, writeReplaces } from '@tandem/sip/message/refer.ts'
 import { parseUri, unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
-import { B2bCall } from './domain/b2b-call.ts'
 import type { CallParts } from './domain/call-parts.ts'
 import { userPart } from './domain/leg-identity.ts'
 import { meantBy } from './domain/meant-device.ts'
@@ -51,9 +50,7 @@ export function createRefer(parts: () => CallParts): CallParts['refer'] {
       return
     }
     accept(transaction, transferor.contact, reference)
-    const owner = parts().dialogs.get(transferor.key)?.owner
-    const emergency = session.facts.emergency && owner instanceof B2bCall ? owner.emergency : undefined
-    new Transfer({ ...transferring, parts: parts(), reference, subscription, emergency }).start()
+    new Transfer({ ...transferring, parts: parts(), reference, subscription, emergency: session.emergency }).start()
   }
 }
 

@@ -16,7 +16,7 @@ import {
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
 import { type Itsp, type ItspParts, startItsp } from '@tandem/testing/itsp.ts'
 import { type Phone, type PhoneParts, startPhone } from '@tandem/testing/phone.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { callsIn } from '../src/calls.ts'
 import type { CallControl } from '../src/on-invite.ts'
 import { PASSWORDS, startEdgeForTest, type TestEdge, type TestEdgeOptions, testConfiguration } from './start-edge.ts'
@@ -61,13 +61,13 @@ export interface CallEdgeOptions {
 
 /** Disjoint port ranges for suites that run beside each other. */
 export function somePorts(): string {
-  const first = 20_000 + 2 * Math.floor(Math.random() * 9000)
+  const first = 20_000 + 2 * Math.floor(Math.random() * 6000)
   return `${first}-${first + 399}`
 }
 
 export async function startCallEdge(options: CallEdgeOptions = {}): Promise<CallEdge> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-calls-'))
-  const carrier = await freePort()
+  const carrier = await steadyPort()
   const target = `udp://127.0.0.1:${carrier}`
   const itspA = await startItsp({ name: 'Carrier A', target, ...options.a })
   const itspB = await startItsp({ name: 'Carrier B', target, ...options.b })
@@ -126,6 +126,9 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
       transactions = e.transactions
       return calls
     },
+  }).catch(async (error: unknown) => {
+    await Promise.all([itspA.close(), itspB.close()])
+    throw error
   })
   const records: LegRecord[] = []
   const watchers = new Set<() => void>()

@@ -10,7 +10,7 @@ import { CONFIG_BUCKET, CONFIG_KEY, writeRevision } from '@tandem/config/revisio
 import type { ConfigurationDocument } from '@tandem/config/schema.ts'
 import { EdgeStatus } from '@tandem/contracts/edge.ts'
 import type { PrivateNats } from '@tandem/testing/nats.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { stringify } from 'yaml'
 import { PASSWORDS } from './start-edge.ts'
 
@@ -51,7 +51,7 @@ export async function edgeProcesses(parts: {
     async start(node, address, natsUrl = nats.url) {
       const data = join(folder, node)
       await mkdir(data, { recursive: true })
-      const health = await freePort()
+      const health = await steadyPort()
       const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
       const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
         env: {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { CapturedMessage } from '@tandem/contracts/call.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { hepPacket } from '../src/domain/hep.ts'
 import { type CallEdge, plan, startCallEdge, toTrunk } from './call-edge.ts'
 import { eventually } from './carrier-side.ts'
@@ -161,7 +161,7 @@ test('no credentials and no keys leave', async () => {
 })
 
 test('a collector that went away costs no call, and what it did not get is counted', async () => {
-  const port = await freePort()
+  const port = await steadyPort()
   await configured(exportTo(port))
   const before = house.edge.core.exportLost()
   // the packets of the first one make the machine say that nobody listens
@@ -193,7 +193,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 async function bySngrep(password: string, packets: readonly Buffer[], some: boolean): Promise<string[]> {
   const [conf, file] = [join(folder, 'sngreprc'), join(folder, `${password}.pcap`)]
   await writeFile(conf, `set eep.listen.pass ${password}\n`)
-  const port = await freePort()
+  const port = await steadyPort()
   const args = ['-F', '-f', conf, '-N', '-q', '-L', `udp:127.0.0.1:${port}`, '-O', file]
   const sngrep = spawn('sngrep', args, { stdio: 'ignore' })
   const probe = createSocket('udp4')
@@ -236,7 +236,7 @@ test('sngrep takes what has its password, with time, addresses and ports as they
 test('Kamailio reads the messages of a call: method, status, source, Call-ID, over IPv4 and IPv6', {
   skip,
 }, async () => {
-  const port = await freePort()
+  const port = await steadyPort()
   const log: string[] = []
   const kamailio = startKamailio(port, log)
   const probe = createSocket('udp4')

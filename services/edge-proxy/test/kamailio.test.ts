@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import type { Calls, Peer } from '../src/edge.ts'
 import { eventually } from './carrier-side.ts'
 import { rawPeer, requestOf } from './raw-peer.ts'
@@ -25,7 +25,7 @@ const log: string[] = []
 before(async () => {
   if (!program) return
   folder = await mkdtemp(join(tmpdir(), 'tandem-kamailio-'))
-  port = await freePort()
+  port = await steadyPort()
   const cfg = join(import.meta.dirname, 'kamailio', 'itsp.cfg')
   const listen = ['-l', `udp:127.0.0.1:${port}`, '-n', '1', '-m', '32', '-M', '4', '-Y', folder]
   kamailio = spawn(program, ['-f', cfg, '-DD', '-E', ...listen, '-A', `SECRET="${PASSWORDS.ITSP_PASSWORD}"`], {

@@ -3,30 +3,21 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { CONFIG_BUCKET, CONFIG_KEY, writeRevision } from '@tandem/config/revision.ts'
 import { startPrivateNats } from '@tandem/testing/nats.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { stringify } from 'yaml'
 import { rawPeer, registerUser } from './raw-peer.ts'
 import { PASSWORDS, testConfiguration } from './start-edge.ts'
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
 test('the edge process waits for a configuration, says ready, serves phones and ends on SIGTERM', async (t) => {
   const nats = await startPrivateNats()
   const folder = await mkdtemp(join(tmpdir(), 'tandem-edge-'))
-  const [port, health] = [await freePort(), await freePort()]
+  const [port, health] = [await steadyPort(), await steadyPort()]
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('../src/main.ts', import.meta.url))],

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { SipRequest } from '@tandem/sip/message/message.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { type CallEdge, plan, startCallEdge, toTrunk } from './call-edge.ts'
 import { type CarrierSide, carrierSide, eventually, ok, registrar } from './carrier-side.ts'
 import { startNameServer, type TestNames } from './dns-server.ts'
@@ -22,8 +22,8 @@ let second: RawPeer
 
 before(async () => {
   names = await startNameServer()
-  const dead = await freePort()
-  const [callerPort, firstPort, secondPort] = [await freePort(), await freePort(), await freePort()]
+  const dead = await steadyPort()
+  const [callerPort, firstPort, secondPort] = [await steadyPort(), await steadyPort(), await steadyPort()]
   srv('half', [dead, '127.0.0.81'], [secondPort, '127.0.0.83'])
   srv('both', [firstPort, '127.0.0.82'], [secondPort, '127.0.0.83'])
   const trunk = (to: string, from: string[]) => ({ to: [to], from, listener: 'carrier', options: { interval: '1h' } })

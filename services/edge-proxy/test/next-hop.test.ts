@@ -4,7 +4,7 @@ import { makeRequest } from '@tandem/sip/message/make.ts'
 import type { SipUri } from '@tandem/sip/message/message.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 import { startPrivateNats } from '@tandem/testing/nats.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { createNameResolver } from '../src/adapters/name-resolver.ts'
 import { hostHops, inSrvOrder, type SrvRecord } from '../src/domain/next-hop.ts'
 import type { Wire } from '../src/edge.ts'
@@ -270,7 +270,7 @@ test('RFC 3261 18.4: nobody at the port (ICMP): a request fails at once, one of 
 
 test('a port that another program holds is still said, and given back at the end', async () => {
   const base = testConfiguration()
-  const port = await freePort()
+  const port = await steadyPort()
   const listen = { inside: { url: `udp://127.0.0.1:${port}` } }
   const document = { ...base, trunks: {}, edge: { ...base.edge, listen } }
   const nats = await startPrivateNats()

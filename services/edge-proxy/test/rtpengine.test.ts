@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createLogger } from '@tandem/observability/log.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { type Rtpengine, startRtpengine, whyNoRtpengine } from '@tandem/testing/rtpengine.ts'
 import { openMediaRelay } from '../src/adapters/media-relay.ts'
 import { openRtpengine } from '../src/adapters/rtpengine.ts'
@@ -57,7 +57,7 @@ describe('several rtpengines', skip, () => {
   })
 
   test('one that is not there is left out, and the call that asked is not lost', async () => {
-    const nobody = `udp://127.0.0.1:${await freePort()}`
+    const nobody = `udp://127.0.0.1:${await steadyPort()}`
     const engine = engineOf([nobody, second.control])
     for (let n = 0; n < 3; n++) {
       const port = portOf(await offered(leg(engine), 40_000, leg(engine)))
@@ -133,7 +133,7 @@ describe('a leg to a browser', skip, () => {
 
 describe('no rtpengine answers', () => {
   test('a call gets no media, within a second and with 503; a call for help gets the embedded relay', async () => {
-    const engine = engineOf([`udp://127.0.0.1:${await freePort()}`])
+    const engine = engineOf([`udp://127.0.0.1:${await steadyPort()}`])
     const started = performance.now()
     const why = await new Promise((done) =>
       leg(engine).offer(description(40_000), plain, leg(engine), (text, status) => done([text, status])),

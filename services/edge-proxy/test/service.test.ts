@@ -9,6 +9,7 @@ import { Drain, EdgeStatus } from '@tandem/contracts/edge.ts'
 import { startHealth } from '@tandem/observability/health.ts'
 import { createLogger } from '@tandem/observability/log.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { stringify } from 'yaml'
 import { connectLate } from '../src/adapters/late-bus.ts'
 import { type EdgeService, startEdge } from '../src/service.ts'
@@ -28,15 +29,6 @@ after(async () => {
   await nats.close()
   await rm(folder, { recursive: true, force: true })
 })
-
-/** A port that was free just now: a configuration that is checked must name one. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((done) => server.once('listening', done))
-  const { port } = server.address() as { port: number }
-  await new Promise((done) => server.close(done))
-  return port
-}
 
 function documentOn(port: number, more: object = {}): object {
   const document = testConfiguration()
@@ -78,7 +70,7 @@ function start(): { edge: EdgeService; close: () => Promise<void> } {
 }
 
 test('the edge waits for its configuration, follows it without closing sockets, answers for itself and starts without NATS', async () => {
-  const [first, second] = [await freePort(), await freePort()]
+  const [first, second] = [await steadyPort(), await steadyPort()]
   const { edge, close } = start()
   assert.equal(edge.ready(), 'no configuration yet')
   await publish(1, documentOn(first))

@@ -50,6 +50,11 @@ export async function startEdgeForTest(options: TestEdgeOptions = {}): Promise<T
   const folder = await mkdtemp(join(tmpdir(), 'tandem-edge-'))
   const nats = options.nats ?? (await startPrivateNats())
   const bus = await nats.bus('edge-proxy')
+  const closeBus = async () => {
+    if (options.nats) await bus.close()
+    else await nats.close()
+    await rm(folder, { recursive: true, force: true })
+  }
   const env = { ...PASSWORDS, TANDEM_DATA: folder, ...options.env }
   const core = await startEdgeCore({
     node: options.node ?? 'edge-test',
@@ -62,6 +67,9 @@ export async function startEdgeForTest(options: TestEdgeOptions = {}): Promise<T
     ...(options.times ? { times: options.times } : {}),
     ...(options.time ? { time: options.time } : {}),
     ...(options.trunkLeaseMs === undefined ? {} : { trunkLeaseMs: options.trunkLeaseMs }),
+  }).catch(async (error: unknown) => {
+    await closeBus()
+    throw error
   })
   let revision = 1
   return {
@@ -79,9 +87,7 @@ export async function startEdgeForTest(options: TestEdgeOptions = {}): Promise<T
     },
     async close() {
       await core.close()
-      if (options.nats) await bus.close()
-      else await nats.close()
-      await rm(folder, { recursive: true, force: true })
+      await closeBus()
     },
   }
 }

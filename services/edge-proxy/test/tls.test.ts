@@ -9,7 +9,7 @@ import type { ConfigurationDocument } from '@tandem/config/schema.ts'
 import { parseUri } from '@tandem/sip/message/uri.ts'
 import { type CertificateAuthority, makeAuthority } from '@tandem/testing/certificates.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { namesOne, sipIdentities } from '../src/domain/sip-identity.ts'
 import type { Peer } from '../src/edge.ts'
 import { rawPeer, requestOf } from './raw-peer.ts'
@@ -212,7 +212,7 @@ test('RFC 5922 7.3: the edge calls a carrier only when its certificate holds the
 })
 
 test('RFC 5923: calls to a carrier go over the connection that it opened and offered, if its certificate proves it', async () => {
-  const port = await freePort()
+  const port = await steadyPort()
   await edge.apply(configuration({ to: [`sip:carrier.example:${port};transport=tls`] }))
   const uri = parseUri(`sip:${OUTSIDE}:${port};transport=tls`)
   assert.ok(uri)

@@ -5,7 +5,7 @@ import { makeStreams } from '@tandem/bus/streams.ts'
 import { type ServiceName, serviceNames } from '@tandem/contracts/contract.ts'
 import { reachableHost, whyNoContainer } from '@tandem/testing/containers.ts'
 import type { PrivateNats } from '@tandem/testing/nats.ts'
-import { freePort } from '@tandem/testing/ports.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers'
 import { testAnyServer } from './any-server.ts'
 
@@ -18,7 +18,7 @@ else test('the bus on a nats-server in a container', { skip: reason }, () => {})
 async function startContainer(): Promise<PrivateNats> {
   const passwords = Object.fromEntries(serviceNames.map((s) => [s, `${s}-secret`])) as Record<ServiceName, string>
   // the same port after a kill: clients must find it again
-  const port = await freePort()
+  const port = await steadyPort()
   const container = await new GenericContainer(image)
     .withCopyContentToContainer([
       {

@@ -1,11 +1,11 @@
 /**
  * One call through the house: a leg to the caller, one to whoever answers, and the walk over the plan in between. Each
- * leg is a dialog of its own; what happens on one is told to the other here. After the answer call-session.ts has it.
+ * leg is a dialog of its own; what happens on one is told to the other here. After the answer call-session.ts has it, and
+ * this is let go.
  *
  *   routed --begin--> walking --2xx--> up --BYE--> over
  *                        | `--all failed / caller's CANCEL--> over
  */
-import { context, SpanStatusCode } from '@opentelemetry/api'
 import type { RoutePlan } from '@tandem/contracts/routing.ts'
 import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
@@ -15,6 +15,7 @@ import { descriptionOf } from './call-body.ts'
 import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
+import { callOver } from './call-over.ts'
 import type { CallParts, LegOwner } from './call-parts.ts'
 import type { CallSession } from './call-session.ts'
 import type { CallerSide } from './caller-side.ts'
@@ -55,6 +56,7 @@ export class B2bCall implements LegOwner, LegEvents {
   readonly #early: EarlyStage
   readonly #redirections: Redirections
   readonly #answer: CallAnswer
+  readonly #ended: (end: LegEnd) => void
 
   constructor(seed: CallSeed) {
     this.#seed = seed
@@ -62,6 +64,7 @@ export class B2bCall implements LegOwner, LegEvents {
     this.id = seed.facts.callId
     this.facts = seed.facts
     this.caller = seed.caller
+    this.#ended = callOver({ ...seed, emergency: seed.plan.emergency })
     this.#timers = new WalkTimers(seed.parts.edge.transactions.timers)
     this.#launches = new AttemptLaunch({
       seed,
@@ -95,7 +98,7 @@ export class B2bCall implements LegOwner, LegEvents {
       },
       settled: (out) => this.#settle(out),
       unusable: (out, response) => this.#unusable(out, response),
-      ended: (end) => this.#ended(end),
+      ended: this.#ended,
     })
     this.#walk = newWalk(seed.plan.branches, seed.plan.emergency !== undefined)
   }
@@ -421,18 +424,5 @@ export class B2bCall implements LegOwner, LegEvents {
 
   #forget(leg: CallLeg, status: number): void {
     forgetLeg(this.#parts, leg, status)
-  }
-
-  #ended(end: LegEnd): void {
-    this.#state = 'over'
-    this.#seed.plan.emergency?.ended()
-    const { span } = this.#seed
-    span.setAttribute('sip.status', end.status)
-    if (end.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
-    span.end()
-    const { from, dialled, to, emergency } = this.facts
-    const told = { call: this.id, from, dialled, to, emergency, status: end.status, by: end.by, reason: end.reason }
-    context.with(this.#seed.context, () => this.#parts.edge.log.info(told, 'call over'))
-    this.#parts.over(this.id)
   }
 }

@@ -87,7 +87,9 @@ export class CallAnswer {
       answeredAt(callerLeg, now)
     }
     this.#session = session
+    session.emergency = seed.plan.emergency
     this.#it.up(session)
+    parts.up(session)
     // RFC 3261 13.2.2.4: without a late offer the ACK is due now; with one it carries the caller's answer
     if (lateOffer) callerLeg.onAck = (body) => this.#lateAnswer(out, body)
     else out.invite.ack()

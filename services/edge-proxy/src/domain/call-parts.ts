@@ -47,6 +47,8 @@ export interface CallParts {
   readonly helpCalls: HelpCalls
   /** A REFER inside a call (transfer.ts). */
   readonly refer: (session: CallSession, leg: CallLeg, transaction: ServerTransaction) => void
+  /** The call is answered: from here on the session is the call, and has its dialogs. */
+  readonly up: (session: CallSession) => void
   /** The call is over and forgets itself. */
   readonly over: (callId: string) => void
 }

@@ -14,9 +14,10 @@ import { descriptionOf, SDP_TYPE } from './call-body.ts'
 import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
-import type { CallParts, LegOwner } from './call-parts.ts'
+import type { CallParts, LegOwner, LiveCall } from './call-parts.ts'
 import { CallWatch } from './call-watch.ts'
 import { askInDialog, type DialogAnswer, type DialogAsk } from './dialog-request.ts'
+import type { EmergencyRun } from './emergency-run.ts'
 import type { HeldSession } from './held-calls.ts'
 import { forgetLeg, forgetUntilAck } from './leg-end.ts'
 import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
@@ -41,7 +42,7 @@ export interface RunningTransfer {
   callOver(): void
 }
 
-export class CallSession implements LegOwner, HeldSession {
+export class CallSession implements LegOwner, HeldSession, LiveCall {
   /** A transfer puts another leg in the place of one. */
   legs: readonly [CallLeg, CallLeg]
   readonly #parts: CallParts
@@ -53,6 +54,7 @@ export class CallSession implements LegOwner, HeldSession {
   #ended = false
   /** A transfer that is under way: while it is, one side may go without the other. */
   transfer: RunningTransfer | undefined
+  emergency: EmergencyRun | undefined
   /** How often another edge has taken it over before. */
   takeovers = 0
 
@@ -106,6 +108,18 @@ export class CallSession implements LegOwner, HeldSession {
 
   get over(): boolean {
     return this.#ended
+  }
+
+  get id(): string {
+    return this.#facts.callId
+  }
+
+  get session(): this {
+    return this
+  }
+
+  hangUp(reason: string): void {
+    this.end('tandem', { reason })
   }
 
   get facts(): CallFacts {
