@@ -12,7 +12,6 @@ import type { ServerTransaction } from '@tandem/sip/transaction/server-transacti
 import { AttemptLaunch, type Run } from './attempt-launch.ts'
 import { CallAnswer } from './call-answer.ts'
 import { descriptionOf } from './call-body.ts'
-import { causeOfReason } from './call-cause.ts'
 import type { CallFacts, LegEnd } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
 import { callOver } from './call-over.ts'
@@ -26,6 +25,7 @@ import type { CallSeed, LegEvents, OutLeg } from './leg-launcher.ts'
 import { tuneLegs } from './leg-media.ts'
 import { step } from './plan-walk.ts'
 import { type Followed, Redirections } from './redirections.ts'
+import { endOfCancelled, endOfFailed, givesUp, reasonOfCancel } from './walk-ends.ts'
 import {
   type CancelReason,
   newWalk,
@@ -312,13 +312,7 @@ export class B2bCall implements LegOwner, LegEvents {
 
   #final(out: OutLeg, status: number, response: SipResponse | undefined, lost: boolean): void {
     if (response) this.#lastFailure = response
-    const pending = out.pending
-    const end: LegEnd = pending ?? {
-      by: 'callee',
-      status,
-      q850: response && causeOfReason(response.headers.getAll('reason')),
-      reason: response?.reason,
-    }
+    const end = out.pending ?? endOfFailed(status, response)
     this.#input({
       kind: 'final',
       attempt: out.attempt,
@@ -360,22 +354,10 @@ export class B2bCall implements LegOwner, LegEvents {
   #cancelLeg(attempt: number, index: number, why: CancelReason): void {
     const out = this.#runs[attempt]?.legs[index]
     if (out === undefined) return
-    // RFC 3326 3.1: a phone shows no missed call when another one was answered
-    const reason: readonly (readonly [string, string])[] =
-      why === 'answered-elsewhere'
-        ? [['Reason', 'SIP;cause=200;text="Call completed elsewhere"']]
-        : why === 'caller-gone'
-          ? this.#reason
-          : []
-    out.invite.cancel(reason)
-    const end: LegEnd = {
-      by: why === 'caller-gone' ? 'caller' : 'tandem',
-      status: why === 'no-response' || why === 'only-trying' ? 408 : 487,
-      reason: why,
-    }
-    const givenUp = why === 'no-response' || why === 'only-trying' || why === 'no-answer'
+    out.invite.cancel(reasonOfCancel(why, this.#reason))
+    const end = endOfCancelled(why)
     // its record follows the failed attempt
-    if (givenUp) out.pending = end
+    if (givesUp(why)) out.pending = end
     else this.#endLeg(out, end)
   }
 

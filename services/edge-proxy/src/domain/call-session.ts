@@ -20,9 +20,10 @@ import { askInDialog, type DialogAnswer, type DialogAsk } from './dialog-request
 import type { EmergencyRun } from './emergency-run.ts'
 import type { HeldSession } from './held-calls.ts'
 import { forgetLeg, forgetUntilAck } from './leg-end.ts'
-import { ALLOW, allowsUpdate, passInfo, passReason, SUPPORTED } from './leg-headers.ts'
+import { allowsUpdate, passReason } from './leg-headers.ts'
 import { tuneLegs } from './leg-media.ts'
 import { heardAt, withDialogWire } from './leg-wire.ts'
+import { answerOptions, passOnInfo, refuseUnknown } from './plain-requests.ts'
 import { Renegotiation } from './renegotiation.ts'
 import { SessionRefresh } from './session-refresh.ts'
 
@@ -151,36 +152,22 @@ export class CallSession implements LegOwner, HeldSession, LiveCall {
         return void this.#offers.updated(leg, transaction)
       case 'INFO':
         leg.dialog = withRemoteSequence(dialog, request)
-        return void this.#info(leg, transaction)
+        return void passOnInfo(this, leg, transaction)
       case 'REFER':
         // RFC 3515 2.4: a target refresh request
         leg.dialog = verdict.dialog
         return void this.#parts.refer(this, leg, transaction)
       case 'NOTIFY':
         leg.dialog = withRemoteSequence(dialog, request)
-        if (this.transfer?.notified(leg, transaction) !== true) this.#unknown(transaction)
+        if (this.transfer?.notified(leg, transaction) !== true) refuseUnknown(transaction)
         return
       case 'OPTIONS':
         leg.dialog = withRemoteSequence(dialog, request)
-        return void transaction.reply(200, {
-          headers: [
-            ['Allow', ALLOW],
-            ['Accept', SDP_TYPE],
-            ['Supported', SUPPORTED],
-          ],
-        })
+        return void answerOptions(transaction)
       default:
         leg.dialog = withRemoteSequence(dialog, request)
-        return void this.#unknown(transaction)
+        return void refuseUnknown(transaction)
     }
-  }
-
-  #unknown(transaction: ServerTransaction): void {
-    const { method } = transaction.request
-    // RFC 6665 8.3.2: 489 for a subscription that we do not have
-    if (method === 'NOTIFY' || method === 'SUBSCRIBE') transaction.reply(489)
-    else if (method === 'PRACK') transaction.reply(481)
-    else transaction.reply(405, { headers: [['Allow', ALLOW]] })
   }
 
   onAck(leg: CallLeg, ack: SipRequest): void {
@@ -284,19 +271,6 @@ export class CallSession implements LegOwner, HeldSession, LiveCall {
     else this.end('tandem', { reason: 'no ACK' })
   }
 
-  #info(leg: CallLeg, transaction: ServerTransaction): void {
-    const { request } = transaction
-    const ask: DialogAsk = {
-      method: 'INFO',
-      headers: passInfo(request),
-      body: request.body,
-      contentType: request.headers.get('content-type'),
-    }
-    this.request(this.other(leg), ask, (response) => {
-      if (!transaction.answered) transaction.reply(response === undefined ? 408 : shownStatus(response.status))
-    })
-  }
-
   /** Takes in the response to an offer or refresh of ours; false when it was refused. Ends the call when the dialog is gone. */
   agreed(leg: CallLeg, response: SipResponse | undefined, request: SipRequest): boolean {
     if (this.#ended) return false
@@ -348,8 +322,4 @@ function sideOf(leg: CallLeg, by: CallLeg | 'tandem'): LegEnd['by'] {
   if (by === 'tandem') return by
   const { side } = leg
   return by === leg ? side : side === 'caller' ? 'callee' : 'caller'
-}
-
-function shownStatus(status: number): number {
-  return status === 401 || status === 407 || (status >= 300 && status < 400) ? 500 : status
 }
