@@ -14,6 +14,8 @@ const remembered = 1000
 const heartbeatMs = 15_000
 /** A listener that reads slower than this is closed; it comes back with its Last-Event-ID. */
 const maxBuffered = 1024 * 1024
+/** A listener that went comes back sooner than this, or takes the whole picture anew. */
+const comesBackMs = 60_000
 
 export function startEventStream(): EventStream {
   // the epoch tells an id of this process from one of an earlier start
@@ -21,8 +23,13 @@ export function startEventStream(): EventStream {
   let counter = 0
   const ring: { id: number; frame: string }[] = []
   const listeners = new Set<FastifyReply>()
+  let wantedUntil = 0
+  const gone = (reply: FastifyReply): boolean => {
+    wantedUntil = Date.now() + comesBackMs
+    return listeners.delete(reply)
+  }
   const drop = (reply: FastifyReply): void => {
-    if (listeners.delete(reply)) reply.raw.end()
+    if (gone(reply)) reply.raw.end()
   }
   const heartbeat = setInterval(() => {
     for (const reply of listeners) reply.raw.write(': still here\n\n')
@@ -31,7 +38,12 @@ export function startEventStream(): EventStream {
     `id: ${epoch}-${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
   return {
     send: (event, data) => {
-      const frame = frameOf(++counter, event, data)
+      counter++
+      if (listeners.size === 0 && Date.now() > wantedUntil) {
+        ring.length = 0
+        return
+      }
+      const frame = frameOf(counter, event, data)
       ring.push({ id: counter, frame })
       if (ring.length > remembered) ring.shift()
       for (const reply of listeners) {
@@ -52,8 +64,8 @@ export function startEventStream(): EventStream {
       if (resumable) for (const r of ring) if (r.id > Number(lastId)) reply.raw.write(r.frame)
       if (!resumable) for (const f of first()) reply.raw.write(frameOf(counter, f.event, f.data))
       listeners.add(reply)
-      reply.raw.on('close', () => listeners.delete(reply))
-      reply.raw.on('error', () => listeners.delete(reply))
+      reply.raw.on('close', () => gone(reply))
+      reply.raw.on('error', () => gone(reply))
     },
     close: () => {
       clearInterval(heartbeat)
