@@ -70,3 +70,23 @@ test('what a service says at its end is read whole', async () => {
   await once(child, 'close')
   assert.match(text, /"stopping"/)
 })
+
+test('an error is written at once, with what waited to be written: a process that is killed then has said it', async () => {
+  const script = `
+    import { createLogger } from ${at('../src/log.ts')}
+    const log = createLogger({ service: 'edge-proxy', level: 'info' })
+    log.info('before')
+    log.error('of the end')
+    // no turn of the event loop, and no exit, comes after this one
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    process.kill(process.pid, 'SIGKILL')
+  `
+  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], { stdio: 'pipe' })
+  let text = ''
+  child.stdout.on('data', (chunk) => {
+    text += chunk
+  })
+  const [code, signal] = await once(child, 'close')
+  assert.deepEqual([code, signal], [null, 'SIGKILL'])
+  assert.match(text, /"before".*\n.*"of the end"/)
+})

@@ -41,6 +41,9 @@ test('the process waits for a configuration, answers with its own NATS permissio
       else await new Promise((done) => setTimeout(done, 50))
     }
     assert.equal(ref, 'hq-2-201', said)
+    // lines are written together, a little later
+    for (let tries = 0; tries < 600 && !said.includes('"health":'); tries++)
+      await new Promise((done) => setTimeout(done, 50))
     const port = /"health":(\d+)/.exec(said)?.[1]
     assert.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200)
     assert.doesNotMatch(said, /Permission|restarts/)
