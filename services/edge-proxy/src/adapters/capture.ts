@@ -5,6 +5,7 @@
 import type { Bus } from '@tandem/bus/bus.ts'
 import { type CapturedMessage, SipCaptured } from '@tandem/contracts/call.ts'
 import { blank, callIdOf } from '../domain/blank-message.ts'
+import { instant } from '../domain/instant.ts'
 import type { Clock, Edge, Timer, Wire } from '../edge.ts'
 
 const GATHER_MS = 100
@@ -160,7 +161,7 @@ function told({ direction, bytes, wire, us, wall }: Raw, of: Followed): Captured
   return {
     callId: of.callId,
     legId: of.legId,
-    at: new Date(wall).toISOString(),
+    at: instant(wall),
     offsetUs: Math.max(Math.round(us - of.originUs), 0),
     direction,
     peer: of.peer,

@@ -2,6 +2,7 @@
 import type { Leg, LegRecord } from '@tandem/contracts/call.ts'
 import { causeOf } from './call-cause.ts'
 import type { CallLeg, EndedBy } from './call-leg.ts'
+import { instant } from './instant.ts'
 
 /** What all legs of a call share. */
 export interface CallFacts {
@@ -13,8 +14,6 @@ export interface CallFacts {
   to: string | undefined
   emergency: boolean
 }
-
-export const instant = (wallMs: number): string => new Date(wallMs).toISOString()
 
 /** Milliseconds as facts carry them: to the microsecond, never negative. */
 export const rounded = (ms: number): number => Math.max(0, Math.round(ms * 1000) / 1000)

@@ -7,8 +7,8 @@ import { contacts, from, maxForwards, nameAddrs, to } from '@tandem/sip/message/
 import { unescapeUser } from '@tandem/sip/message/uri.ts'
 import type { Peer, Wire } from '../edge.ts'
 import { partsOf } from './call-body.ts'
-import { instant } from './call-facts.ts'
 import { diversionsOf } from './history-info.ts'
+import { instant } from './instant.ts'
 import { asksPrivacy } from './leg-headers.ts'
 
 export interface Asked {

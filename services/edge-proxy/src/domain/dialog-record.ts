@@ -4,9 +4,10 @@
  */
 import type { HeldCall, HeldLeg } from '@tandem/contracts/held-call.ts'
 import type { Wire } from '../edge.ts'
-import { type CallFacts, instant, rounded } from './call-facts.ts'
+import { type CallFacts, rounded } from './call-facts.ts'
 import { CallLeg, type LegParts } from './call-leg.ts'
 import type { HeldSession } from './held-calls.ts'
+import { instant } from './instant.ts'
 import { mediaOf } from './leg-media.ts'
 import { traceparentOf } from './trace-of.ts'
 

@@ -10,10 +10,11 @@ import {
   type EmergencyStartedBody,
 } from '@tandem/contracts/emergency.ts'
 import type { Edge } from '../edge.ts'
-import { instant, rounded } from './call-facts.ts'
+import { rounded } from './call-facts.ts'
 import type { CallLeg } from './call-leg.ts'
 import { type EmergencyBody, emergencyBody } from './emergency-body.ts'
 import type { WhereCalled } from './emergency-order.ts'
+import { instant } from './instant.ts'
 
 export interface EmergencySeed {
   readonly edge: Edge

@@ -3,10 +3,10 @@ import type { Configuration, TransferMode } from '@tandem/config/defaults.ts'
 import type { RouteQuestion } from '@tandem/contracts/routing.ts'
 import type { Party } from '@tandem/contracts/values.ts'
 import type { Replaces } from '@tandem/sip/message/refer.ts'
-import { instant } from './call-facts.ts'
 import { type CallLeg, legKey } from './call-leg.ts'
 import type { DialogEntry } from './call-parts.ts'
 import type { CallSession } from './call-session.ts'
+import { instant } from './instant.ts'
 
 /** Reason in the record of a leg that a transfer has ended. */
 export const TRANSFERRED = 'transferred'
