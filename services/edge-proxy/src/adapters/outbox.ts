@@ -24,6 +24,8 @@ const IN_FLIGHT = 256
 const BATCH = 512
 /** Published, but billing has not said that it has it: told again after this, ms. */
 const AGAIN_MS = 60_000
+/** What billing has not confirmed after this is noted as published, ms: a row that is soon gone is not written once more. */
+const NOTE_MS = 1000
 /** Rows that the disk refuses are tried again after this, ms. */
 const UNWRITABLE_MS = 1000
 /** What billing has said is kept in its stream this long; it is read again for so long, and not sooner again than, ms. */
@@ -108,6 +110,7 @@ class SqliteOutbox implements Outbox {
     if (this.#closed) return
     this.#flush()
     await this.#settled(2000)
+    this.#note()
     this.#closed = true
     clearInterval(this.#againTimer)
     clearTimeout(this.#retryTimer)
@@ -169,6 +172,7 @@ class SqliteOutbox implements Outbox {
   }
 
   #refill(): void {
+    this.#note()
     const rows = this.#rows.waiting(BATCH)
     // not read: what waits is tried again with what is stale
     if (rows === undefined) return
@@ -184,8 +188,9 @@ class SqliteOutbox implements Outbox {
         if (this.#closed) return
         if (this.#failures > 0) this.#doubt()
         this.#failures = 0
-        this.#noted.push({ leg: row.leg, told })
-        this.#noting ??= setImmediate(() => this.#note())
+        this.#noted.set(row.leg, told)
+        this.#noting ??= setTimeout(() => this.#note(), NOTE_MS)
+        this.#publish()
       },
       (error: unknown) => {
         this.#flight.delete(row.leg)
@@ -205,17 +210,17 @@ class SqliteOutbox implements Outbox {
     return TOLD.corrected
   }
 
-  #noted: Pick<Row, 'leg' | 'told'>[] = []
-  #noting: NodeJS.Immediate | undefined
+  /** The stream has them, and no row says so yet: billing mostly speaks of them before that is needed. */
+  readonly #noted = new Map<string, Told>()
+  #noting: NodeJS.Timeout | undefined
 
-  /** The stream has them; billing is still to say so. */
   #note(): void {
+    clearTimeout(this.#noting)
     this.#noting = undefined
-    if (this.#closed) return
-    const rows = this.#noted
-    this.#noted = []
+    if (this.#closed || this.#noted.size === 0) return
+    const rows = [...this.#noted].map(([leg, told]) => ({ leg, told }))
+    this.#noted.clear()
     this.#rows.note(rows, Date.now())
-    this.#publish()
   }
 
   /** The bus is away: everything not confirmed is read again later. */
@@ -236,6 +241,7 @@ class SqliteOutbox implements Outbox {
 
   #stored(legs: readonly string[]): void {
     if (this.#closed) return
+    for (const leg of legs) this.#noted.delete(leg)
     // its row may be of this very turn
     this.#flush()
     let gone = this.#rows.forget(legs)
@@ -259,6 +265,7 @@ class SqliteOutbox implements Outbox {
 
   /** A server that was away may have lost what it had acknowledged (billing.md B2): all that waits is told once more. */
   #doubt(): void {
+    this.#note()
     if (this.#rows.retell(Date.now()) > 0) this.#more = true
   }
 
