@@ -28,6 +28,8 @@ import { inboxPrefix } from '@tandem/contracts/permissions.ts'
 import type { Static, TSchema } from 'typebox'
 import { type Bucket, openBucket } from './bucket.ts'
 import { startConsumer, streamOf } from './consumer.ts'
+import { follow } from './follow.ts'
+import { Gatherer } from './gatherer.ts'
 import { answered, askSeconds, denied, heard, told } from './metrics.ts'
 import { type Asked, BusAway, type Delivered, type Recorded } from './outcome.ts'
 import { parseJson } from './parse-json.ts'
@@ -67,8 +69,6 @@ export type Stop = () => Promise<void>
 
 /** Hosts' clocks differ a little; work is dropped only when it is late beyond doubt, ms. */
 const clockTolerance = 1000
-/** Facts that wait for each other: so many go at once. */
-const gatherMost = 512
 const deadlineHeader = 'Tandem-Deadline'
 const versionHeader = 'Tandem-Version'
 const errorHeader = 'Tandem-Error'
@@ -78,15 +78,15 @@ export class Bus {
   readonly #settings: BusSettings
   readonly #stops = new Set<Stop>()
   #connected = true
-  /** Told, and not sent yet: they wait for others (`gatherMs` of their contract). */
-  #told: { subject: string; text: string; headers: ReturnType<typeof carry> }[] = []
-  #gathering: NodeJS.Timeout | undefined
+  readonly #gatherer: Gatherer
+  readonly #connectionWatchers = new Set<(connected: boolean) => void>()
   #js: JetStreamClient | undefined
   #jsm: JetStreamManager | undefined
 
   constructor(nc: NatsConnection, settings: BusSettings) {
     this.#nc = nc
     this.#settings = settings
+    this.#gatherer = new Gatherer(nc)
     void this.#watchConnection()
   }
 
@@ -225,24 +225,8 @@ export class Bus {
     const subject = subjectOf(contract, body)
     const text = JSON.stringify(body)
     told.inc({ subject: contract.subject })
-    if (contract.gatherMs === undefined) {
-      this.#nc.publish(subject, text, { headers })
-      return
-    }
-    this.#told.push({ subject, text, headers })
-    if (this.#told.length >= gatherMost) this.#sendTold()
-    else this.#gathering ??= setTimeout(() => this.#sendTold(), contract.gatherMs)
-  }
-
-  #sendTold(): void {
-    if (this.#told.length === 0) return
-    clearTimeout(this.#gathering)
-    this.#gathering = undefined
-    const facts = this.#told
-    this.#told = []
-    // A connection that went meanwhile keeps them for its return, as it keeps all that is published.
-    if (!this.#nc.isClosed())
-      for (const { subject, text, headers } of facts) this.#nc.publish(subject, text, { headers })
+    if (contract.gatherMs === undefined) this.#nc.publish(subject, text, { headers })
+    else this.#gatherer.add({ subject, text, headers }, contract.gatherMs)
   }
 
   /**
@@ -289,7 +273,7 @@ export class Bus {
     messageId: string,
   ): Promise<Recorded> {
     this.#js ??= jetstream(this.#nc)
-    this.#sendTold()
+    this.#gatherer.send()
     try {
       const ack = await this.#js.publish(subject, text, { msgID: messageId, headers, timeout: 5000 })
       told.inc({ subject: contract.subject })
@@ -369,6 +353,27 @@ export class Bus {
     return this.#own(consumer)
   }
 
+  /**
+   * Hears a fact as it is told and reads what was told in the last `sinceMs`, and after a lost connection what was told
+   * meanwhile: for state in memory that a fact heard twice, or after a later one, does no harm.
+   */
+  follow<B extends TSchema>(
+    contract: FactContract<B>,
+    options: { sinceMs: number },
+    handler: (body: Static<B>) => void,
+  ): Stop {
+    const stop = follow(this.#nc, {
+      ...{ contract, handler, sinceMs: options.sinceMs },
+      hear: () => this.hear(contract, handler),
+      watchConnection: (changed) => {
+        this.#connectionWatchers.add(changed)
+        return () => this.#connectionWatchers.delete(changed)
+      },
+      trouble: (what, detail) => this.#trouble(what, detail),
+    })
+    return this.#own(stop)
+  }
+
   /** One stored fact by its stream sequence, or undefined when it has gone. */
   async stored<B extends TSchema>(
     contract: FactContract<B>,
@@ -397,15 +402,14 @@ export class Bus {
   }
 
   async flush(): Promise<void> {
-    this.#sendTold()
+    this.#gatherer.send()
     await this.#nc.flush()
   }
 
   /** Stops listening, lets running handlers' replies out, closes. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#stops].map((stop) => stop()))
-    this.#sendTold()
-    clearTimeout(this.#gathering)
+    this.#gatherer.send()
     if (this.#nc.isClosed()) return
     const drained = this.connected ? this.#nc.drain() : this.#nc.close()
     await Promise.race([drained, new Promise((done) => setTimeout(done, 2000).unref())])
@@ -440,6 +444,7 @@ export class Bus {
       if (s.type === 'disconnect' || s.type === 'reconnect') {
         this.#connected = s.type === 'reconnect'
         this.#settings.onConnected?.(this.#connected)
+        for (const changed of this.#connectionWatchers) changed(this.#connected)
       } else if (s.type === 'error') {
         if (s.error instanceof PermissionViolationError) denied.inc({ operation: s.error.operation })
         this.#trouble('bus error', s.error.message)

@@ -2,6 +2,7 @@
 
 import {
   AckPolicy,
+  type Consumer,
   type ConsumerMessages,
   DeliverPolicy,
   type JsMsg,
@@ -23,6 +24,8 @@ export interface ReaderOptions {
   readonly durable?: string
   readonly ordered?: boolean
   readonly sinceMs?: number
+  /** With `ordered`: reads what is there, says so and ends. */
+  readonly toTheEnd?: () => void
   /** At most so many messages per batch (default 500). */
   readonly batch?: number
   /** Gather this long after the first message, ms (default 10). */
@@ -30,7 +33,7 @@ export interface ReaderOptions {
   readonly ackWaitMs?: number
 }
 
-type Trouble = (what: string, detail: string) => void
+export type Trouble = (what: string, detail: string) => void
 
 export function streamOf(contract: FactContract): string {
   const plan = streams.find((s) => s.facts.includes(contract))
@@ -49,14 +52,26 @@ export function startConsumer<B extends TSchema>(
 ): () => Promise<void> {
   let stopped = false
   let messages: ConsumerMessages | undefined
-  const place: Place = { sequence: 0 }
+  const place: Place = {
+    sequence: 0,
+    ...(options.sinceMs === undefined ? {} : { since: new Date(Date.now() - options.sinceMs).toISOString() }),
+  }
   const run = (async () => {
     while (!stopped && !nc.isClosed()) {
       try {
-        messages = await open(nc, contract, options, place)
+        const consumer = await open(nc, contract, options, place)
+        const nothing = options.toTheEnd !== undefined && (await consumer.info(true)).num_pending === 0
+        if (!nothing && !stopped)
+          messages = await consumer.consume({ max_messages: (options.batch ?? 500) * (options.ordered ? 1 : 2) })
         if (stopped) break
-        if (options.ordered) endWithItsReader(messages)
-        await read(messages, contract, options, handler, trouble, place)
+        if (options.ordered && messages) endWithItsReader(messages)
+        const ended = nothing || (messages && (await read(messages, contract, options, handler, trouble, place)))
+        if (ended) {
+          // the server would keep it for minutes more
+          await consumer.delete().catch(() => false)
+          options.toTheEnd?.()
+          return
+        }
       } catch (error) {
         if (!stopped && !nc.isClosed()) trouble('consumer restarts', `${contract.subject}: ${String(error)}`)
       }
@@ -70,8 +85,8 @@ export function startConsumer<B extends TSchema>(
   }
 }
 
-/** How far has been read: the sequence in the stream; 0: not begun. */
-type Place = { sequence: number }
+/** How far has been read: the sequence in the stream; 0: not begun, with what was told `since` (RFC 3339) or all there is. */
+type Place = { sequence: number; readonly since?: string }
 
 /**
  * A reader that the server has lost is made anew here: the library would count what its lost one had not read yet as
@@ -90,14 +105,13 @@ async function open(
   nc: NatsConnection,
   contract: FactContract,
   options: ReaderOptions,
-  { sequence }: Place,
-): Promise<ConsumerMessages> {
+  place: Place,
+): Promise<Consumer> {
   const stream = streamOf(contract)
   const filter = subjectPattern(contract)
   const js = jetstream(nc)
   if (options.ordered) {
-    const consumer = await js.consumers.get(stream, { filter_subjects: filter, ...beginning(options, sequence) })
-    return await consumer.consume({ max_messages: options.batch ?? 500 })
+    return await js.consumers.get(stream, { filter_subjects: filter, ...beginning(place) })
   }
   const durable = options.durable as string
   const jsm = await jetstreamManager(nc, { checkAPI: false })
@@ -111,16 +125,16 @@ async function open(
     max_ack_pending: 10_000,
     max_deliver: -1,
   })
-  const consumer = await js.consumers.get(stream, durable)
-  return await consumer.consume({ max_messages: (options.batch ?? 500) * 2 })
+  return await js.consumers.get(stream, durable)
 }
 
-function beginning({ sinceMs }: ReaderOptions, sequence: number) {
+function beginning({ sequence, since }: Place) {
   if (sequence > 0) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: sequence + 1 }
-  if (sinceMs === undefined) return { deliver_policy: DeliverPolicy.All }
-  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(Date.now() - sinceMs).toISOString() }
+  if (since === undefined) return { deliver_policy: DeliverPolicy.All }
+  return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: since }
 }
 
+/** True: the end was reached, for who reads to it. */
 async function read<B extends TSchema>(
   messages: ConsumerMessages,
   contract: FactContract<B>,
@@ -128,7 +142,7 @@ async function read<B extends TSchema>(
   handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
   trouble: Trouble,
   place: Place,
-): Promise<void> {
+): Promise<boolean> {
   const limit = options.batch ?? 500
   let gathered: JsMsg[] = []
   let timer: NodeJS.Timeout | undefined
@@ -145,11 +159,13 @@ async function read<B extends TSchema>(
     for await (const m of messages) {
       place.sequence = m.seq
       gathered.push(m)
+      if (options.toTheEnd && m.info.pending === 0) return true
       if (gathered.length >= limit) {
         flush()
         await working
       } else timer ??= setTimeout(flush, options.gatherMs ?? 10)
     }
+    return false
   } finally {
     flush()
     await working

@@ -127,10 +127,8 @@ export function startLocation(deps: {
         ended(d.body)
       }
     }),
-    bus.hear(RegistrationBound, memory.bound),
-    bus.hear(RegistrationRemoved, memory.removed),
-    bus.replay(RegistrationBound, since, memory.bound),
-    bus.replay(RegistrationRemoved, since, memory.removed),
+    bus.follow(RegistrationBound, since, memory.bound),
+    bus.follow(RegistrationRemoved, since, memory.removed),
   ]
 
   const sweep = setInterval(() => {

@@ -92,24 +92,18 @@ export function startPresence(deps: {
   }
   configure(deps.configuration)
 
-  // Heard live, so that nothing waits for JetStream, and read from the streams, so that a restart misses nothing. A fact
-  // that comes both ways counts once: the roster does not care about repetitions.
+  // A fact that is both heard and read counts once: the roster does not care about repetitions.
   const since = { sinceMs: Math.max(CALL_LEASE_MS, RINGING_LEASE_MS) }
   const registered = { sinceMs: REGISTRATION_LEASE_MS }
   const stops: Stop[] = [
     bus.hear(CallStarted, (body) => leg({ kind: 'started', leg: body })),
     bus.hear(CallRinging, (body) => leg({ kind: 'ringing', leg: body })),
-    bus.hear(CallAnswered, (body) => leg({ kind: 'answered', leg: body })),
-    bus.hear(CallInterim, (body) => leg({ kind: 'interim', leg: body })),
-    bus.hear(CallEnded, (body) => leg({ kind: 'ended', leg: body })),
     bus.hear(CallCorrected, (body) => leg({ kind: 'ended', leg: body })),
-    bus.hear(RegistrationBound, (body) => take(publicationOfBinding(body, false))),
-    bus.hear(RegistrationRemoved, (body) => take(publicationOfBinding(body, true))),
-    bus.replay(CallAnswered, since, (body) => leg({ kind: 'answered', leg: body })),
-    bus.replay(CallInterim, since, (body) => leg({ kind: 'interim', leg: body })),
-    bus.replay(CallEnded, since, (body) => leg({ kind: 'ended', leg: body })),
-    bus.replay(RegistrationBound, registered, (body) => take(publicationOfBinding(body, false))),
-    bus.replay(RegistrationRemoved, registered, (body) => take(publicationOfBinding(body, true))),
+    bus.follow(CallAnswered, since, (body) => leg({ kind: 'answered', leg: body })),
+    bus.follow(CallInterim, since, (body) => leg({ kind: 'interim', leg: body })),
+    bus.follow(CallEnded, since, (body) => leg({ kind: 'ended', leg: body })),
+    bus.follow(RegistrationBound, registered, (body) => take(publicationOfBinding(body, false))),
+    bus.follow(RegistrationRemoved, registered, (body) => take(publicationOfBinding(body, true))),
     bus.answer(ReadPresence, ({ user }) => {
       if (user === undefined) return { states: [...roster.states()] }
       const state = roster.state(user)

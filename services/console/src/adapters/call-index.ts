@@ -32,11 +32,11 @@ export function startCallIndex(bus: Bus): CallIndex {
     for (const l of listeners) l(call)
   }
   const stops: Stop[] = [
-    bus.replay(CallStarted, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'started', leg }))),
-    bus.replay(CallRinging, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'ringing', leg }))),
-    bus.replay(CallAnswered, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'answered', leg }))),
-    bus.replay(CallInterim, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'interim', leg }))),
-    bus.replay(CallEnded, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'ended', leg }))),
+    bus.follow(CallStarted, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'started', leg }))),
+    bus.follow(CallRinging, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'ringing', leg }))),
+    bus.follow(CallAnswered, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'answered', leg }))),
+    bus.follow(CallInterim, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'interim', leg }))),
+    bus.follow(CallEnded, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'ended', leg }))),
     bus.replay(SipCaptured, { sinceMs: hourMs }, (body, { sequence }) => {
       for (const callId of new Set(body.messages.map((m) => m.callId))) {
         const known = traces.get(callId)

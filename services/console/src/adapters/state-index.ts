@@ -30,7 +30,7 @@ export function startStateIndex(bus: Bus): StateIndex {
     const now = new Date().toISOString()
     for (const [id, b] of bindings) if (b.expiresAt < now) bindings.delete(id)
   }, 5000)
-  // the two facts come from one stream through two readers: the later `at` wins
+  // the two facts come by ways of their own: the later `at` wins
   const removedAt = new Map<string, string>()
   const stops: Stop[] = [
     bus.replay(TrunkJudged, { sinceMs: dayMs }, ({ trunk, at: _, ...judged }) => quality.set(trunk, judged)),
@@ -39,11 +39,11 @@ export function startStateIndex(bus: Bus): StateIndex {
       edges.set(t.edge, t)
       trunks.set(t.trunk, edges)
     }),
-    bus.replay(RegistrationBound, { sinceMs: dayMs }, (b) => {
+    bus.follow(RegistrationBound, { sinceMs: dayMs }, (b) => {
       if ((removedAt.get(b.bindingId) ?? '') < b.at && b.expiresAt > new Date().toISOString())
         bindings.set(b.bindingId, b)
     }),
-    bus.replay(RegistrationRemoved, { sinceMs: dayMs }, (b) => {
+    bus.follow(RegistrationRemoved, { sinceMs: dayMs }, (b) => {
       removedAt.set(b.bindingId, b.at)
       if (removedAt.size > 100_000) removedAt.delete(removedAt.keys().next().value as string)
       const known = bindings.get(b.bindingId)

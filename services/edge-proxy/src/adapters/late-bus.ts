@@ -51,6 +51,7 @@ export function connectLate(settings: BusSettings): LateBus {
     hear: (contract, handler, options) => later((b) => b.hear(contract, handler, options)),
     consume: (contract, options, handler) => later((b) => b.consume(contract, options, handler)),
     backlog: (contract, durable) => real?.backlog(contract, durable) ?? away(),
+    follow: (contract, options, handler) => later((b) => b.follow(contract, options, handler)),
     replay: (contract, options, handler) => later((b) => b.replay(contract, options, handler)),
     stored: (contract, stream, sequence) => real?.stored(contract, stream, sequence) ?? Promise.resolve(undefined),
     bucket: (name) => real?.bucket(name) ?? away(),
