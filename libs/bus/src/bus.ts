@@ -3,13 +3,7 @@
  * metrics are done here once, not in handlers.
  */
 import { readFile } from 'node:fs/promises'
-import {
-  JetStreamApiError,
-  type JetStreamClient,
-  type JetStreamManager,
-  jetstream,
-  jetstreamManager,
-} from '@nats-io/jetstream'
+import { type JetStreamManager, jetstreamManager, PubHeaders } from '@nats-io/jetstream'
 import {
   credsAuthenticator,
   type Msg,
@@ -18,7 +12,6 @@ import {
   PermissionViolationError,
   RequestError,
   type Subscription,
-  TimeoutError,
 } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import type { Context } from '@opentelemetry/api'
@@ -33,6 +26,8 @@ import { Gatherer } from './gatherer.ts'
 import { answered, askSeconds, denied, heard, told } from './metrics.ts'
 import { type Asked, BusAway, type Delivered, type Recorded } from './outcome.ts'
 import { parseJson } from './parse-json.ts'
+import { readAck } from './publish-ack.ts'
+import { Requests } from './requests.ts'
 import { carry, context, failed, incoming, incomingSpan, outgoing, SpanKind } from './trace.ts'
 import { validator } from './validate.ts'
 
@@ -69,6 +64,8 @@ export type Stop = () => Promise<void>
 
 /** Hosts' clocks differ a little; work is dropped only when it is late beyond doubt, ms. */
 const clockTolerance = 1000
+/** A record waits this long for its stream, ms. */
+const ACK_MS = 5000
 const deadlineHeader = 'Tandem-Deadline'
 const versionHeader = 'Tandem-Version'
 const errorHeader = 'Tandem-Error'
@@ -79,14 +76,15 @@ export class Bus {
   readonly #stops = new Set<Stop>()
   #connected = true
   readonly #gatherer: Gatherer
+  readonly #requests: Requests
   readonly #connectionWatchers = new Set<(connected: boolean) => void>()
-  #js: JetStreamClient | undefined
   #jsm: JetStreamManager | undefined
 
   constructor(nc: NatsConnection, settings: BusSettings) {
     this.#nc = nc
     this.#settings = settings
     this.#gatherer = new Gatherer(nc)
+    this.#requests = new Requests(nc, inboxPrefix(settings.service))
     void this.#watchConnection()
   }
 
@@ -124,12 +122,9 @@ export class Bus {
     headers: ReturnType<typeof carry>,
     timeout: number,
   ): Promise<Asked<Static<A>>> {
-    try {
-      const reply = await this.#nc.request(contract.subject, JSON.stringify(question), { timeout, headers })
-      return this.#readAnswer(contract, reply)
-    } catch (error) {
-      return requestFailure(error)
-    }
+    const reply = await this.#requests.send(contract.subject, JSON.stringify(question), headers, timeout)
+    if (reply.kind === 'reply') return this.#readAnswer(contract, reply.message)
+    return reply.kind === 'denied' ? { kind: 'refused', why: reply.why } : reply
   }
 
   #readAnswer<Q extends TSchema, A extends TSchema>(contract: RequestContract<Q, A>, reply: Msg): Asked<Static<A>> {
@@ -272,17 +267,12 @@ export class Bus {
     headers: ReturnType<typeof carry>,
     messageId: string,
   ): Promise<Recorded> {
-    this.#js ??= jetstream(this.#nc)
     this.#gatherer.send()
-    try {
-      const ack = await this.#js.publish(subject, text, { msgID: messageId, headers, timeout: 5000 })
-      told.inc({ subject: contract.subject })
-      return ack.duplicate ? 'duplicate' : 'stored'
-    } catch (error) {
-      // discard_new_per_subject: the subject holds its one record already
-      if (error instanceof JetStreamApiError && error.code === maximumPerSubject) return 'occupied'
-      throw new BusAway(`${subject}: ${String(error)}`, { cause: error })
-    }
+    headers.set(PubHeaders.MsgIdHdr, messageId)
+    const reply = await this.#requests.send(subject, text, headers, ACK_MS)
+    if (reply.kind !== 'reply') throw new BusAway(`${subject}: ${reply.kind}`)
+    told.inc({ subject: contract.subject })
+    return readAck(subject, parseJson(reply.message.data))
   }
 
   /** Hears facts as they are told; what was told while away is not made up for (use `consume` or `replay`). */
@@ -410,10 +400,11 @@ export class Bus {
   async close(): Promise<void> {
     await Promise.allSettled([...this.#stops].map((stop) => stop()))
     this.#gatherer.send()
-    if (this.#nc.isClosed()) return
+    if (this.#nc.isClosed()) return this.#requests.close()
     const drained = this.connected ? this.#nc.drain() : this.#nc.close()
     await Promise.race([drained, new Promise((done) => setTimeout(done, 2000).unref())])
     await this.#nc.close()
+    this.#requests.close()
   }
 
   #subscribe(subject: string, queue: string | undefined, take: (m: Msg) => void): Stop {
@@ -446,29 +437,20 @@ export class Bus {
         this.#settings.onConnected?.(this.#connected)
         for (const changed of this.#connectionWatchers) changed(this.#connected)
       } else if (s.type === 'error') {
-        if (s.error instanceof PermissionViolationError) denied.inc({ operation: s.error.operation })
+        if (s.error instanceof PermissionViolationError) {
+          denied.inc({ operation: s.error.operation })
+          if (s.error.operation === 'publish') this.#requests.denied(s.error.subject, s.error.message)
+        }
         this.#trouble('bus error', s.error.message)
       }
     }
   }
 }
 
-/** JSApi error of a stream with discard_new_per_subject whose subject is full. */
-const maximumPerSubject = 10077
-
 function refuse(message: Msg, why: string): void {
   const headers = carry(context.active())
   headers.set(errorHeader, why.slice(0, 512).replace(/[\r\n]/g, ' '))
   message.respond('', { headers })
-}
-
-function requestFailure(error: unknown): { kind: 'nobody' } | { kind: 'late' } | { kind: 'refused'; why: string } {
-  if (error instanceof NoRespondersError) return { kind: 'nobody' }
-  if (error instanceof RequestError && error.isNoResponders()) return { kind: 'nobody' }
-  if (error instanceof TimeoutError) return { kind: 'late' }
-  if (error instanceof Error && error.cause instanceof TimeoutError) return { kind: 'late' }
-  if (error instanceof PermissionViolationError) return { kind: 'refused', why: error.message }
-  return { kind: 'nobody' }
 }
 
 /** For a whole handshake with a server, ms: the client's own default is 20 s. */
