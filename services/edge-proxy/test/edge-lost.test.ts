@@ -14,6 +14,7 @@ import type { CallHandle } from '@tandem/testing/sip-call.ts'
 import { whenBusy } from '@tandem/testing/when-busy.ts'
 import { type BrokenLine, startLine } from './broken-line.ts'
 import { until, WITHIN } from './edge-processes.ts'
+import { HandCaller, sdp } from './hand-call.ts'
 import {
   decide,
   ERIN,
@@ -29,6 +30,7 @@ import {
   secureEnds,
   USERS,
 } from './lost-calls.ts'
+import { type RawPeer, rawPeer, registerUser } from './raw-peer.ts'
 import { PASSWORDS } from './start-edge.ts'
 import { A, B, hearing, startTwoEdges, type Talk, type TwoEdges } from './two-edges.ts'
 
@@ -64,6 +66,15 @@ const outside = (user: string, address: string) =>
     server: tls(address),
     bind: OUTSIDE,
   })
+
+/** What a phone at home says of itself. */
+const PRIVATE = '<sip:dave@192.168.1.7:5060>'
+const behindNat = async (address: string): Promise<RawPeer> => {
+  const peer = await rawPeer('UDP', { port: house.ports.inside, address }, { from: OUTSIDE })
+  house.atClose.push(() => peer.close())
+  assert.equal((await registerUser(peer, 'dave', PASSWORD, { contact: PRIVATE })).status, 200)
+  return peer
+}
 
 /** The PSTN calls in at A, whose phone hangs on B. */
 const callsIn = async (phone: Phone, number: string): Promise<Talk> => {
@@ -108,9 +119,21 @@ test('an edge is killed: calls with SRTP, past the edge and of phones over TLS g
       assert.equal(here.audio.from, `${there.audio.address}:${there.audio.port}`, 'not through an edge')
   }
   past.forEach(direct)
-  assert.deepEqual(await house.edges.calls(), { 'edge-a': 2, 'edge-b': 6 })
+  const mapped = await behindNat(B)
+  const natted = new HandCaller(mapped, '92065550165', house.ports.inside, {
+    ...{ user: 'dave', contact: PRIVATE, body: sdp(40_000) },
+  })
+  natted.ack(await natted.hears(200))
+  assert.deepEqual(await house.edges.calls(), { 'edge-a': 2, 'edge-b': 7 })
 
-  await killed(house, doomed, 8)
+  await killed(house, doomed, 9)
+  // his NAT lets nobody else in; at the other edge he comes from another port
+  mapped.close()
+  natted.peer = await behindNat(A)
+  natted.reply(await natted.asked('INVITE'), 200, { body: sdp(40_000), headers: [['Contact', PRIVATE]] })
+  await natted.asked('ACK')
+  assert.equal((await natted.ask('BYE')).status, 200)
+  await recorded(house, natted.invite.headers.get('call-id') ?? '', 'caller', 1)
   await Promise.all([...encrypted.map((talk) => secureAnew(talk, A)), ...[...past, ...through].map(hearing)])
   past.forEach(direct)
 

@@ -18,6 +18,7 @@ interface Parts {
 interface InviteParts extends Parts {
   /** In From, default `caller`. */
   readonly user?: string
+  readonly contact?: string
 }
 
 const SDP = 'application/sdp'
@@ -100,7 +101,9 @@ export class HandCaller {
       to: `<sip:${number}@127.0.0.1>`,
       callId: randomBytes(8).toString('hex'),
       cseq: 1,
-      contact: `<sip:caller@${peer.address}:${peer.port}${peer.transport === 'UDP' ? '' : `;transport=${peer.transport.toLowerCase()}`}>`,
+      contact:
+        parts.contact ??
+        `<sip:caller@${peer.address}:${peer.port}${peer.transport === 'UDP' ? '' : `;transport=${peer.transport.toLowerCase()}`}>`,
       headers: parts.headers,
       ...contentOf(parts.body),
     })

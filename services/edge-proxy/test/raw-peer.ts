@@ -75,7 +75,11 @@ export async function rawPeer(
     port = socket.address().port
     send = (bytes) => socket.send(bytes, to.port, to.address ?? '127.0.0.1')
     closed = once(socket, 'close')
-    close = () => socket.close()
+    let open = true
+    close = () => {
+      if (open) socket.close()
+      open = false
+    }
   } else if (transport === 'WS' || transport === 'WSS') {
     const url = `${transport.toLowerCase()}://${host}:${to.port}/`
     const web = new WebSocket(url, ['sip'], { localAddress: from, rejectUnauthorized: false, ...options.tls } as never)

@@ -62,6 +62,19 @@ export function flowsOf(edge: Edge, leg: CallLeg): readonly Wire[] {
   return found
 }
 
+/** The same of a phone behind a NAT: with the very Contact of this leg, over another flow than it had. */
+export function remappedFlowsOf(edge: Edge, leg: CallLeg): readonly Wire[] {
+  const target = parseUri(leg.dialog?.remoteTarget ?? '')
+  if (leg.party.kind !== 'user' || target === undefined) return []
+  return edge.bindings.of(leg.party.user).flatMap((binding) => {
+    const { user, host, port } = binding.contact.uri
+    const wire = binding.wire()
+    const same = user === target.user && host === target.host && port === target.port
+    const fits = wire?.alive && wire.remoteAddress === leg.wire.remoteAddress && wire.flow !== leg.wire.flow
+    return same && fits ? [wire] : []
+  })
+}
+
 /** The peer is there now, and is to answer us there: what our Contact said may have led through an edge that is gone. */
 export function moveTo({ held }: Pick<CallParts, 'held'>, callId: string, leg: CallLeg, wire: Wire): void {
   leg.wire = wire

@@ -3,6 +3,9 @@
  * it and we said (docs/adr/0120). It is found again by its next registration at any edge, or by what it asks in its call,
  * and told at once where its call is now (RFC 3261 14.1).
  *
+ * A phone behind a NAT is told where it was, too: if that gets through, it is the quickest. If not, nobody waits for the end of
+ * that request: what it registers from is its address now.
+ *
  * A user may have several phones at one address: the one that knows nothing of the call says so (RFC 3261 12.2.2), which
  * is not the end of it: the next one is asked, or waited for.
  */
@@ -10,7 +13,7 @@ import type { WheelTimer } from '@tandem/sip/transaction/timer-wheel.ts'
 import type { CallLeg } from './call-leg.ts'
 import type { CallParts, LiveCall } from './call-parts.ts'
 import type { CallSession } from './call-session.ts'
-import { flowsOf, moveTo } from './leg-wire.ts'
+import { flowsOf, moveTo, remappedFlowsOf } from './leg-wire.ts'
 
 /** What the phone itself asks in its call is noticed within this, ms. */
 const LOOK_MS = 500
@@ -29,6 +32,9 @@ export function tellWhenBack(parts: CallParts, session: CallSession, leg: CallLe
   const lost = leg.wire
   /** Flows of others at its address. */
   const strangers = new Set<string>()
+  /** By UDP, through a NAT that may let nobody in but the edge that is lost. */
+  const doubtful = lost.alive && lost.transport === 'UDP' && leg.peer.behindNat
+  let asked = false
   let timer: WheelTimer | undefined
   let unwatch = () => {}
 
@@ -47,9 +53,17 @@ export function tellWhenBack(parts: CallParts, session: CallSession, leg: CallLe
     timers.clear(timer)
     if (leg.ended || session.over) return stop()
     // its way outlives edges, or it has asked for something over a way of its own
-    if (leg.wire.alive) return found()
-    const wire = flowsOf(edge, leg).find(({ flow }) => !strangers.has(flow))
+    const where = doubtful && leg.wire === lost ? 'behind' : leg.wire.alive ? 'there' : 'lost'
+    if (where === 'there') return found()
+    if (where === 'behind' && asked && !leg.moved) return stop()
+    if (where === 'behind' && !asked) {
+      asked = true
+      session.reanchor(leg, () => {})
+    }
+    const ways = where === 'behind' ? remappedFlowsOf(edge, leg) : flowsOf(edge, leg)
+    const wire = ways.find(({ flow }) => !strangers.has(flow))
     if (wire) {
+      if (leg.exchange.kind === 'ours') leg.exchange = { kind: 'none' }
       moveTo(parts, session.facts.callId, leg, wire)
       return found(() => {
         strangers.add(wire.flow)

@@ -9,7 +9,7 @@ import {
 import type { SipRequest, SipResponse } from '@tandem/sip/message/message.ts'
 import type { ClientTransaction } from '@tandem/sip/transaction/client-transaction.ts'
 import { descriptionOf, SDP_TYPE } from './call-body.ts'
-import type { CallLeg } from './call-leg.ts'
+import type { CallLeg, Exchange } from './call-leg.ts'
 import type { CallParts } from './call-parts.ts'
 import type { CallSession } from './call-session.ts'
 import type { DialogAsk } from './dialog-request.ts'
@@ -84,13 +84,18 @@ export class SessionRefresh {
     const ask: DialogAsk = update
       ? { method: 'UPDATE', headers }
       : { method: 'INVITE', headers, body: leg.said, contentType: SDP_TYPE }
-    if (!update) leg.exchange = { kind: 'ours', transaction: undefined }
+    const exchange: Exchange = { kind: 'ours', transaction: undefined }
+    if (!update) leg.exchange = exchange
     const sent = this.#session.request(leg, ask, (response, request, client) => {
-      if (leg.exchange.kind === 'ours') leg.exchange = NONE
+      if (!update) {
+        // the call is over, or its peer is asked elsewhere by now (phone-return.ts)
+        if (leg.exchange !== exchange) return
+        leg.exchange = NONE
+      }
       if (stranger && !this.#session.over && (response === undefined || UNKNOWN.has(response.status))) stranger()
       else this.#refreshed(leg, response, request, client, later)
     })
-    if (leg.exchange.kind === 'ours') leg.exchange.transaction = sent
+    exchange.transaction = sent
   }
 
   #refreshed(
