@@ -309,6 +309,19 @@ test('RFC 4320 4.2 a request that nobody answers is forgotten after 64*T1, and a
   assert.equal(callee.layer.serverCount, 0)
 })
 
+test('RFC 4320 4.2 a request other than INVITE is never answered with 408', () => {
+  const { caller, callee } = edgePair({ onRequest: (transaction) => transaction.reply(408) })
+  for (const [method, status] of [
+    ['INFO', '504'],
+    ['INVITE', '408'],
+  ] as const) {
+    const heard = listener()
+    caller.layer.request(request(method), caller.wire, heard)
+    assert.deepEqual(heard.heard, [status])
+    assert.equal(callee.requests.at(-1)?.answered, true)
+  }
+})
+
 test('a released INVITE holds nothing of its call, but still acknowledges a repeated 2xx', () => {
   const { caller, callee } = edgePair()
   const invite = request()

@@ -44,8 +44,12 @@ export class ServerTransaction {
     this.respondBytes(response.status, response, writeMessage(response))
   }
 
-  /** Makes the response with our To tag and sends it; the response is returned for whoever builds a dialog of it. */
-  reply(status: number, parts: ResponseParts = {}): SipResponse {
+  /**
+   * Makes the response with our To tag and sends it; the response is returned for whoever builds a dialog of it. RFC 4320 4.2:
+   * a 408 goes to an INVITE only, anybody else is told 504.
+   */
+  reply(wanted: number, parts: ResponseParts = {}): SipResponse {
+    const status = wanted === 408 && this.request.method !== 'INVITE' ? 504 : wanted
     const response = makeResponse(this.request, status, status === 100 ? parts : { toTag: this.toTag, ...parts })
     this.respond(response)
     return response
