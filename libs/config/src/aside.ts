@@ -24,11 +24,13 @@ const niceness = 10
 /**
  * The pieces that `module` makes of `bytes` (it calls `givePieces`), each made when it is asked for; of several they are
  * what one would be that holds them all. Throws when the process ends before its last piece; ends it in any case.
+ * `urgent`: nothing is decided before it is read.
  */
 export async function* piecesOf<Piece>(
   module: URL,
   bytes: Uint8Array | readonly Uint8Array[],
   args: readonly string[] = [],
+  { urgent = false } = {},
 ): AsyncGenerator<Piece, void, void> {
   const { TZ, NODE_COMPILE_CACHE } = process.env
   const child = fork(module, args, {
@@ -47,7 +49,7 @@ export async function* piecesOf<Piece>(
   })
   gone.catch(() => {})
   try {
-    if (child.pid !== undefined) calmly(child.pid)
+    if (child.pid !== undefined && !urgent) calmly(child.pid)
     child.stdin?.on('error', () => {})
     for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) child.stdin?.write(part)
     child.stdin?.end()

@@ -13,8 +13,8 @@ export function followConfiguration(
 ): Stop {
   let inForce: number | undefined
   return followRevisions<Extract<ReadRevision, { kind: 'ok' }>>(bus, {
-    make: async (bytes) => {
-      const read = await readRevisionAside(bytes)
+    make: async (bytes, urgent) => {
+      const read = await readRevisionAside(bytes, { urgent })
       return read.kind === 'ok' ? { kind: 'made', value: read } : { kind: 'bad', why: read.message }
     },
     use: ({ configuration, revision: { revision } }) => {

@@ -18,9 +18,9 @@ export type Made<T> = { readonly kind: 'made'; readonly value: T } | { readonly 
 export interface FollowOptions<T> {
   /**
    * Makes what the service needs of the bytes of a revision, which are packed when it is large (`isLarge` of aside.ts); what
-   * costs time is done here. Never throws.
+   * costs time is done here. `urgent`: the service has none yet, and does nothing without. Never throws.
    */
-  readonly make: (bytes: Uint8Array) => Made<T> | Promise<Made<T>>
+  readonly make: (bytes: Uint8Array, urgent: boolean) => Made<T> | Promise<Made<T>>
   /** Takes it over. */
   readonly use: (made: T, bytes: Uint8Array) => void
   /** A revision that stands in the bucket cannot be used: the one before stays in force. */
@@ -58,7 +58,7 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
     const there = await bucket?.standing(CONFIG_PROPOSED_KEY)
     if (there?.revision !== entryRevision) return 'the proposal is not there any more'
     const bytes = await there.packed()
-    const made = await options.make(bytes)
+    const made = await options.make(bytes, options.revision() === undefined)
     if (made.kind === 'bad') return made.why
     prepared = { stands: there.stands, bytes, value: made.value }
     options.prepared?.(made.value)
@@ -71,7 +71,7 @@ export function followRevisions<T>(bus: Bus, options: FollowOptions<T>): Stop {
     if (ready !== undefined && Buffer.compare(ready.stands, there.stands) === 0) options.use(ready.value, ready.bytes)
     else {
       const bytes = await there.packed()
-      const made = await options.make(bytes)
+      const made = await options.make(bytes, options.revision() === undefined)
       if (made.kind === 'made') options.use(made.value, bytes)
       else options.refused(made.why)
     }

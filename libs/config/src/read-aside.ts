@@ -21,24 +21,24 @@ export type RevisionPiece =
   | { readonly kind: 'users'; readonly users: string }
 
 /**
- * `bytes` may be packed. A large revision comes without its files and its source, but for the rate decks (`decks`) and the source (`source`) where
- * they are asked for. Never rejects.
+ * `bytes` may be packed. A large revision comes without its files and its source, but for the rate decks (`decks`) and the
+ * source (`source`) where they are asked for. `urgent`: there is none before it. Never rejects.
  */
 export function readRevisionAside(
   bytes: Uint8Array,
-  { decks = false, source = false } = {},
+  { decks = false, source = false, urgent = false } = {},
 ): ReadRevision | Promise<ReadRevision> {
   const more = [...(decks ? ['decks'] : []), ...(source ? ['source'] : [])]
-  return isLarge(bytes) ? inProcess(bytes, more) : readRevision(bytes)
+  return isLarge(bytes) ? inProcess(bytes, more, urgent) : readRevision(bytes)
 }
 
-async function inProcess(bytes: Uint8Array, more: readonly string[]): Promise<ReadRevision> {
+async function inProcess(bytes: Uint8Array, more: readonly string[], urgent: boolean): Promise<ReadRevision> {
   let rest: Extract<RevisionPiece, { kind: 'rest' }> | undefined
   const users: Record<string, User> = {}
   const decks: Record<string, string> = {}
   const module = new URL('./read-pieces.ts', import.meta.url)
   try {
-    for await (const piece of piecesOf<RevisionPiece>(module, bytes, more)) {
+    for await (const piece of piecesOf<RevisionPiece>(module, bytes, more, { urgent })) {
       if (piece.kind === 'bad') return piece
       if (piece.kind === 'rest') rest = piece
       else if (piece.kind === 'deck') decks[piece.file] = piece.text

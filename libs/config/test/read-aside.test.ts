@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { test } from 'node:test'
 import { piecesOf } from '../src/aside.ts'
 import { readRevisionAside } from '../src/read-aside.ts'
@@ -49,4 +50,13 @@ test('a process that ends before its last piece is an error for the one who read
   await assert.rejects(async () => {
     for await (const piece of piecesOf(dies, new Uint8Array())) assert.fail(String(piece))
   }, /ended early/)
+})
+
+test('whoever has no configuration yet reads its first one at once, later ones come after the calls', async () => {
+  const module = new URL('./tell-priority.ts', import.meta.url)
+  const ranks: number[] = []
+  for (const urgent of [true, false])
+    for await (const rank of piecesOf<number>(module, new Uint8Array(), [], { urgent })) ranks.push(rank)
+  assert.equal(ranks[0], getPriority())
+  assert.ok((ranks[1] ?? 0) > (ranks[0] ?? 0), String(ranks))
 })

@@ -49,8 +49,8 @@ export function holdTables(
     inForce(configuration, first)
   }
   const stopFollowing: Stop = followRevisions<Readable>(bus, {
-    make: async (bytes) => {
-      const read = await compile(bytes)
+    make: async (bytes, urgent) => {
+      const read = await compile(bytes, urgent)
       return read.kind === 'table' ? { kind: 'made', value: read } : read
     },
     use,

@@ -45,7 +45,7 @@ export function watchTariffs(bus: Bus, database: Pick<Database, 'pool'>, log: Lo
   }
 
   const stopFollowing = followRevisions<Readable>(bus, {
-    make: (bytes) => make(bytes, current),
+    make: (bytes, urgent) => make(bytes, current, urgent),
     use: (readable) => {
       working = working.then(() => take(readable)).catch((error: unknown) => log.error({ err: error }, 'tariffs'))
     },
@@ -63,8 +63,8 @@ export function watchTariffs(bus: Bus, database: Pick<Database, 'pool'>, log: Lo
   }
 }
 
-async function make(bytes: Uint8Array, before: Tariffs | undefined): Promise<Made<Readable>> {
-  const read = await readRevisionAside(bytes, { decks: true })
+async function make(bytes: Uint8Array, before: Tariffs | undefined, urgent: boolean): Promise<Made<Readable>> {
+  const read = await readRevisionAside(bytes, { decks: true, urgent })
   if (read.kind === 'bad') return { kind: 'bad', why: read.message }
   const { configuration, revision } = read
   const reading = readTariffs(configuration, revision.revision, revision.decks, before)

@@ -47,7 +47,7 @@ const staleMs = 5_000
 const largeRevisions = 20
 const keyOf = (revision: number) => `revision.${revision}`
 const noteKeyOf = (revision: number) => `note.${revision}`
-const read = (bytes: Uint8Array) => readRevisionAside(bytes, { source: true })
+const read = (bytes: Uint8Array, urgent = false) => readRevisionAside(bytes, { source: true, urgent })
 
 export async function openConfigStore(bus: Bus, onChange: (revision: number) => void): Promise<ConfigStore> {
   const bucket: Bucket = await bus.bucket(CONFIG_BUCKET)
@@ -64,7 +64,7 @@ export async function openConfigStore(bus: Bus, onChange: (revision: number) => 
   const takeIn = async (there: Standing | undefined): Promise<void> => {
     if (there === undefined || there.revision <= kvRevision) return
     const bytes = await there.packed()
-    const changed = await read(bytes)
+    const changed = await read(bytes, current === undefined)
     if (changed.kind === 'ok') take(changed, bytes, there.revision)
   }
   await takeIn(await bucket.standing(CONFIG_KEY))

@@ -48,7 +48,7 @@ export async function keepOnDisk(folder: string, bytes: Uint8Array, log: Logger)
 
 export async function readFromDisk(folder: string, log: Logger): Promise<Revised | undefined> {
   try {
-    const kept = await read(await readFile(fileIn(folder)))
+    const kept = await read(await readFile(fileIn(folder)), true)
     if (kept.kind === 'made') return kept.value
     log.error({ why: kept.why }, 'the configuration on disk is not used')
     return undefined
@@ -57,8 +57,8 @@ export async function readFromDisk(folder: string, log: Logger): Promise<Revised
   }
 }
 
-async function read(bytes: Uint8Array): Promise<Made<Revised>> {
-  const outcome = await readRevisionAside(bytes)
+async function read(bytes: Uint8Array, urgent: boolean): Promise<Made<Revised>> {
+  const outcome = await readRevisionAside(bytes, { urgent })
   if (outcome.kind === 'ok') {
     const { configuration, revision } = outcome
     return { kind: 'made', value: { configuration, revision: revision.revision, bytes } }

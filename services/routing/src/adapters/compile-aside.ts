@@ -21,14 +21,14 @@ export type Piece =
   /** JSON of `User[]` */
   | { readonly kind: 'users'; readonly users: string }
 
-/** The table of a revision; never rejects. The configuration that comes with a large one names no users. */
-export function compileAside(bytes: Uint8Array): ReadTable | Promise<ReadTable> {
-  return isLarge(bytes) ? inProcess(bytes) : readTable(bytes)
+/** The table of a revision; never rejects. `urgent`: there is none before it. The configuration that comes with a large one names no users. */
+export function compileAside(bytes: Uint8Array, urgent = false): ReadTable | Promise<ReadTable> {
+  return isLarge(bytes) ? inProcess(bytes, urgent) : readTable(bytes)
 }
 
-async function inProcess(bytes: Uint8Array): Promise<ReadTable> {
+async function inProcess(bytes: Uint8Array, urgent: boolean): Promise<ReadTable> {
   try {
-    return await assemble(piecesOf<Piece>(new URL('./make-pieces.ts', import.meta.url), bytes))
+    return await assemble(piecesOf<Piece>(new URL('./make-pieces.ts', import.meta.url), bytes, [], { urgent }))
   } catch (error) {
     return { kind: 'bad', why: `it could not be read: ${String(error)}` }
   }

@@ -9,7 +9,7 @@ import { compileAside } from './compile-aside.ts'
 /** Billing is asked and test cases run between the two, ms; a rehearsal without a change holds its table that long. */
 const keptMs = 60_000
 
-export type Compile = (bytes: Uint8Array) => ReadTable | Promise<ReadTable>
+export type Compile = (bytes: Uint8Array, urgent?: boolean) => ReadTable | Promise<ReadTable>
 
 export function compileOnce(): { compile: Compile; stop(): void } {
   let last: { readonly bytes: Uint8Array; readonly read: Promise<ReadTable> } | undefined
@@ -19,13 +19,13 @@ export function compileOnce(): { compile: Compile; stop(): void } {
     last = undefined
   }
   return {
-    compile(bytes) {
-      if (!isLarge(bytes)) return compileAside(bytes)
+    compile(bytes, urgent) {
+      if (!isLarge(bytes)) return compileAside(bytes, urgent)
       const same = last !== undefined && Buffer.compare(last.bytes, bytes) === 0 ? last.read : undefined
       forget()
       // who comes second takes it over
       if (same !== undefined) return same
-      const read = Promise.resolve(compileAside(bytes))
+      const read = Promise.resolve(compileAside(bytes, urgent))
       last = { bytes, read }
       forgetting = setTimeout(forget, keptMs)
       forgetting.unref()
