@@ -29,6 +29,14 @@ export async function steadyPort(address = '127.0.0.1'): Promise<number> {
   throw new Error(`no free port on ${address} from ${LOWEST} to ${MEDIA}`)
 }
 
+/**
+ * An address of loopback (127.0.0.0/8) that nobody else is likely to listen on: every port of it is free, whatever the
+ * tests beside this one hold.
+ */
+export function ownLoopback(): string {
+  return `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`
+}
+
 function tryTcp(address: string, port: number): Promise<string | undefined> {
   return new Promise((done) => {
     const server = createServer()

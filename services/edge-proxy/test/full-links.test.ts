@@ -1,6 +1,7 @@
 /** edge.md E8, routing.md R9: the bandwidth of a link between sites, by real calls: who gets no place is told why, and every end gives it back. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { ownLoopback } from '@tandem/testing/ports.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
 import { type CallEdge, plan, somePorts, startCallEdge, toTrunk, toUser } from './call-edge.ts'
 import { until } from './rtp-endpoint.ts'
@@ -16,7 +17,7 @@ before(async () => {
     // a call of PCMU takes 80 kbit/s and some headers: there is place for one
     document: { sites: { ...sites, hq: { ...sites?.hq, bandwidth: '100kbit/s' } } } as never,
     trunks: { 'itsp-b': { limits: { calls: 1 } } },
-    edge: { media: { relay: 'embedded', address: '127.0.0.1', ports, inactivity: '2s' } },
+    edge: { media: { relay: 'embedded', address: ownLoopback(), ports, inactivity: '2s' } },
   })
 })
 after(() => house.close())

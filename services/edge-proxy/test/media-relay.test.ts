@@ -3,6 +3,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { after, describe, test } from 'node:test'
 import { parseSdp, type Sdp } from '@tandem/sdp/parse.ts'
+import { ownLoopback } from '@tandem/testing/ports.ts'
 import { type MediaRelay, openMediaRelay } from '../src/adapters/media-relay.ts'
 import { RtpReceived } from '../src/adapters/rtp-stream.ts'
 import type { MediaLeg } from '../src/domain/media-engine.ts'
@@ -16,10 +17,10 @@ after(async () => {
   await Promise.all(relays.map((relay) => relay.close()))
 })
 
-function relay(pairs = 50, quarantineMs = 5000): MediaRelay {
+function relay(pairs = 50, quarantineMs = 5000, address = '127.0.0.1'): MediaRelay {
   const firstPort = Number(somePorts().split('-')[0])
   const made = openMediaRelay({
-    address: '127.0.0.1',
+    address,
     firstPort,
     lastPort: firstPort + 2 * pairs - 1,
     now: () => performance.now(),
@@ -174,13 +175,14 @@ describe('the embedded relay', () => {
   })
 
   test('a port pair that knew one peer only serves the next call with another one', async () => {
-    const engine = relay(2, 0)
+    const address = ownLoopback()
+    const engine = relay(2, 0, address)
     for (let calls = 1; calls <= 2; calls++) {
       const [alice, bob] = [await endpoint(), await endpoint()]
       const { legA, legB, toA } = call(engine, alice.port, bob.port)
       for (let n = 1; n <= 60; n++) {
         const heard = bob.next()
-        alice.socket.send(rtp(n), toA, '127.0.0.1')
+        alice.socket.send(rtp(n), toA, address)
         await heard
       }
       legA.close()
@@ -236,7 +238,7 @@ describe('the embedded relay', () => {
   })
 
   test('ports that are given back rest, and are taken again before there is none', () => {
-    const engine = relay(8, 60_000)
+    const engine = relay(8, 60_000, ownLoopback())
     const used: number[] = []
     for (let n = 0; n < 20; n++) {
       const { legA, legB, toA, toB } = call(engine, 4000, 4002)
@@ -251,7 +253,7 @@ describe('the embedded relay', () => {
   })
 
   test('when all ports are in use a call is told so, but an emergency call has a reserve', () => {
-    const engine = relay(4)
+    const engine = relay(4, 5000, ownLoopback())
     const offer = (emergency: boolean): string | undefined => {
       const from = engine.openLeg({ legId: 'x', emergency, ...PLAIN_MEDIA })
       const to = engine.openLeg({ legId: 'y', emergency, ...PLAIN_MEDIA })
