@@ -7,12 +7,15 @@ test('bench routing asks a router with tables of its own, sees every answer righ
   timeout: 180_000,
 }, async () => {
   const plan = {
-    ...{ numbers: 8000, users: 300, prefixes: 1500, rules: 20, rate: 100, seconds: 1 },
+    ...{ numbers: 8000, users: 300, prefixes: 1500, rules: 20, rate: 100, seconds: 1, runs: 2 },
     ...{ signal: new AbortController().signal, say: () => {} },
   }
   const figures = await measureRouting(plan)
   assert.deepEqual(figures.wrong, [])
-  assert.equal(figures.steady.unanswered + figures.reload.unanswered, 0)
+  assert.deepEqual(
+    [...figures.steady, figures.reload].map((round) => round.unanswered),
+    [0, 0, 0],
+  )
   assert.equal(figures.inside.users, 300)
   assert.equal(figures.inside.numbers, 8000)
   const lines = routingFigures(figures, plan)
@@ -20,7 +23,10 @@ test('bench routing asks a router with tables of its own, sees every answer righ
     assert.match(name, /^routing: /)
     assert.ok(Number.isFinite(value), name)
     assert.ok(unit.length > 0)
-    assert.deepEqual([peer, ratio], [null, null])
+    assert.equal(peer !== null && ratio !== null, name.includes('over NATS'), name)
   }
-  assert.match(describeRouting(figures, plan), /decision over NATS at 100\/s p99/)
+  assert.match(
+    describeRouting(figures, plan),
+    /decision over NATS at 100\/s p99 +\d+\.\d\d +\d+\.\d\d \/ \d+\.\d\d +ms/,
+  )
 })

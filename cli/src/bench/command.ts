@@ -98,9 +98,10 @@ const MEASUREMENTS: readonly Measurement[] = [
       ['prefixes <number>', 'prefixes of each of two rate decks', 200_000],
       ['rules <number>', 'rules of the dial plan', 400],
       ['rate <questions/s>', 'questions a second', 2000],
-      ['seconds <number>', 'how long', 10],
+      ['seconds <number>', 'length of a round', 10],
+      RUNS,
     ],
-    example: '--rate 2000 --seconds 10',
+    example: '--rate 2000 --seconds 10 --runs 3',
     async measure(plan) {
       const [{ measureRouting }, report] = await Promise.all([import('./routing.ts'), import('./routing-report.ts')])
       const told = await measureRouting(plan)

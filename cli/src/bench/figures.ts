@@ -32,10 +32,9 @@ export function middle<Round>({ of }: Measure<Round>, rounds: readonly Round[]):
   return rounds.length === 0 ? null : median(rounds.map(of))
 }
 
-/** The least and the most, `1.20 / 3.45`. */
-export function spread<Round>({ of, digits }: Measure<Round>, rounds: readonly Round[]): string {
-  const values = rounds.map(of).sort((a, b) => a - b)
-  return values.length === 0 ? '' : `${values[0]?.toFixed(digits)} / ${values.at(-1)?.toFixed(digits)}`
+/** `1.20 / 3.45`; nothing of nothing. */
+export function leastAndMost(values: readonly number[], digits: number): string {
+  return values.length === 0 ? '' : `${Math.min(...values).toFixed(digits)} / ${Math.max(...values).toFixed(digits)}`
 }
 
 /** The first figures are those of the measures, in the same order: they are shown with their spread. */
@@ -46,7 +45,8 @@ export function compared<Round>(
 ): string {
   const rows = figures.map((each, i) => {
     const measure = measures[i]
-    const of = (side: Side<Round> | null) => (measure && side ? spread(measure, side.rounds) : '')
+    const of = (side: Side<Round> | null) =>
+      measure && side ? leastAndMost(side.rounds.map(measure.of), measure.digits) : ''
     return { ...each, own: of(own), peerSpread: of(peer) }
   })
   type Row = (typeof rows)[number]

@@ -9,7 +9,8 @@ import { quantile } from './round.ts'
 import { benchCall, type TableSize } from './routing-tables.ts'
 
 export type RoutingOrder =
-  | { kind: 'open'; url: string; user: string; password: string; size: TableSize }
+  /** `echo`: it is no router that answers, its answers are not looked at */
+  | { kind: 'open'; url: string; user: string; password: string; size: TableSize; echo?: true }
   | { kind: 'run'; rate: number; seconds: number }
   /** goes on for a second after that revision has decided for the first time */
   | { kind: 'until'; rate: number; revision: number; withinSeconds: number }
@@ -34,11 +35,13 @@ const CONNECT_AGAIN_MS = 50
 
 let bus: Bus | undefined
 let size: TableSize | undefined
+let echo = false
 let id = 0
 
 async function open(order: Extract<RoutingOrder, { kind: 'open' }>): Promise<OverBus> {
   const { url, user, password } = order
   size = order.size
+  echo = order.echo ?? false
   bus = await connectBus({ service: 'edge-proxy', url, user, password, onTrouble: () => {} })
   // the router hears the question only when its tables are there
   while ((await bus.ask(ResolveRoute, benchCall(size, id++, 0).question)).kind !== 'answer')
@@ -63,6 +66,7 @@ async function ask(rate: number, goesOn: (takenAt: number) => boolean, revision 
       unanswered++
       return void wrong.add(`no answer: ${asked.kind}`)
     }
+    if (echo) return
     const { answer } = asked
     if (takenAt === 0 && answer.revision >= revision) takenAt = Date.now()
     const step = answer.kind === 'route' ? answer.branches[0]?.attempts[0] : undefined
