@@ -24,7 +24,8 @@ const HeldDialog = Type.Object({
   secure: Type.Boolean(),
 })
 
-const Description = Type.String({ maxLength: 65_536 })
+/** As in the message, or sealed (edge-proxy, domain/sealed-keys.ts): then a third longer. */
+const Description = Type.String({ maxLength: 88_000 })
 
 /** What all legs of a call share in their facts. */
 const Facts = Type.Object({

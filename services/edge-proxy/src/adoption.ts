@@ -2,6 +2,7 @@
  * Goes on with the calls of an edge that was lost (edge.md): exactly one edge wins each record, by its revision. Calls are
  * looked for when a lease has run out, and when a request comes in for a dialog that nobody here knows.
  */
+import type { KeyObject } from 'node:crypto'
 import type { Bucket, Entry } from '@tandem/bus/bucket.ts'
 import { validator } from '@tandem/bus/validate.ts'
 import { HeldCall, type HeldLeg } from '@tandem/contracts/held-call.ts'
@@ -14,6 +15,7 @@ import { AdoptedCall } from './domain/adopted-call.ts'
 import { legKey } from './domain/call-leg.ts'
 import type { CallParts, LiveCall } from './domain/call-parts.ts'
 import { lostWire } from './domain/dialog-record.ts'
+import { openKeys } from './domain/sealed-keys.ts'
 import type { Wire } from './edge.ts'
 
 const check = validator(HeldCall)
@@ -36,6 +38,8 @@ export interface AdoptionParts {
   /** The call of a Contact of ours; undefined: nobody of this cluster wrote it. */
   readonly readKey: (user: string) => string | undefined
   readonly ours: (callId: string) => boolean
+  /** Opens the keys of media in a record. */
+  readonly opening: () => KeyObject
 }
 
 export interface Adoption {
@@ -117,7 +121,10 @@ export function createAdoption(given: AdoptionParts): Adoption {
     if (revision === undefined) return undefined
     store.taken(held.callId, revision)
     const wires = await Promise.all(held.legs.map((leg) => wireOf(leg)))
-    const call = new AdoptedCall(parts, claimed, wires, { edge: held.owner?.edge ?? '', heardMs: heard(held) })
+    const call = new AdoptedCall(parts, openKeys(claimed, given.opening()), wires, {
+      edge: held.owner?.edge ?? '',
+      heardMs: heard(held),
+    })
     calls.set(call.id, call)
     preparing.add(call.id)
     call.begin(() => {

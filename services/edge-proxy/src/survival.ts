@@ -24,7 +24,9 @@ export interface Survival {
 export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
   const { bus, clock, log } = edge
   const { self: owner, lease } = edge.cluster
-  const store = createCallStore({ bus, clock, log, owner })
+  // with another edge beside it that has no secret in common, the keys have to stand open for it
+  const sealing = () => (edge.cluster.secret() !== undefined || lease.others() === 0 ? secret() : undefined)
+  const store = createCallStore({ bus, clock, log, owner, sealing })
   let adoption: ReturnType<typeof createAdoption> | undefined
   return {
     held: {
@@ -38,7 +40,7 @@ export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
     begin(parts, calls) {
       const readKey = (user: string) => readCallKey(user, secret())
       const { ours } = parts.held
-      adoption = createAdoption({ parts, calls, store, owner, readKey, ours, lease: () => lease })
+      adoption = createAdoption({ parts, calls, store, owner, readKey, ours, lease: () => lease, opening: secret })
       lease.onGone(adoption.search)
       lease.onGone(() => tellThoseBehind(parts, calls.values()))
       lease.onDoubt(store.doubt)

@@ -96,6 +96,13 @@ const neighbours = async (caller: Phone, callee: Phone): Promise<Talk> => {
   return [near, far]
 }
 
+/** RFC 4568 10.1: what the bus keeps of calls tells nobody their keys. */
+const keysStandSealed = async (calls: number): Promise<void> => {
+  const sealed = async () => [...(await house.heldCalls()).values()].filter((held) => held.includes('"sealed:1:'))
+  await until('calls with keys are written down', async () => (await sealed()).length === calls)
+  for (const [id, held] of await house.heldCalls()) assert.doesNotMatch(held, /inline:/, id)
+}
+
 test('an edge is killed: calls with SRTP, past the edge and of phones over TLS go on at the other, and so do those that it passed on', {
   timeout: 120_000,
 }, async () => {
@@ -125,6 +132,8 @@ test('an edge is killed: calls with SRTP, past the edge and of phones over TLS g
   })
   natted.ack(await natted.hears(200))
   assert.deepEqual(await house.edges.calls(), { 'edge-a': 2, 'edge-b': 7 })
+  // what erin is rung with offers her keys, too: she is on TLS
+  await keysStandSealed(encrypted.length + through.length)
 
   await killed(house, doomed, 9)
   // his NAT lets nobody else in; at the other edge he comes from another port

@@ -41,6 +41,8 @@ export interface TwoEdges {
   legsOf(talk: Talk): LegRecord[]
   /** Calls that are written down. */
   keys(): Promise<string[]>
+  /** The records of calls in the bucket, as they stand there. */
+  heldCalls(): Promise<Map<string, string>>
   /** Users whose phones that edge has written down for the others. */
   boundAt(edge: string): Promise<string[]>
   /** Run first when it is closed. */
@@ -113,6 +115,12 @@ export async function startTwoEdges(options: TwoEdgesOptions = {}): Promise<TwoE
     ...options.document,
   }
   const edges = await edgeProcesses({ nats, console, folder, document })
+  const heldCalls = async (): Promise<Map<string, string>> => {
+    const found = new Map<string, string>()
+    const bucket = await (await nats.bus('edge-proxy')).bucket(CALLS_BUCKET)
+    for await (const { key, value } of bucket.list()) found.set(key, Buffer.from(value).toString())
+    return found
+  }
 
   return {
     nats,
@@ -140,11 +148,8 @@ export async function startTwoEdges(options: TwoEdgesOptions = {}): Promise<TwoE
       return [call, far]
     },
     legsOf: ([near, far]) => records.filter((r) => r.sipCallId === near.callId || r.sipCallId === far.callId),
-    async keys() {
-      const found: string[] = []
-      for await (const { key } of (await (await nats.bus('edge-proxy')).bucket(CALLS_BUCKET)).list()) found.push(key)
-      return found
-    },
+    keys: async () => [...(await heldCalls()).keys()],
+    heldCalls,
     async boundAt(edge) {
       const found: HeldBinding[] = []
       const bucket = await (await nats.bus('edge-proxy')).bucket(BINDINGS_BUCKET)

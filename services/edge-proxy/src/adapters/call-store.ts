@@ -8,12 +8,14 @@
  * An edge that has slept, or was cut off, writes all of them at once: until each answer is there it is in doubt whose call
  * that is.
  */
+import type { KeyObject } from 'node:crypto'
 import type { Bucket } from '@tandem/bus/bucket.ts'
 import type { Bus } from '@tandem/bus/bus.ts'
 import { CALLS_BUCKET, type HeldCall } from '@tandem/contracts/held-call.ts'
 import type { Logger } from '@tandem/observability/log.ts'
 import { recordOf } from '../domain/dialog-record.ts'
 import type { HeldSession } from '../domain/held-calls.ts'
+import { hasKeys, sealKeys } from '../domain/sealed-keys.ts'
 import type { Clock, Timer } from '../edge.ts'
 
 /** From a change to its writing, ms: a call that is over by then is never written. */
@@ -50,6 +52,8 @@ export interface CallStoreParts {
   readonly clock: Clock
   readonly log: Logger
   readonly owner: Owner
+  /** Seals the keys of media; undefined: the edges that may take a call over have no secret of their own. */
+  readonly sealing: () => KeyObject | undefined
 }
 
 interface Kept {
@@ -71,6 +75,7 @@ export function createCallStore(parts: CallStoreParts): CallStore {
   let timer: Timer | undefined
   let flights = 0
   let closed = false
+  let warned = false
 
   const bucket = async (): Promise<Bucket> => (opened ??= await bus.bucket(CALLS_BUCKET))
   const later = (ms: number) => {
@@ -83,6 +88,15 @@ export function createCallStore(parts: CallStoreParts): CallStore {
   const mark = (callId: string, ms = GATHER_MS) => {
     dirty.add(callId)
     later(ms)
+  }
+
+  const written = (record: HeldCall): string => {
+    const secret = parts.sealing()
+    if (secret === undefined && !warned && hasKeys(record)) {
+      warned = true
+      log.warn('keys of SRTP stand open in the store of the bus: set edge.cluster.secret')
+    }
+    return JSON.stringify(sealKeys(record, secret))
   }
 
   const flush = () => {
@@ -132,7 +146,7 @@ export function createCallStore(parts: CallStoreParts): CallStore {
     attach(session, callId)
     const store = await bucket()
     const began = clock.now()
-    const revision = await store.update(callId, JSON.stringify(record), entry.revision)
+    const revision = await store.update(callId, written(record), entry.revision)
     if (revision !== undefined) {
       entry.revision = revision
       // what was written before a sleep says nothing of what was done meanwhile
@@ -215,7 +229,7 @@ export function createCallStore(parts: CallStoreParts): CallStore {
         if (session === undefined) return
         const record = recordOf(session, undefined, { ms: clock.now(), wall: clock.wall() })
         if (record === undefined) return
-        const revision = await (await bucket()).update(callId, JSON.stringify(record), entry.revision)
+        const revision = await (await bucket()).update(callId, written(record), entry.revision)
         if (revision === undefined) return
         kept.delete(callId)
         session.abandon()
