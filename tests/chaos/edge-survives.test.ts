@@ -11,7 +11,7 @@ import { steadyPort } from '@tandem/testing/ports.ts'
 import type { CallHandle } from '@tandem/testing/sip-call.ts'
 import { whenBusy } from '@tandem/testing/when-busy.ts'
 import { callOf } from '../e2e/enterprise.ts'
-import { type Document, eventually, freeUdpPort, type Platform, plainDocument, startPlatform } from '../e2e/platform.ts'
+import { type Document, eventually, type Platform, plainDocument, startPlatform } from '../e2e/platform.ts'
 import { findSipp, type SippRun, startSipp } from '../e2e/sipp.ts'
 import { callsAt, type MoreEdge, startMoreEdge } from './more-edges.ts'
 
@@ -66,7 +66,7 @@ async function dial(carrierHangsUp: boolean): Promise<{ caller: SippRun; carrier
   const { ports } = platform
   const user = { user: 'alice', password: platform.secrets.ALICE_PASSWORD as string }
   const target = `${DOOMED}:${ports.inside}`
-  const localPort = await freeUdpPort()
+  const localPort = await steadyPort()
   const registered = await startSipp({ scenario: 'user-registers.xml', target, localPort, calls: 1, ...user })
   assert.equal((await registered.done).successful, 1)
   const move = (port: number) => ({ survivor: SURVIVOR, survivor_port: String(port) })

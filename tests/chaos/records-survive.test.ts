@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Cdr } from '@tandem/contracts/billing.ts'
-import { eventually, freeUdpPort, type Platform, startPlatform } from '../e2e/platform.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
+import { eventually, type Platform, startPlatform } from '../e2e/platform.ts'
 import { findSipp, startSipp } from '../e2e/sipp.ts'
 
 const skip = findSipp() === undefined ? 'sipp is not installed (Debian: sip-tester)' : false
@@ -39,7 +40,7 @@ async function everyCdr(): Promise<Page> {
 test('300 calls while billing and then NATS are killed: 300 calls, 600 leg records, none lost, none twice, the sums agree', {
   skip,
 }, async () => {
-  const localPort = await freeUdpPort()
+  const localPort = await steadyPort()
   const target = `127.0.0.1:${platform.ports.inside}`
   const user = { user: 'alice', password: platform.secrets.ALICE_PASSWORD as string }
   // Registered once, the flow is known: each INVITE is one INVITE, and the router is asked once for it.

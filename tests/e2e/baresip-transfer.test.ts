@@ -4,10 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { plan, startCallEdge, toTrunk, toUser } from '../../services/edge-proxy/test/call-edge.ts'
 import { PASSWORDS } from '../../services/edge-proxy/test/start-edge.ts'
 import { baresipMissing, startBaresip } from './baresip.ts'
-import { eventually, freeUdpPort } from './platform.ts'
+import { eventually } from './platform.ts'
 import { findSipp, startSipp } from './sipp.ts'
 
 /** A house whose bob is a baresip. */
@@ -58,7 +59,7 @@ test('RFC 5589 7.3: sipp asks baresip and puts its carrier through: both hear ea
   const { house, bob, server } = await withBaresip()
   await house.alice.unregister()
   const alice = {
-    ...{ user: 'alice', password: PASSWORDS.ALICE_PASSWORD, target: server, localPort: await freeUdpPort(), calls: 1 },
+    ...{ user: 'alice', password: PASSWORDS.ALICE_PASSWORD, target: server, localPort: await steadyPort(), calls: 1 },
     ...{ keys: { first: '12065550191', second: '1002' }, timeout: 40, more: ['-cid_str', '%u-%p'] },
   }
   const sipp = async (scenario: string) => await (await startSipp({ ...alice, scenario })).done

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Cdr } from '@tandem/contracts/billing.ts'
-import { eventually, freeUdpPort, type Platform, startPlatform } from './platform.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
+import { eventually, type Platform, startPlatform } from './platform.ts'
 import { findSipp, startSipp } from './sipp.ts'
 
 const skip = findSipp() === undefined ? 'sipp is not installed (Debian: sip-tester)' : false
@@ -25,7 +26,7 @@ test('a user who dials an outside number by sipp, challenged with digest, is ans
   const caller = await startSipp({
     scenario: 'user-calls.xml',
     target: `127.0.0.1:${platform.ports.inside}`,
-    localPort: await freeUdpPort(),
+    localPort: await steadyPort(),
     calls: 20,
     rate: 10,
     user: 'alice',

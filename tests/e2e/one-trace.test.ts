@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Cdr } from '@tandem/contracts/billing.ts'
 import { serviceNames } from '@tandem/contracts/contract.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { type Collector, startCollector } from './collector.ts'
-import { eventually, freeUdpPort, type Platform, startPlatform } from './platform.ts'
+import { eventually, type Platform, startPlatform } from './platform.ts'
 import { findSipp, startSipp } from './sipp.ts'
 
 const skip = findSipp() === undefined ? 'sipp is not installed (Debian: sip-tester)' : false
@@ -32,7 +33,7 @@ test('one trace leads from the INVITE over the route decision to the priced CDR 
   const caller = await startSipp({
     scenario: 'user-calls.xml',
     target: `127.0.0.1:${platform.ports.inside}`,
-    localPort: await freeUdpPort(),
+    localPort: await steadyPort(),
     calls: 1,
     keys: { dialled: '912065550100' },
     ...user,

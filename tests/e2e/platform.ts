@@ -3,12 +3,11 @@
  * goes with it. Everything is real; nothing is shared with another run.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { steadyPort } from '@tandem/testing/ports.ts'
+import { mediaPorts, steadyPort } from '@tandem/testing/ports.ts'
 import { stringify } from 'yaml'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -43,37 +42,18 @@ export interface Ports {
   mediaFrom: number
 }
 
-/** Free now; the caller binds it soon. */
-export async function freeUdpPort(address = '127.0.0.1'): Promise<number> {
-  const socket = createSocket('udp4')
-  await new Promise<void>((done, fail) => {
-    socket.once('error', fail)
-    socket.bind(0, address, () => done())
-  })
-  const { port } = socket.address()
-  await new Promise<void>((done) => socket.close(() => done()))
-  return port
-}
-
 const MEDIA_PORTS = 2000
 
 export async function pickPorts(): Promise<Ports> {
-  // below the kernel's range of ephemeral ports (32768), two thousand at random for this run
-  const mediaFrom = 10_000 + 2 * Math.floor(Math.random() * 10_000)
-  const taken = new Set<number>()
-  const pick = async (): Promise<number> => {
-    const port = await steadyPort()
-    if (taken.has(port) || (port >= mediaFrom && port < mediaFrom + MEDIA_PORTS)) return await pick()
-    taken.add(port)
-    return port
+  return {
+    inside: await steadyPort(),
+    tls: await steadyPort(),
+    carrier: await steadyPort(),
+    carrierA: await steadyPort(),
+    carrierB: await steadyPort(),
+    api: await steadyPort(),
+    mediaFrom: mediaPorts(MEDIA_PORTS),
   }
-  const inside = await pick()
-  const carrier = await pick()
-  const carrierA = await pick()
-  const carrierB = await pick()
-  const tls = await pick()
-  const api = await pick()
-  return { inside, tls, carrier, carrierA, carrierB, api, mediaFrom }
 }
 
 export type Document = Record<string, unknown>

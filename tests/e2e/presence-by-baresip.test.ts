@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Phone } from '@tandem/testing/phone.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { whenBusy } from '@tandem/testing/when-busy.ts'
 import { type Baresip, baresipMissing } from './baresip.ts'
 import { callOf, type Enterprise, forBaresip, outsideBaresip, startEnterprise } from './enterprise.ts'
-import { eventually, freeUdpPort } from './platform.ts'
+import { eventually } from './platform.ts'
 import { findSipp, startSipp } from './sipp.ts'
 
 const noBaresip = baresipMissing('presence')
@@ -110,7 +111,7 @@ test('sipp subscribes with digest: NOTIFY at once, and a last one with terminate
   const run = await startSipp({
     scenario: 'user-subscribes.xml',
     target: `127.0.0.1:${here.platform.ports.inside}`,
-    localPort: await freeUdpPort(),
+    localPort: await steadyPort(),
     calls: 3,
     rate: 10,
     user: 'bob',

@@ -4,10 +4,10 @@ import { existsSync, globSync, mkdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { Failure } from '../failure.ts'
 import { benchPrefixes } from './numbers.ts'
 import type { System } from './system.ts'
-import { freeUdpPort } from './tandem-system.ts'
 
 const configurationOf = (name: 'trunk' | 'registrar') =>
   fileURLToPath(new URL(`../../../tests/bench/kamailio/${name}.cfg`, import.meta.url))
@@ -70,7 +70,7 @@ export async function startRegistrar(installed: Installed, folder: string, passw
 }
 
 async function run(program: string, name: 'trunk' | 'registrar', home: string, define: string) {
-  const target = `127.0.0.1:${await freeUdpPort()}`
+  const target = `127.0.0.1:${await steadyPort()}`
   const child = spawn(
     program,
     [

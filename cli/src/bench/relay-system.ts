@@ -1,6 +1,6 @@
 /** A relay of its own for a measurement: the embedded one of the edge in a process without the rest, or an rtpengine. */
-import { randomInt } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { mediaPorts } from '@tandem/testing/ports.ts'
 import { type Rtpengine, startRtpengine } from '@tandem/testing/rtpengine.ts'
 import type { Root } from './cpu-time.ts'
 import { type Driver, startDriver } from './driver-process.ts'
@@ -31,7 +31,7 @@ export interface PortRange {
 /** Ports for `calls` calls of two relays: each leg has two, some may be taken, and some are kept for emergency calls. */
 export function relayPorts(calls: number): [PortRange, PortRange] {
   const count = Math.min(2 * Math.ceil(calls * 2.5 + 50), (EPHEMERAL - LOWEST) / 2)
-  const first = LOWEST + 2 * randomInt(0, 1 + (EPHEMERAL - LOWEST - 2 * count) / 2)
+  const first = mediaPorts(2 * count)
   return [
     { first, count },
     { first: first + count, count },

@@ -1,8 +1,6 @@
 /** A Tandem of its own for a measurement: temporary folder, free ports, nothing shared with another one. */
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { steadyPort, whyPortTaken } from '@tandem/testing/ports.ts'
+import { mediaPorts, steadyPort } from '@tandem/testing/ports.ts'
 import type { CdrPage } from '../api/resources.ts'
 import { startUp, type Up } from '../up/start-up.ts'
 import { writeBenchConfiguration } from './calls-configuration.ts'
@@ -27,17 +25,16 @@ export interface TandemSettings {
 /** What would tie the measurement to a running platform, or lead its records into somebody's database. */
 const NOT_OURS = /^(TANDEM_|NATS_|DATABASE_URL$)/
 const PASSWORD = 'bench-password'
-/** The first port that Linux gives out by itself. */
-const EPHEMERAL = 32_768
 
 export async function startTandem(settings: TandemSettings): Promise<TandemSystem> {
-  const { folder, carrierPeer, mediaPorts = 4000, signal, say, warn } = settings
+  const { folder, carrierPeer, signal, say, warn } = settings
+  const count = settings.mediaPorts ?? 4000
   const ports = {
-    inside: await freeUdpPort(),
-    carrier: await freeUdpPort(),
+    inside: await steadyPort(),
+    carrier: await steadyPort(),
     carrierPeer,
-    media: await freeMediaRange(mediaPorts),
-    mediaPorts,
+    media: mediaPorts(count),
+    mediaPorts: count,
   }
   const config = writeBenchConfiguration(folder, ports)
   const kept = Object.entries(process.env).filter(([name]) => !NOT_OURS.test(name))
@@ -91,21 +88,4 @@ export async function checkCdrs(up: Up, calls: number): Promise<string[]> {
   if (legs !== 2 * calls) wrong.push(`${calls} calls have ${legs} leg records, not two each`)
   if (unpriced > 0) wrong.push(`${unpriced} trunk legs have no price`)
   return wrong
-}
-
-export async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  await once(socket, 'close')
-  return port
-}
-
-/** Below the ports that the system gives out by itself, at random: another measurement may run beside this one. */
-async function freeMediaRange(ports: number): Promise<number> {
-  for (;;) {
-    const from = 10_000 + 2 * Math.floor((Math.random() * (EPHEMERAL - 10_000 - ports)) / 2)
-    if ((await whyPortTaken('udp', '127.0.0.1', from)) === undefined) return from
-  }
 }

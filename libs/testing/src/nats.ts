@@ -11,6 +11,7 @@ import { type Bus, type BusSettings, connectBus } from '@tandem/bus/bus.ts'
 import { natsServerConfig } from '@tandem/bus/server-config.ts'
 import { makeStreams } from '@tandem/bus/streams.ts'
 import { type ServiceName, serviceNames } from '@tandem/contracts/contract.ts'
+import { steadyPort } from './ports.ts'
 
 export interface PrivateNats {
   /** nats://127.0.0.1:port */
@@ -31,7 +32,8 @@ export async function startPrivateNats(options: { streams?: boolean } = {}): Pro
   const folder = await mkdtemp(join(tmpdir(), 'tandem-nats-'))
   const passwords = Object.fromEntries(serviceNames.map((s) => [s, `${s}-secret`])) as Record<ServiceName, string>
   const buses: Bus[] = []
-  let port = -1
+  // not one that the system hands out: after a crash() somebody else could have it before start()
+  const port = await steadyPort()
   let child: ChildProcess
 
   const start = async (): Promise<void> => {
@@ -41,7 +43,7 @@ export async function startPrivateNats(options: { streams?: boolean } = {}): Pro
       natsServerConfig({ host: '127.0.0.1', port, storeDir: join(folder, 'js'), passwords, portsFileDir: folder }),
     )
     child = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
-    port = await readyPort(child, folder)
+    await untilReady(child, folder)
   }
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -67,12 +69,8 @@ export async function startPrivateNats(options: { streams?: boolean } = {}): Pro
     await makeStreams(console.connection)
   }
   return {
-    get url() {
-      return `nats://127.0.0.1:${port}`
-    },
-    get port() {
-      return port
-    },
+    url: `nats://127.0.0.1:${port}`,
+    port,
     get pid() {
       return child.pid as number
     },
@@ -89,20 +87,16 @@ export async function startPrivateNats(options: { streams?: boolean } = {}): Pro
 }
 
 /** nats-server writes its ports into a file when it listens. */
-async function readyPort(child: ChildProcess, folder: string): Promise<number> {
+async function untilReady(child: ChildProcess, folder: string): Promise<void> {
   const said: Buffer[] = []
   child.stderr?.on('data', (d: Buffer) => {
     if (said.length < 100) said.push(d)
   })
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     if (child.exitCode !== null) throw new Error(`nats-server ended: ${Buffer.concat(said).toString()}`)
     const file = (await readdir(folder)).find((f) => f.endsWith(`_${child.pid}.ports`))
-    if (file) {
-      const text = await readFile(join(folder, file), 'utf8')
-      const port = /"nats":\s*\[\s*"nats:\/\/[^"]*:(\d+)"/.exec(text)?.[1]
-      if (port) return Number(port)
-    }
+    if (file && /"nats":\s*\[\s*"nats:/.test(await readFile(join(folder, file), 'utf8'))) return
     await new Promise((done) => setTimeout(done, 25))
   }
-  throw new Error(`nats-server is not ready after 5 s: ${Buffer.concat(said).toString()}`)
+  throw new Error(`nats-server is not ready after 30 s: ${Buffer.concat(said).toString()}`)
 }

@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { steadyPort } from './ports.ts'
+import { mediaPorts, steadyPort } from './ports.ts'
 
 /** Why there is none on this machine; undefined when there is. */
 export function whyNoRtpengine(): string | undefined {
@@ -20,6 +20,8 @@ export interface Rtpengine {
   /** udp://127.0.0.1:port */
   readonly control: string
   readonly pid: number
+  /** Whether this is one of its ports for media. */
+  carries(port: number): boolean
   /** Call-ids that it has now. */
   calls(): Promise<readonly string[]>
   crash(): Promise<void>
@@ -28,7 +30,7 @@ export interface Rtpengine {
 }
 
 export interface RtpengineOptions {
-  /** Even, the first of `ports` ports for media; default: by chance, clear of what systems hand out. */
+  /** Even, the first of `ports` ports for media (default 1000); default: some that no other test is given. */
   readonly firstPort?: number
   readonly ports?: number
   readonly threads?: number
@@ -36,7 +38,8 @@ export interface RtpengineOptions {
 
 export async function startRtpengine(options: RtpengineOptions = {}): Promise<Rtpengine> {
   const port = await steadyPort()
-  const firstPort = options.firstPort ?? 50_000 + 2 * Math.floor(Math.random() * 5000)
+  const ports = options.ports ?? 1000
+  const firstPort = options.firstPort ?? mediaPorts(ports)
   const folder = await mkdtemp(join(tmpdir(), 'tandem-rtpengine-'))
   let child: ChildProcess
   const start = async (): Promise<void> => {
@@ -51,7 +54,7 @@ export async function startRtpengine(options: RtpengineOptions = {}): Promise<Rt
         '--log-stderr',
         '--log-level=3',
         `--port-min=${firstPort}`,
-        `--port-max=${firstPort + (options.ports ?? 2000) - 1}`,
+        `--port-max=${firstPort + ports - 1}`,
         `--num-threads=${options.threads ?? 1}`,
         `--pidfile=${join(folder, 'pid')}`,
         '--timeout=3600',
@@ -76,7 +79,8 @@ export async function startRtpengine(options: RtpengineOptions = {}): Promise<Rt
     get pid() {
       return child.pid as number
     },
-    calls: async () => ((await ask(port, { command: 'list' }, 2000))?.calls as string[] | undefined) ?? [],
+    carries: (of) => of >= firstPort && of < firstPort + ports,
+    calls: async () => ((await ask(port, { command: 'list' }, 10_000))?.calls as string[] | undefined) ?? [],
     crash: () => stop('SIGKILL'),
     start,
     async close() {
@@ -88,14 +92,16 @@ export async function startRtpengine(options: RtpengineOptions = {}): Promise<Rt
 
 async function ask(port: number, command: object, ms: number): Promise<Record<string, unknown> | undefined> {
   const socket = createSocket('udp4')
+  let late: NodeJS.Timeout | undefined
   try {
     return await new Promise((done) => {
-      setTimeout(() => done(undefined), ms)
+      late = setTimeout(() => done(undefined), ms)
       socket.on('error', () => setTimeout(() => done(undefined), 50))
       socket.on('message', (bytes) => done(JSON.parse(bytes.toString('utf8').replace(/^\S+ /, ''))))
       socket.connect(port, '127.0.0.1', () => socket.send(`${randomUUID()} ${JSON.stringify(command)}`))
     })
   } finally {
+    clearTimeout(late)
     socket.close()
   }
 }

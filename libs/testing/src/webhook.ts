@@ -52,7 +52,7 @@ export async function startWebhook(at: { host?: string; port?: number } = {}): P
     answerWith(next) {
       status = next
     },
-    next: (fits = () => true, timeoutMs = 5000) =>
+    next: (fits = () => true, timeoutMs = 15_000) =>
       new Promise((resolve, reject) => {
         const done = () => {
           watchers.delete(look)

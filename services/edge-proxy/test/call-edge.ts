@@ -16,7 +16,7 @@ import {
 import type { TransactionLayer } from '@tandem/sip/transaction/layer.ts'
 import { type Itsp, type ItspParts, startItsp } from '@tandem/testing/itsp.ts'
 import { type Phone, type PhoneParts, startPhone } from '@tandem/testing/phone.ts'
-import { steadyPort } from '@tandem/testing/ports.ts'
+import { mediaPorts, steadyPort } from '@tandem/testing/ports.ts'
 import { callsIn } from '../src/calls.ts'
 import type { CallControl } from '../src/on-invite.ts'
 import { PASSWORDS, startEdgeForTest, type TestEdge, type TestEdgeOptions, testConfiguration } from './start-edge.ts'
@@ -59,9 +59,9 @@ export interface CallEdgeOptions {
   readonly time?: TestEdgeOptions['time']
 }
 
-/** Disjoint port ranges for suites that run beside each other. */
+/** Media ports of an edge that no other test has. */
 export function somePorts(): string {
-  const first = 20_000 + 2 * Math.floor(Math.random() * 6000)
+  const first = mediaPorts(400)
   return `${first}-${first + 399}`
 }
 
@@ -181,7 +181,7 @@ export async function startCallEdge(options: CallEdgeOptions = {}): Promise<Call
       const id = questions.at(-1)?.callId
       return new Promise((done, fail) => {
         const found = () => records.filter((r) => r.callId === id)
-        const timer = setTimeout(() => fail(new Error(`${found().length} of ${count} records came`)), 5000)
+        const timer = setTimeout(() => fail(new Error(`${found().length} of ${count} records came`)), 15_000)
         const look = () => {
           if (found().length < count) return
           clearTimeout(timer)

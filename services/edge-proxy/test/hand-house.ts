@@ -1,6 +1,7 @@
 /** A house whose two trunks are hands: whoever calls on the near one reaches the far one. */
 import assert from 'node:assert/strict'
 import type { TrunkAttempt } from '@tandem/contracts/routing.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { type CallEdge, type CallEdgeOptions, plan, startCallEdge, toTrunk } from './call-edge.ts'
 import { HandCallee, HandCaller, sdp } from './hand-call.ts'
 import { type RawPeer, rawPeer } from './raw-peer.ts'
@@ -33,12 +34,7 @@ export interface HandParts {
 let numbers = 12_065_550_200
 
 export async function startHandHouse(options: CallEdgeOptions = {}): Promise<HandHouse> {
-  const ports: number[] = []
-  for (let i = 0; i < 2; i++) {
-    const probe = await rawPeer('UDP', { port: 9 })
-    ports.push(probe.port)
-    probe.close()
-  }
+  const ports = [await steadyPort(), await steadyPort()]
   const trunk = (i: number, more: object | undefined) => ({
     to: [`sip:127.0.0.1:${ports[i]}`],
     from: [`127.0.0.1:${ports[i]}`],

@@ -62,11 +62,10 @@ test('the edge process waits for a configuration, says ready, serves phones and 
   const console = await nats.bus('console')
   const document = testConfiguration()
   const trunks = { 'itsp-a': { to: ['sip:127.0.0.1:9'], from: ['127.0.0.1:9'], listener: 'inside', emergency: true } }
-  const media = { relay: 'embedded', address: '127.0.0.1', ports: '20000-29999' }
   const routes = [{ name: 'all', match: '^\\+', usages: ['national'], trunks: ['itsp-a'] }]
   const written = {
     ...document,
-    edge: { listen: { inside: { url: `udp://127.0.0.1:${port}` } }, media },
+    edge: { ...document.edge, listen: { inside: { url: `udp://127.0.0.1:${port}` } } },
     routes,
     trunks,
   }

@@ -16,7 +16,7 @@ export interface RawPeer {
   readonly port: number
   readonly transport: 'UDP' | 'TCP' | 'TLS' | 'WS' | 'WSS'
   send(bytes: Uint8Array | string): void
-  /** The next message that fits and was not taken yet; rejects after 3 s. */
+  /** The next message that fits and was not taken yet; rejects after 15 s. */
   next<M extends SipMessage>(fits: (message: SipMessage) => message is M, ms?: number): Promise<M>
   next(fits: (message: SipMessage) => boolean, ms?: number): Promise<SipMessage>
   /** Sends a request with a Via of its own and gives its final response. */
@@ -117,7 +117,7 @@ export async function rawPeer(
     send = (bytes) => socket.write(bytes)
     close = () => socket.destroy()
   }
-  const next = (fits: (m: SipMessage) => boolean, ms = 3000): Promise<SipMessage> => {
+  const next = (fits: (m: SipMessage) => boolean, ms = 15_000): Promise<SipMessage> => {
     const at = inbox.findIndex(fits)
     if (at >= 0) return Promise.resolve(inbox.splice(at, 1)[0] as SipMessage)
     return new Promise((done, fail) => {

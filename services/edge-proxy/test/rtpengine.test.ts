@@ -35,8 +35,8 @@ describe('several rtpengines', skip, () => {
   let first: Rtpengine
   let second: Rtpengine
   before(async () => {
-    first = await startRtpengine({ firstPort: 50_000 })
-    second = await startRtpengine({ firstPort: 54_000 })
+    first = await startRtpengine()
+    second = await startRtpengine()
   })
   after(async () => {
     await first?.close()
@@ -61,7 +61,7 @@ describe('several rtpengines', skip, () => {
     const engine = engineOf([nobody, second.control])
     for (let n = 0; n < 3; n++) {
       const port = portOf(await offered(leg(engine), 40_000, leg(engine)))
-      assert.ok(port >= 54_000 && port < 56_000)
+      assert.ok(second.carries(port), `port ${port}`)
     }
     await engine.close()
   })
@@ -71,11 +71,11 @@ describe('several rtpengines', skip, () => {
     const [a, b] = [leg(engine), leg(engine)]
     const before = portOf(await offered(a, 40_000, b))
     const toAlice = portOf(await answered(b, 40_002, a))
-    const carrier = before < 54_000 ? first : second
+    const [carrier, other] = first.carries(before) ? [first, second] : [second, first]
     await carrier.crash()
     const after = portOf(await offered(a, 40_000, b))
     const again = portOf(await answered(b, 40_002, a))
-    assert.notEqual(Math.floor(after / 4000), Math.floor(before / 4000), 'the other one')
+    assert.ok(other.carries(after), 'the other one')
     assert.notEqual(again, toAlice)
     await carrier.start()
     await engine.close()

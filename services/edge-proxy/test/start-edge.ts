@@ -14,6 +14,7 @@ import { createLogger } from '@tandem/observability/log.ts'
 import type { TransactionLayerParts } from '@tandem/sip/transaction/layer.ts'
 import type { TimeSource } from '@tandem/sip/transaction/timer-wheel.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
+import { mediaPorts } from '@tandem/testing/ports.ts'
 import type { Calls, Edge } from '../src/edge.ts'
 import { type EdgeCore, startEdgeCore } from '../src/edge-core.ts'
 
@@ -92,6 +93,16 @@ export async function startEdgeForTest(options: TestEdgeOptions = {}): Promise<T
   }
 }
 
+let media: string | undefined
+/** Those that edges of this process share when they are not told others. */
+function ownMedia(): string {
+  if (media === undefined) {
+    const first = mediaPorts(400)
+    media = `${first}-${first + 399}`
+  }
+  return media
+}
+
 /** Ports are chosen by the system; alice and bob have passwords in `PASSWORDS`. */
 export function testConfiguration(more: Partial<ConfigurationDocument> = {}): ConfigurationDocument {
   return {
@@ -104,7 +115,7 @@ export function testConfiguration(more: Partial<ConfigurationDocument> = {}): Co
         'inside-tcp': { url: 'tcp://127.0.0.1:0' },
         carrier: { url: 'udp://127.0.0.1:0' },
       },
-      media: { relay: 'embedded', address: '127.0.0.1', ports: '20000-29999' },
+      media: { relay: 'embedded', address: '127.0.0.1', ports: ownMedia() },
     },
     sites: { hq: { networks: ['127.0.0.1/32'], dialPlan: 'us-hq' } },
     dialPlans: {
