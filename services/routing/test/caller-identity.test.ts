@@ -103,3 +103,14 @@ test('R7: an emergency call shows where it is called back, whatever lists and su
   const site = ['location: branch-floor }', 'location: branch-floor, emergencyCallback: "+12125550800" }'] as const
   assert.equal(back('carol', [', branch: ["+12125550900"]', ''], site), 'itsp-a +12125550800')
 })
+test('the usage of a call is that of the first trunk that lets its caller be shown', () => {
+  const table = tableWith(
+    [
+      "match: '^\\+1(425|206|253)\\d{7}$', usages: [local],         trunks: [itsp-a, itsp-b]",
+      "match: '^\\+1(425|206|253)\\d{7}$', usages: [local],         trunks: [itsp-a]",
+    ],
+    ['    cost: itsp-a-minutes', "    cost: itsp-a-minutes\n    callerId: { allow: ['^x$'], otherwise: reject }"],
+  )
+  const decision = plan(decide(from.bob, outside, {}, table))
+  assert.deepEqual([shown(decision), decision.usage], [['itsp-b +14255551002'], 'national'])
+})

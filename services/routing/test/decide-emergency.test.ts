@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RouteDecision } from '@tandem/contracts/routing.ts'
 import { decideRoute } from '../src/domain/decide-route.ts'
 import { acme, ask, decide, from, plan, tableWith, tuesday, walk } from './acme.ts'
 
@@ -64,4 +65,33 @@ test('L1: the desk is the last rung, but not for a call of its own', () => {
 test('a trunk that seems down is tried after the others, never left out', () => {
   const decision = decideRoute(ask(from.alice, '911'), acme, tuesday, { down: new Set(['itsp-a']) })
   assert.match(walk(decision)[0] ?? '', /^callee: itsp-b 911, itsp-a 911, /)
+})
+
+const pbx = '    from: ["127.0.0.1:5080"]'
+const calling = (decision: RouteDecision) => {
+  const [first] = plan(decision).branches[0]?.attempts ?? []
+  return first?.kind === 'trunk' ? first.calling : undefined
+}
+test('a caller behind a PBX is called back at the number that the trunk asserts, mended as it is in every call', () => {
+  const table = tableWith(
+    [pbx, `${pbx}\n    usages: [local]`],
+    [
+      'translate: { outbound:',
+      "translate: { inbound: { called: [{ match: '^8(911)$', to: '$1' }], calling: [{ match: '^(1\\d{3})$', to: '+1425555$1' }] }, outbound:",
+    ],
+  )
+  const asserted = { assertedIdentity: 'sip:+14255551777@pbx.example', from: { number: 'anonymous' } }
+  assert.equal(calling(decide(from.itspA, '911', asserted, table)), '+14255551777')
+  const decision = plan(decide(from.itspA, '911', { from: { number: '1777', display: 'Lobby' } }, table))
+  assert.equal(calling(decision), '+14255551777')
+  assert.deepEqual(decision.caller, { number: '+14255551777', display: 'Lobby' })
+  assert.equal(plan(decide(from.itspA, '8911', {}, table)).emergency, true, 'and so is the number dialled')
+})
+test('a policy that suppresses the number does not hide the one by which the caller is reached', () => {
+  const table = tableWith(
+    ['branch: ["+12125550900"]', 'hq-2-201: ["+12125550900"]'],
+    ['lobby:     { usages: [local] }', 'lobby:     { usages: [local], callerId: suppress }'],
+    ['site: branch, policy: lobby', 'site: branch, policy: lobby, callerId: "+12125550777"'],
+  )
+  assert.equal(calling(decide(from.carol, '911', { from: { number: 'carol' } }, table)), '+12125550777')
 })

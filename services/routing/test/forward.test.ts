@@ -96,3 +96,16 @@ test('the ingress trunk may carry it on again, and the way that the call came is
     '<sip:+12065550100@pstn.example>;reason=user-busy',
   ])
 })
+
+test('an extension that no rule makes a number of is a target as it is dialled', () => {
+  assert.deepEqual(stages(plan(decide(from.alice, '1002', {}, bobForwards('busy: "1003"')))), [
+    '0 after 0: callee bob',
+    '1 on busy of 0 after 0: forward carol',
+  ])
+})
+
+test('phones ring for a minute where nobody may take the call after the time set', () => {
+  const [phones] = plan(decide(from.alice, '1002', {}, bobForwards('noAnswer: "2125550177", after: 12s'))).branches
+  const [attempt] = phones?.attempts ?? []
+  assert.equal(attempt?.kind === 'user' && attempt.ringMs, 60_000)
+})

@@ -90,3 +90,22 @@ test('the ends of a range belong to it, its neighbours do not', () => {
   assert.deepEqual(walk(call('+14255552099')), ['callee: bob'])
   assert.notEqual(decide(from.itspA, '+14255552100', {}, table).kind, 'route')
 })
+test('R5: a number beside the DID keeps its own failover target, from inside as from outside', () => {
+  const own = tableWith([
+    '\nemergency:\n  numbers',
+    '\nnumbers: [{ number: "+14255551700", user: bob, failover: carol }]\nemergency:\n  numbers',
+  ])
+  for (const decision of [decide(from.itspA, '+14255551700', {}, own), decide(from.alice, '94255551700', {}, own)]) {
+    assert.deepEqual(walk(decision), ['callee: bob, carol'])
+    assert.equal(plan(decision).normalised, '+14255551700')
+  }
+  assert.deepEqual(walk(decide(from.alice, '1002', {}, own)), ['callee: bob'], 'the DID has none')
+})
+test('a number beside a single one that nobody has is a wrong number too', () => {
+  const reserved = tableWith([
+    '\nemergency:\n  numbers',
+    '\nnumbers: [{ number: "+12535554000", reserved: true }]\nemergency:\n  numbers',
+  ])
+  const { status, reason } = refusal(decide(from.itspA, '+12535554001', {}, reserved))
+  assert.deepEqual([status, reason], [404, 'Nobody has +12535554001.'])
+})

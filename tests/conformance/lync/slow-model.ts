@@ -1,367 +1,279 @@
 /**
  * A slow, plain model of what Lync Server 2013 documents ("Dial plans and normalization rules", "Voice policies and PSTN
- * usage records", "Voice routes", "Translation rules", "Outbound call routing") with the differences that we state:
- * emergency numbers first, priorities of trunks, 404 for numbers of ours that nobody has. It knows nothing of how the
- * product does it and shares no code with it: JavaScript's own regular expressions, no tables, everything done again for
- * each call.
+ * usage records", "Voice routes", "Translation rules", "Outbound call routing") and of what docs/routing.md and the
+ * decisions it names add: emergency numbers first, priorities of trunks, forwarding in stages, failover targets, caller
+ * identity. It knows nothing of how the product does it and shares no code with it: JavaScript's own regular
+ * expressions, no tables, everything done again for each call.
  */
-export type Rule = { name: string; match: string; to: string; internal?: boolean }
-export type Plan = { externalPrefix?: string; rules: Rule[] }
-export type Route = {
-  name: string
-  match: string
-  except?: string[]
-  usages: string[]
-  trunks: string[]
-  priority?: number
-  weight?: number
-  select?: 'order' | 'cost'
-  when?: Window[]
-}
-/** Hours in `timeZone`; an end before the beginning is on the next day. */
-export type Window = { days?: string[]; from?: string; to?: string }
-/** Prices of a further minute by prefix; `bandwidth` costs nothing more for one more call. */
-export type Deck = { kind: 'bandwidth' } | { kind: 'per-minute'; rows: [prefix: string, perMinute: string][] }
-/** When the call is made and what is known of the trunks then. */
-export type Moment = { at: number; down: string[]; poor: string[] }
-export type Trunk = {
-  emergency: boolean
-  priority?: number
-  weight?: number
-  when?: Window[]
-  cost?: string
-  usages?: string[]
-  translate: { outbound: { called?: Translation[]; calling?: Translation[] } }
-}
-export type Translation = { match: string; to: string }
-export type User = {
-  did?: string
-  extension?: string
-  site: string
-  policy: string
-  dialPlan?: string
-  mobile?: string
-  simultaneousRing?: boolean
-  callerId?: string
-}
-export type Enterprise = {
-  timeZone: string
-  decks: Record<string, Deck>
-  dialPlan?: string
-  sites: Record<string, { dialPlan?: string }>
-  dialPlans: Record<string, Plan>
-  policies: Record<string, { usages: string[]; ring: string[] }>
-  routes: Route[]
-  trunks: Record<string, Trunk>
-  users: Record<string, User>
-  emergency: {
-    numbers: string[]
-    test: string[]
-    trunks: string[]
-    relayCentre?: string
-    elins: Record<string, string[]>
-    deskUsers: string[]
-  }
-}
-export type Caller = { user: string; site: string } | { trunk: string; number: string }
+import type { CallIdentity, RouteQuestion } from '@tandem/contracts/routing.ts'
+import type { Enterprise, Moment, Plan, User } from './enterprise.ts'
+import { carriersCaller, numberOf, redirectedTo, writtenBy } from './slow-carrier.ts'
+import { type Calling, fields, ownNumber, shownOf, type Way, waysOver } from './slow-identity.ts'
+import {
+  besideOurs,
+  extensionOf,
+  isNumber,
+  type Normalised,
+  normalise,
+  oursOf,
+  ownerOf,
+  planOf,
+  translated,
+  withoutSeparators,
+} from './slow-numbers.ts'
+import { type Ringing, type Rung, ring, ringUnassigned, withFailover } from './slow-ringing.ts'
+import { select } from './slow-selection.ts'
 
-/** What must come out, in a form that can be compared. */
+/** Why there is no plan, as a person would say it. */
+export type Why =
+  | (Rung & { kind: 'refused' })['why']
+  | ('no-hops' | 'not-registered' | 'may-not-show' | 'nothing-dialled' | 'no-such-user' | 'no-number' | 'not-ours')
+  | ('no-route' | 'no-usage' | 'closed' | 'not-shown' | 'back')
+
+/** What must come out. Where weights or probes share calls out, a branch has several right `ways`. */
 export type Expected =
-  | { reject: number }
-  | { emergency: boolean; normalised?: string; usage?: string; branches: string[] }
-
-/** Every answer that is right: where weights share calls out, any order of those that share is. */
-export function expectCall(e: Enterprise, caller: Caller, dialledText: string, moment: Moment): Expected[] {
-  const dialled = withoutSeparators(dialledText.split(';')[0] ?? '')
-  const user = 'user' in caller ? e.users[caller.user] : undefined
-  const plan = user && 'site' in caller ? planOf(e, user, caller.site) : undefined
-  const meant = emergencyNumber(e, caller, plan, dialled)
-  if (meant !== undefined) return [emergencyCall(e, caller, meant, moment)]
-  if ('trunk' in caller) return fromTrunk(e, caller, dialled, moment)
-  return fromUser(e, caller, dialled, plan, moment)
-}
-
-function withoutSeparators(text: string): string {
-  return /^\+?[0-9*# .()-]*$/.test(text) ? text.replace(/[ .()-]/g, '') : text
-}
-
-/** Scope: user, then site, then global. A user who is elsewhere dials as there, if there is a dial plan. */
-function planOf(e: Enterprise, user: User, here: string): Plan | undefined {
-  const names = [user.dialPlan, e.sites[here]?.dialPlan, e.sites[user.site]?.dialPlan, e.dialPlan]
-  const name = names.find((n) => n !== undefined)
-  return name === undefined ? undefined : e.dialPlans[name]
-}
-
-/** The matched part is replaced; what an unanchored pattern leaves stays around it. */
-function apply({ match, to }: Translation, text: string): string | undefined {
-  const found = new RegExp(match).exec(text)
-  if (found === null) return undefined
-  let made = ''
-  for (let i = 0; i < to.length; i++) {
-    const group = to[i] === '$' ? Number(to[i + 1]) : Number.NaN
-    if (Number.isNaN(group)) made += to[i]
-    else {
-      made += found[group] ?? ''
-      i++
+  | { kind: 'reject'; status: number; why: Why; normalised?: string; caller: CallIdentity }
+  | {
+      kind: 'route'
+      emergency: boolean
+      emergencyTest?: true
+      dialled: string
+      normalised?: string
+      rule?: string
+      /** Of each way of the only branch. */
+      usages?: string[]
+      caller: CallIdentity
+      callee: CallIdentity
+      branches: Ringing[]
     }
-  }
-  return text.slice(0, found.index) + made + text.slice(found.index + found[0].length)
-}
-function firstMatch(rules: readonly Translation[], text: string): string | undefined {
-  for (const rule of rules) {
-    const made = apply(rule, text)
-    if (made !== undefined) return made
-  }
-  return undefined
-}
 
-/** Internal rules; then the others without the external access prefix, if it is there; then the others as dialled. */
-function normalise(plan: Plan | undefined, dialled: string): string {
-  if (plan === undefined) return dialled
-  const inside = firstMatch(
-    plan.rules.filter((r) => r.internal === true),
-    dialled,
-  )
-  if (inside !== undefined) return inside
-  const others = plan.rules.filter((r) => r.internal !== true)
-  const prefix = plan.externalPrefix ?? ''
-  if (prefix !== '' && dialled.startsWith(prefix) && dialled !== prefix) {
-    const outside = firstMatch(others, dialled.substring(prefix.length))
-    if (outside !== undefined) return outside
-  }
-  return firstMatch(others, dialled) ?? dialled
+/** What a call is, before anything is decided. */
+type Call = {
+  e: Enterprise
+  q: RouteQuestion
+  moment: Moment
+  dialled: string
+  caller: CallIdentity
+  /** Whose dial plan counts, and where extensions are looked for: the caller's, or of whoever transfers the call. */
+  plan: Plan | undefined
+  behalf: User | undefined
 }
 
-const isNumber = (text: string): boolean => /^\+[1-9][0-9]{2,14}$/.test(text)
+export function expectCall(e: Enterprise, q: RouteQuestion, moment: Moment): Expected {
+  const { source } = q
+  const user = source.kind === 'user' ? (e.users[source.user] as User) : undefined
+  const here = source.kind === 'trunk' ? undefined : source.site
+  const behalf = q.onBehalfOf === undefined ? undefined : e.users[q.onBehalfOf]
+  const plan = behalf === undefined ? planOf(e, user, here) : planOf(e, behalf)
+  const caller =
+    source.kind === 'user'
+      ? identity(e, source.user, source.site)
+      : source.kind === 'trunk'
+        ? carriersCaller(e, source.trunk, q, {})
+        : { number: q.from.number, ...(source.site === undefined ? {} : { site: source.site }) }
+  const written = withoutSeparators(q.dialled.split(';')[0] ?? '')
+  const dialled = q.redirectedBy === undefined ? written : redirectedTo(e, q.redirectedBy, written)
+  const call: Call = { e, q, moment, dialled, caller, plan, behalf }
+  const meant = emergencyNumber(call)
+  if (meant !== undefined) return emergencyCall(call, meant)
+  if (q.maxForwards === 0) return reject(call, 483, 'no-hops')
+  if (source.kind === 'unknown') return reject(call, 403, 'not-registered')
+  return source.kind === 'trunk' ? fromTrunk(call, source.trunk) : fromUser(call, source.user)
+}
 
-function emergencyNumber(e: Enterprise, caller: Caller, plan: Plan | undefined, dialled: string): string | undefined {
-  if ('trunk' in caller && (e.trunks[caller.trunk]?.usages ?? []).length === 0) return undefined
+function reject({ caller }: Call, status: number, why: Why, normalised?: string): Expected {
+  return { kind: 'reject', status, why, ...(normalised === undefined ? {} : { normalised }), caller }
+}
+
+function identity(e: Enterprise, name: string, site?: string): CallIdentity {
+  const user = e.users[name] as User
+  return {
+    ...{ user: name, display: user.name ?? name, site: site ?? user.site },
+    ...(user.did === undefined ? {} : { number: user.did }),
+    ...(user.costCentre === undefined ? {} : { costCentre: user.costCentre }),
+  }
+}
+
+/** Itself, with a plus in front, behind an outside-line prefix, or as a URN (RFC 5031). */
+function emergencyNumber(call: Call): string | undefined {
+  const { e, q, plan } = call
+  const { source } = q
+  if (source.kind === 'trunk' && (e.trunks[source.trunk]?.usages ?? []).length === 0) return undefined
+  if (q.requestUri.startsWith('urn:service:sos')) return e.emergency.numbers[0]
+  if (q.requestUri.startsWith('urn:service:test.sos')) return e.emergency.test[0]
+  const known = source.kind === 'user' || (source.kind === 'unknown' && source.site !== undefined)
+  const prefixes = known ? [plan?.externalPrefix] : Object.values(e.dialPlans).map((p) => p.externalPrefix)
   const all = [...e.emergency.numbers, ...e.emergency.test]
-  const prefixes = 'trunk' in caller ? Object.values(e.dialPlans).map((p) => p.externalPrefix) : [plan?.externalPrefix]
-  return all.find(
-    (n) =>
-      dialled === n || dialled === `+${n}` || prefixes.some((p) => p !== undefined && p !== '' && dialled === p + n),
+  const meant = (dialled: string) =>
+    all.find((n) => dialled === n || dialled === `+${n}` || prefixes.some((p = '') => p !== '' && dialled === p + n))
+  return (
+    meant(call.dialled) ?? (source.kind === 'trunk' ? meant(writtenBy(e, q, call.dialled, source.trunk)) : undefined)
   )
 }
 
 /** Neither priority nor weight, hours, cost, quality or drain order a call for help: only a trunk that is down comes later. */
-function emergencyCall(e: Enterprise, caller: Caller, meant: string, { down }: Moment): Expected {
+function emergencyCall(call: Call, meant: string): Expected {
+  const { e, moment, caller } = call
   const names = Object.keys(e.trunks)
   const able = names.filter((n) => e.trunks[n]?.emergency)
   const named = [...e.emergency.trunks, ...able.filter((n) => !e.emergency.trunks.includes(n))]
-  const ladder = [...named.filter((n) => !down.includes(n)), ...named.filter((n) => down.includes(n))]
-  const user = 'user' in caller ? e.users[caller.user] : undefined
-  const back =
-    'trunk' in caller ? caller.number : (user?.did ?? e.emergency.elins[caller.site]?.[0] ?? user?.callerId ?? '')
-  const steps = ladder.map((n) => `${n} ${meant} ${calling(e, n, back)}`)
+  const isDown = (n: string) => moment.down.includes(n)
+  const ladder = [...named.filter((n) => !isDown(n)), ...named.filter(isDown)]
+  const calling: Calling = { number: callBack(call), diversions: [] }
+  if (caller.display !== undefined) calling.display = caller.display
+  // the next rung follows any failure; no allow-list, no privacy, no translation of the number for help
+  const rung = (trunk: string, called: string) => ({
+    ...{ kind: 'trunk', trunk, called, ...fields(e, trunk, calling) },
+    ...{ noResponseMs: 2000, onlyTryingMs: 5000, retry: 'any failure' },
+  })
+  const steps: object[] = ladder.map((n) => rung(n, meant))
+  const test = e.emergency.test.includes(meant)
   const { relayCentre } = e.emergency
-  if (relayCentre !== undefined && !e.emergency.test.includes(meant)) {
+  if (relayCentre !== undefined && !test)
     for (const n of [...ladder, ...names.filter((one) => !ladder.includes(one))])
-      steps.push(`${n} ${called(e, n, relayCentre)} ${calling(e, n, back)}`)
+      steps.push(rung(n, translated(e.trunks[n]?.translate.outbound.called, relayCentre)))
+  for (const user of e.emergency.deskUsers) if (user !== caller.user) steps.push({ kind: 'user', user, ringMs: 60_000 })
+  return {
+    ...{ kind: 'route', emergency: true, ...(test ? { emergencyTest: true } : {}), dialled: call.dialled },
+    ...{ caller, callee: { number: meant }, branches: [{ role: 'callee', delayMs: 0, ways: [steps] }] },
   }
-  for (const one of e.emergency.deskUsers) if (!('user' in caller) || one !== caller.user) steps.push(one)
-  return { emergency: true, branches: [`callee: ${steps.join(', ')}`] }
 }
 
-function called(e: Enterprise, trunk: string, number: string): string {
-  return firstMatch(e.trunks[trunk]?.translate.outbound.called ?? [], number) ?? number
-}
-function calling(e: Enterprise, trunk: string, number: string | undefined): string {
-  if (number === undefined) return 'anonymous'
-  return firstMatch(e.trunks[trunk]?.translate.outbound.calling ?? [], number) ?? number
-}
-
-function fromUser(
-  e: Enterprise,
-  caller: { user: string; site: string },
-  dialled: string,
-  plan: Plan | undefined,
-  moment: Moment,
-): Expected[] {
-  const user = e.users[caller.user] as User
-  const shows = user.callerId ?? user.did
-  if (dialled === '') return [{ reject: 484 }]
-  if (e.users[dialled] !== undefined) return ring(e, dialled, undefined, shows, moment)
-  const number = normalise(plan, dialled)
-  const byDid = Object.keys(e.users).find((n) => e.users[n]?.did === number)
-  if (byDid !== undefined) return ring(e, byDid, number, shows, moment)
-  const withExtension = Object.keys(e.users).filter((n) => e.users[n]?.extension === dialled)
-  const near = withExtension.find((n) => e.users[n]?.site === caller.site)
-  if (near !== undefined) return ring(e, near, number, shows, moment)
-  if (withExtension.length === 1) return ring(e, withExtension[0] as string, number, shows, moment)
-  if (!isNumber(number)) return [{ reject: /[^0-9*#+]/.test(dialled) ? 404 : 484 }]
-  return toNetwork(e, number, e.policies[user.policy]?.usages ?? [], shows, moment)
+/** The user's number for it or DID; else that of the place; else whatever else stands for the user. */
+function callBack({ e, q, caller }: Call): string {
+  const { source } = q
+  const user = source.kind === 'user' ? e.users[source.user] : undefined
+  const site = source.kind === 'trunk' ? '' : (source.site ?? user?.site ?? '')
+  const numbers = [
+    ...[user?.emergencyCallback, user?.did, e.emergency.elins[site]?.[0], e.sites[site]?.emergencyCallback],
+    ...[user === undefined ? undefined : ownNumber(e, user)],
+  ]
+  return numbers.find((n) => n !== undefined) ?? (source.kind === 'trunk' ? (caller.number ?? '') : q.from.number)
 }
 
-/** The user's phones, and at the same time the mobile by the policy's usages for simultaneous ring. */
-function ring(
-  e: Enterprise,
-  name: string,
-  number: string | undefined,
-  shows: string | undefined,
-  moment: Moment,
-): Expected[] {
+type Destination =
+  | { kind: 'user'; user: string; normalised?: Normalised }
+  | { kind: 'number'; normalised: Normalised }
+  | { kind: 'none'; status: number; why: Why }
+
+/** A name; a number of somebody; an extension; else a number elsewhere. */
+function destination({ e, dialled, plan, behalf }: Call, site: string): Destination {
+  if (dialled === '') return { kind: 'none', status: 484, why: 'nothing-dialled' }
+  if (e.users[dialled] !== undefined) return { kind: 'user', user: dialled }
+  const normalised = normalise(plan, dialled)
+  const user = ownerOf(e, normalised.number) ?? extensionOf(e, dialled, behalf?.site ?? site)
+  if (user !== undefined) return { kind: 'user', user, normalised }
+  if (isNumber(normalised.number)) return { kind: 'number', normalised }
+  if (/[^0-9*#+]/.test(dialled)) return { kind: 'none', status: 404, why: 'no-such-user' }
+  return { kind: 'none', status: 484, why: 'no-number' }
+}
+
+/** Of whoever passes the call on; as usages when left out. */
+function usagesOnBehalf({ e, behalf }: Call): string[] | undefined {
+  const policy = behalf === undefined ? undefined : e.policies[behalf.policy]
+  return policy === undefined ? undefined : (policy.forward ?? policy.usages)
+}
+
+function fromUser(call: Call, name: string): Expected {
+  const { e, q, moment, dialled } = call
   const user = e.users[name] as User
-  const normalised = user.did ?? (number !== undefined && isNumber(number) ? number : undefined)
-  const rings = (...mobile: string[]): Expected => ({
-    emergency: false,
-    ...(normalised === undefined ? {} : { normalised }),
-    branches: [`callee: ${name}`, ...mobile],
-  })
-  const { mobile } = user
-  if (!user.simultaneousRing || mobile === undefined || mobile === shows) return [rings()]
-  return candidates(e, mobile, e.policies[user.policy]?.ring ?? [], moment).map((places) =>
-    places.length > 0 ? rings(`mobile: ${say(e, places, mobile, shows)}`) : rings(),
-  )
+  // the phone's own dial plan reads what it says of itself
+  const own = planOf(e, user, q.source.kind === 'user' ? q.source.site : undefined)
+  const shows = shownOf(e, name, q.from.number, q.privacy === true, own)
+  if (shows === 'refused') return reject(call, 403, 'may-not-show')
+  const calling: Calling = { ...shows, display: user.name ?? name, diversions: [] }
+  const to = destination(call, call.caller.site ?? user.site)
+  if (to.kind === 'none') return reject(call, to.status, to.why)
+  if (to.kind === 'user') return toUser(call, to.user, calling, to.normalised, dialled)
+  const { number } = to.normalised
+  const entry = oursOf(e, number)
+  if (entry !== undefined)
+    return put(call, ringUnassigned(e, number, entry, calling, moment), number, to.normalised.rule, dialled)
+  return toNetwork(call, to.normalised, usagesOnBehalf(call) ?? e.policies[user.policy]?.usages ?? [], calling, dialled)
 }
 
-type Place = { trunk: string; usage: string }
+function toUser(call: Call, user: string, calling: Calling, n: Normalised | undefined, dialled: string): Expected {
+  const { e, moment } = call
+  const number =
+    n !== undefined && ownerOf(e, n.number) === user
+      ? n.number
+      : (e.users[user]?.did ?? (n !== undefined && isNumber(n.number) ? n.number : undefined))
+  const rung = ring(e, user, calling, moment)
+  const entry = number === undefined ? undefined : oursOf(e, number)
+  return put(call, withFailover(e, rung, user, number, entry, calling, moment), number, n?.rule, dialled)
+}
 
-/**
- * Usages in order; in each the open routes that hold it, by priority; in each its open trunks, by priority, and by price
- * where the route asks for it; each trunk once. Then those of bad quality after the good ones, and those down at the end.
- */
-function candidates(e: Enterprise, number: string, usages: readonly string[], moment: Moment): Place[][] {
-  let plans: Place[][] = [[]]
-  for (const usage of usages) {
-    const routes = e.routes.filter((r) => r.usages.includes(usage) && takes(r, number) && open(e, r.when, moment.at))
-    plans = different(
-      inTurn(routes, (r) => r.priority ?? 0).flatMap((order) =>
-        order.reduce((now, route) => addRoute(e, now, route, usage, number, moment), plans),
-      ),
-    )
+function put(call: Call, rung: Rung, number: string | undefined, rule: string | undefined, dialled: string): Expected {
+  const { e, caller } = call
+  if (rung.kind === 'refused') return reject(call, rung.status, rung.why, number)
+  return {
+    ...{ kind: 'route', emergency: false, dialled },
+    ...(number === undefined ? {} : { normalised: number }),
+    ...(rule === undefined ? {} : { rule }),
+    caller,
+    callee: rung.user === undefined ? { ...(number === undefined ? {} : { number }) } : identity(e, rung.user),
+    branches: rung.branches,
   }
-  const { down, poor } = moment
-  return plans.map((places) => {
-    const bad = (p: Place) => poor.includes(p.trunk) && !down.includes(p.trunk)
-    const good = places.filter((p) => !down.includes(p.trunk) && !bad(p))
-    return [...good, ...places.filter(bad), ...places.filter((p) => down.includes(p.trunk))]
-  })
 }
 
-function addRoute(
-  e: Enterprise,
-  plans: Place[][],
-  route: Route,
-  usage: string,
-  number: string,
-  moment: Moment,
-): Place[][] {
-  const trunks = route.trunks
-    .filter((name) => open(e, e.trunks[name]?.when, moment.at))
-    .map((name) => ({
-      name,
-      weight: e.trunks[name]?.weight ?? 0,
-      price: route.select === 'cost' ? price(e, name, number) : 0,
-    }))
-  const rank = ({ name, price }: (typeof trunks)[number]) =>
-    (e.trunks[name]?.priority ?? 0) * 1e6 + Math.min(price, 9e5)
-  const orders = inTurn(trunks, rank)
-  return different(
-    plans.flatMap((places) =>
-      orders.map((order) => [
-        ...places,
-        ...order
-          .filter(({ name }) => !places.some((p) => p.trunk === name))
-          .map(({ name }) => ({ trunk: name, usage })),
-      ]),
-    ),
-  )
-}
-
-/** Every right order: the lower rank first; among equals those with a weight in any order, then the others as listed. */
-function inTurn<T extends { weight?: number }>(list: readonly T[], rank: (one: T) => number): T[][] {
-  let orders: T[][] = [[]]
-  for (const value of [...new Set(list.map(rank))].sort((a, b) => a - b)) {
-    const equal = list.filter((one) => rank(one) === value)
-    const others = equal.filter((one) => !one.weight)
-    const shared = permutations(equal.filter((one) => one.weight))
-    orders = orders.flatMap((order) => shared.map((some) => [...order, ...some, ...others]))
-  }
-  return orders
-}
-
-function permutations<T>(list: readonly T[]): T[][] {
-  if (list.length < 2) return [[...list]]
-  return list.flatMap((one, i) => permutations(list.filter((_, j) => j !== i)).map((rest) => [one, ...rest]))
-}
-
-function different(plans: Place[][]): Place[][] {
-  return [...new Map(plans.map((plan) => [JSON.stringify(plan), plan])).values()]
-}
-
-/** Of a further minute by the longest prefix that has one; a trunk without a price is the dearest. */
-function price(e: Enterprise, trunk: string, number: string): number {
-  const deck = e.decks[e.trunks[trunk]?.cost ?? '']
-  if (deck === undefined) return Number.POSITIVE_INFINITY
-  if (deck.kind === 'bandwidth') return 0
-  const rows = deck.rows.filter(([prefix]) => number.startsWith(`+${prefix}`))
-  const longest = rows.sort((a, b) => b[0].length - a[0].length)[0]
-  return longest === undefined ? Number.POSITIVE_INFINITY : Number(longest[1])
-}
-
-const week = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
-
-function open(e: Enterprise, windows: readonly Window[] | undefined, at: number): boolean {
-  if (windows === undefined) return true
-  // 2026-03-10 10:00:00
-  const [date, time] = new Date(at).toLocaleString('sv-SE', { timeZone: e.timeZone }).split(' ') as [string, string]
-  const clock = time.slice(0, 5)
-  const weekday = new Date(`${date}T00:00:00Z`).getUTCDay()
-  return windows.some(({ days = week, from = '00:00', to = '24:00' }) => {
-    const today = days.includes(week[weekday] as string)
-    const yesterday = days.includes(week[(weekday + 6) % 7] as string)
-    if (from < to) return today && from <= clock && clock < to
-    return (today && from <= clock) || (yesterday && clock < to)
-  })
-}
-
-const takes = (route: Route, number: string): boolean =>
-  new RegExp(route.match).test(number) && !(route.except ?? []).some((x) => new RegExp(x).test(number))
-
-const say = (e: Enterprise, places: readonly Place[], number: string, shows: string | undefined): string =>
-  places.map(({ trunk }) => `${trunk} ${called(e, trunk, number)} ${calling(e, trunk, shows)}`).join(', ')
-
+/** `not`: the trunk that the call came on, by whose usages it goes on. */
 function toNetwork(
-  e: Enterprise,
-  number: string,
+  call: Call,
+  { number, rule }: Normalised,
   usages: readonly string[],
-  shows: string | undefined,
-  moment: Moment,
+  calling: Calling,
+  dialled: string,
   not?: string,
-): Expected[] {
-  return candidates(e, number, usages, moment).map((all) => {
-    if (all.length === 0) return { reject: e.routes.some((r) => takes(r, number)) ? 403 : 404 }
-    const places = all.filter(({ trunk }) => trunk !== not)
-    const [first] = places
-    if (first === undefined) return { reject: 403 }
-    return {
-      emergency: false,
-      normalised: number,
-      usage: first.usage,
-      branches: [`callee: ${say(e, places, number, shows)}`],
-    }
-  })
+): Expected {
+  const { e, moment, caller } = call
+  const selection = select(e, number, usages, moment)
+  if (selection.kind !== 'chosen')
+    return reject(call, selection.kind === 'no-route' ? 404 : 403, selection.kind, number)
+  const onward = selection.orders.map((places) => places.filter(({ trunk }) => trunk !== not))
+  if (onward[0]?.length === 0) return reject(call, 403, 'back', number)
+  const ways: Way[] = waysOver(e, onward, number, calling)
+  if (ways.length === 0) return reject(call, 403, 'not-shown', number)
+  return {
+    ...{ kind: 'route', emergency: false, dialled, normalised: number, ...(rule === undefined ? {} : { rule }) },
+    ...{ usages: ways.map((way) => way.usage), caller, callee: { number } },
+    branches: [{ role: 'callee', delayMs: 0, ways: ways.map((way) => way.attempts) }],
+  }
 }
 
-/** The user who has the number; else through, by the usages of the trunk, but not back into it. */
-function fromTrunk(
-  e: Enterprise,
-  caller: { trunk: string; number: string },
-  dialled: string,
-  moment: Moment,
-): Expected[] {
-  const dids = Object.values(e.users).flatMap((u) => (u.did === undefined ? [] : [u.did]))
-  const forms = [dialled, `+${dialled}`, `+1${dialled}`]
-  const american = /^1?([2-9]\d\d[2-9]\d{6})$/.exec(dialled)
-  const number = isNumber(dialled)
-    ? dialled
-    : (forms.find((f) => dids.includes(f)) ?? (american ? `+1${american[1]}` : undefined))
-  if (number === undefined) return [{ reject: 404 }]
-  const user = Object.keys(e.users).find((n) => e.users[n]?.did === number)
-  if (user !== undefined) return ring(e, user, number, caller.number, moment)
-  const through = toNetwork(e, number, e.trunks[caller.trunk]?.usages ?? [], caller.number, moment, caller.trunk)
-  const ours = [...dids, ...Object.values(e.emergency.elins).flat()]
-  const neighbour = ours.some((one) => one.slice(0, -3) === number.slice(0, -3))
-  return through.map((one) => ('reject' in one && neighbour ? { reject: 404 } : one))
+/** The user who has the number; its failover target; else through, by the usages of the trunk, but not back into it. */
+function fromTrunk(arrived: Call, name: string): Expected {
+  const { e, q, moment } = arrived
+  const caller = carriersCaller(e, name, q, moment.names)
+  const call = { ...arrived, caller }
+  const trunk = e.trunks[name]
+  const calling: Calling = { number: q.privacy ? undefined : caller.number, diversions: q.diversions ?? [] }
+  if (caller.display !== undefined) calling.display = caller.display
+  if (call.behalf !== undefined) return onBehalf(call, calling)
+  const written = writtenBy(e, q, call.dialled, name)
+  const number = numberOf(e, name, written)
+  if (number === undefined) return reject(call, 404, 'not-ours')
+  const user = ownerOf(e, number)
+  const entry = oursOf(e, number)
+  if (user !== undefined) {
+    const rung = withFailover(e, ring(e, user, calling, moment), user, number, entry, calling, moment)
+    return put(call, rung, number, undefined, written)
+  }
+  if (entry !== undefined)
+    return put(call, ringUnassigned(e, number, entry, calling, moment), number, undefined, written)
+  const through = toNetwork(call, { number }, trunk?.usages ?? [], calling, written, name)
+  return through.kind === 'reject' && besideOurs(e, number) ? reject(call, 404, 'nobody', number) : through
 }
+
+/** A carrier's call that a user transfers: it goes where that user's own call would, by the usages for forwarding. */
+function onBehalf(call: Call, calling: Calling): Expected {
+  const { e, moment, dialled, behalf } = call
+  const to = destination(call, behalf?.site ?? '')
+  if (to.kind === 'none') return reject(call, to.status, to.why)
+  if (to.kind === 'user') return toUser(call, to.user, calling, withoutRule(to.normalised), dialled)
+  const { number } = to.normalised
+  const entry = oursOf(e, number)
+  if (entry !== undefined)
+    return put(call, ringUnassigned(e, number, entry, calling, moment), number, undefined, dialled)
+  return toNetwork(call, { number }, usagesOnBehalf(call) ?? [], calling, dialled)
+}
+const withoutRule = (n: Normalised | undefined): Normalised | undefined => n && { number: n.number }

@@ -54,6 +54,12 @@ export function trunkAttempts(
   })
 }
 
+/** By which usage the first attempt is made: an earlier place may be left out for the caller's number. */
+export function usageOf(picks: readonly Pick[], [first]: readonly TrunkAttempt[]): { usage?: string } {
+  const pick = picks.find(({ trunk }) => trunk.name === first?.trunk)
+  return pick === undefined ? {} : { usage: pick.usage }
+}
+
 /** R6: the numbers that this carrier lets us show; undefined: the call does not go this way. */
 function allowedTo(trunk: RoutedTrunk, calling: Calling, { note }: Circumstances): Calling | undefined {
   const { callerId } = trunk

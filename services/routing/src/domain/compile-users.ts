@@ -2,9 +2,10 @@ import type { Configuration, User } from '@tandem/config/defaults.ts'
 import { type DialPlan, normalise, readDialled } from '@tandem/numbers/dial-plan.ts'
 import { isE164 } from '@tandem/numbers/e164.ts'
 import { compilePattern, type Pattern } from '@tandem/numbers/pattern.ts'
+import { extensionOf } from './destination.ts'
 import { compileInventory } from './inventory.ts'
 import type { NumberIndex } from './number-index.ts'
-import { blocksOf, type Owners, ownersOf } from './owned-numbers.ts'
+import { blocksOf, ownersOf } from './owned-numbers.ts'
 import type { ForwardTarget, RoutedPolicy, RoutedSite, RoutedUser, RoutingTable } from './table.ts'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
@@ -58,16 +59,16 @@ export function directoryBuilder(
       for (const user of some) add(user)
     },
     finish() {
-      for (const { first, user } of c.numbers) {
+      for (const { first, last, user } of c.numbers) {
+        if (first === last) blocks.add(blockOf(first))
         const routed = user === null ? undefined : users.get(user)
-        if (routed === undefined) continue
-        dids.set(first, routed)
-        blocks.add(blockOf(first))
+        if (routed !== undefined) dids.set(first, routed)
       }
       const owners = ownersOf(dids, files, users)
+      const found = { users, dids: owners, extensions, soleExtensions }
       for (const [routed, { forward }] of forwarding) {
         const plan = routed.dialPlan ?? sites.get(routed.site)?.dialPlan ?? globalPlan
-        const target = (text: string | null) => forwardTarget(text, routed, plan, users, owners)
+        const target = (text: string | null) => forwardTarget(text, routed, plan, found)
         routed.always = target(forward.always)
         routed.busy = target(forward.busy)
         routed.noAnswer = target(forward.noAnswer)
@@ -110,7 +111,7 @@ function compileUser(
     costCentre: user.costCentre ?? undefined,
     ...dialPlanOf(user, c, plans),
     policy,
-    shows: policy.suppress ? undefined : (user.callerId ?? policy.showAs ?? user.did ?? undefined),
+    shows: user.callerId ?? policy.showAs ?? user.did ?? undefined,
     mayShow: user.mayShow.length === 0 ? nobody : compilePatterns(user.mayShow),
     callback: user.emergencyCallback ?? user.did ?? undefined,
     mobile: user.mobile ?? undefined,
@@ -131,20 +132,19 @@ function dialPlanOf(user: User, c: Configuration, plans: ReadonlyMap<string, Dia
   return { dialPlan: pooled, dialPlanFrom: `of pool ${user.pool}` }
 }
 
-/** A user's name, the own mobile, or a number as that user would dial it; anything else forwards nowhere. */
+/** A user's name, the own mobile, or a number or extension as that user would dial it; anything else forwards nowhere. */
 function forwardTarget(
   text: string | null,
   own: RoutedUser,
   plan: DialPlan | undefined,
-  users: ReadonlyMap<string, RoutedUser>,
-  dids: Owners,
+  found: Pick<Directory, 'users' | 'dids' | 'extensions' | 'soleExtensions'>,
 ): ForwardTarget | undefined {
   if (text === null) return undefined
-  if (users.has(text)) return { kind: 'user', user: text }
+  if (found.users.has(text)) return { kind: 'user', user: text }
   if (text === 'mobile') return own.mobile === undefined ? undefined : { kind: 'number', number: own.mobile }
   const digits = readDialled(text)
   const number = plan === undefined || isE164(digits) ? digits : normalise(plan, digits).number
-  if (!isE164(number)) return undefined
-  const owner = dids.get(number)
-  return owner === undefined ? { kind: 'number', number } : { kind: 'user', user: owner.name }
+  const owner = found.dids.get(number) ?? extensionOf(digits, own.site, found)
+  if (owner !== undefined) return { kind: 'user', user: owner.name }
+  return isE164(number) ? { kind: 'number', number } : undefined
 }

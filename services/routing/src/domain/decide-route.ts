@@ -1,22 +1,15 @@
 import type { CallIdentity, RouteDecision, RouteQuestion, RouteReject } from '@tandem/contracts/routing.ts'
-import {
-  type DialPlan,
-  type Normalised,
-  noDialPlan,
-  normalise,
-  readDialled,
-  readEmergency,
-} from '@tandem/numbers/dial-plan.ts'
-import { isE164 } from '@tandem/numbers/e164.ts'
-import { type Calling, identityOf, trunkAttempts } from './attempts.ts'
+import { type DialPlan, type Normalised, readDialled, readEmergency } from '@tandem/numbers/dial-plan.ts'
+import { type Calling, identityOf, trunkAttempts, usageOf } from './attempts.ts'
 import { callerIdentity } from './caller-identity.ts'
 import { brief, type Circumstances } from './circumstances.ts'
+import { destinationOf, scopeOf } from './destination.ts'
 import { emergencyPlan } from './emergency-plan.ts'
-import { numberOf, routeFromTrunk } from './from-trunk.ts'
+import { calledOn, readCaller, redirectedTo, routeFromTrunk } from './from-trunk.ts'
 import { ringUnassigned, withFailover } from './ring-failover.ts'
 import { type Ringing, ringUser } from './ring-user.ts'
 import { selectTrunks } from './select-trunks.ts'
-import type { Authority, RoutedSite, RoutedUser, RoutingTable } from './table.ts'
+import type { Authority, RoutedUser, RoutingTable } from './table.ts'
 
 const noneDown: ReadonlySet<string> = new Set()
 const nonePoor: Circumstances['poor'] = new Map()
@@ -46,7 +39,10 @@ export function decideRoute(
   const emergency = readEmergencyCall(call, table, circumstances)
   if (emergency !== undefined) return emergency
   // RFC 3261 8.1.1.6 and 16.3: a request that has no hops left goes nowhere.
-  if (question.maxForwards === 0) return reject(call, table, 483, 'The call has been passed on too many times.')
+  if (question.maxForwards === 0) {
+    const caller = callerOf(call, table, circumstances)
+    return reject({ ...call, caller }, table, 483, 'The call has been passed on too many times.')
+  }
   const { source } = question
   switch (source.kind) {
     case 'unknown':
@@ -73,22 +69,11 @@ type Call = {
   readonly scope: string
 }
 
-/** Scopes of R1: the user's own dial plan, else that of the pool, of the site where the call comes from, the home site's, the global. */
-function scopeOf(user: RoutedUser | undefined, here: RoutedSite | undefined, table: RoutingTable) {
-  const home = user === undefined ? undefined : table.sites.get(user.site)
-  if (user?.dialPlan !== undefined) return { dialPlan: user.dialPlan, scope: user.dialPlanFrom }
-  if (here?.dialPlan !== undefined) return { dialPlan: here.dialPlan, scope: `of site ${here.name}` }
-  if (home?.dialPlan !== undefined) return { dialPlan: home.dialPlan, scope: `of home site ${home.name}` }
-  if (table.dialPlan !== undefined) return { dialPlan: table.dialPlan, scope: 'the global one' }
-  return { dialPlan: noDialPlan, scope: 'there is none' }
-}
-
 function readCall(question: RouteQuestion, table: RoutingTable): Call {
   const { source } = question
   const written = readDialled(question.dialled.split(';', 1)[0] as string)
   const redirecting = question.redirectedBy === undefined ? undefined : table.trunks.get(question.redirectedBy)
-  const dialled =
-    redirecting === undefined ? written : (numberOf(written, redirecting, table, { note: undefined }) ?? written)
+  const dialled = redirecting === undefined ? written : (redirectedTo(written, redirecting, table) ?? written)
   const user = source.kind === 'user' ? table.users.get(source.user) : undefined
   const here = source.kind === 'trunk' || source.site === undefined ? undefined : table.sites.get(source.site)
   const caller: CallIdentity =
@@ -116,7 +101,11 @@ function readEmergencyCall(call: Call, table: RoutingTable, c: Circumstances): R
   }
   const known = user !== undefined || (source.kind === 'unknown' && source.site !== undefined)
   const prefixes = known ? [dialPlan.externalPrefix] : table.emergency.prefixes
-  const number = urnOf(question.requestUri, table) ?? readEmergency(dialled, table.emergency.all, prefixes)
+  const trunk = source.kind === 'trunk' ? table.trunks.get(source.trunk) : undefined
+  // what a PBX behind a trunk dials counts as it stands, and as the trunk's translation mends it
+  const mended = trunk === undefined ? dialled : calledOn(trunk, question, dialled, { note: undefined })
+  const meant = (digits: string) => readEmergency(digits, table.emergency.all, prefixes)
+  const number = urnOf(question.requestUri, table) ?? meant(dialled) ?? (mended === dialled ? undefined : meant(mended))
   if (number === undefined) {
     c.note?.(
       'emergency',
@@ -129,9 +118,18 @@ function readEmergencyCall(call: Call, table: RoutingTable, c: Circumstances): R
   c.note?.('emergency', number, 'matched', 'is tried before dial plan and policy')
   const site = source.kind === 'trunk' ? undefined : (source.site ?? user?.site)
   const place = site === undefined ? undefined : table.sites.get(site)
+  const caller = callerOf(call, table, c)
+  const said = trunk === undefined ? question.from.number : (caller.number ?? '')
   // R6: where the caller is reached again; never withheld, never held up by an allow-list.
-  const back = user?.callback ?? place?.elin ?? place?.callback ?? user?.shows ?? question.from.number
-  return emergencyPlan(number, brief(dialled), call.caller, back, table, c)
+  const back = user?.callback ?? place?.elin ?? place?.callback ?? user?.shows ?? said
+  return emergencyPlan(number, brief(dialled), caller, back, table, c)
+}
+
+/** Who calls on a trunk is who it asserts, mended by its translation. A name that it leaves out is not looked up (ADR 81). */
+function callerOf({ question, caller }: Call, table: RoutingTable, { note }: Circumstances): CallIdentity {
+  const { source } = question
+  const trunk = source.kind === 'trunk' ? table.trunks.get(source.trunk) : undefined
+  return trunk === undefined ? caller : readCaller(question, trunk, { facts: undefined, note })
 }
 
 /** RFC 5031 4.2: urn:service:sos and what is below it; test.sos is RFC 6881's test call. */
@@ -146,66 +144,34 @@ function urnOf(requestUri: string, table: RoutingTable): string | undefined {
 type UserCall = Call & { readonly user: RoutedUser; readonly shows: string | undefined }
 
 function fromUser(call: Call, user: RoutedUser, table: RoutingTable, c: Circumstances): RouteDecision {
-  const { question, dialPlan } = call
+  const { question, caller } = call
+  // what the phone says of itself is read by its own dial plan, also when somebody else transfers the call
+  const { dialPlan } = scopeOf(user, table.sites.get(caller.site ?? user.site), table)
   const identity = callerIdentity(user, question.from.number, question.privacy === true, dialPlan, table.dids, c)
   if (identity.kind === 'refused') return reject(call, table, 403, identity.reason)
   return routeFromUser({ ...call, user, shows: identity.number }, table, c)
 }
 
 function routeFromUser(call: UserCall, table: RoutingTable, c: Circumstances): RouteDecision {
-  const { dialled, user, question } = call
-  if (dialled === '') return reject(call, table, 484, 'Nothing was dialled.')
-  const named = table.users.get(dialled)
-  if (named !== undefined) return ring(named, call, undefined, table, c)
-  const normalised = normaliseFor(call, c)
-  const callee = table.dids.get(normalised.number) ?? extensionOf(dialled, call, table)
-  if (callee !== undefined) return ring(callee, call, normalised, table, c)
-  const ours = isE164(normalised.number) ? table.inventory.find(normalised.number) : undefined
-  if (ours !== undefined) {
-    const arriving = { calling: callingOf(call), seed: question.callId }
-    return put(ringUnassigned(normalised.number, ours, arriving, table, c), call, normalised, normalised.number, table)
+  const { question, caller, user } = call
+  const behalf = behalfOf(question, table)
+  const site = behalf?.site ?? caller.site ?? user.site
+  const arriving = { calling: callingOf(call), seed: question.callId }
+  const to = destinationOf({ ...call, site }, table, c)
+  switch (to.kind) {
+    case 'none':
+      return reject(call, table, to.status, to.reason)
+    case 'user': {
+      const ringing = withFailover(ringUser(to.user, arriving, table, c), to.user, to.number, arriving, table, c)
+      return put(ringing, call, to.normalised, to.number, table)
+    }
+    case 'unassigned': {
+      const { number } = to.normalised
+      return put(ringUnassigned(number, to.entry, arriving, table, c), call, to.normalised, number, table)
+    }
+    case 'elsewhere':
+      return toPstn(call, to.normalised, behalf?.policy.forward ?? user.policy.usages, table, c)
   }
-  c.note?.('destination', brief(normalised.number), 'no-match', 'is no number, extension or name of ours')
-  if (!isE164(normalised.number)) return notANumber(call, normalised, table)
-  return toPstn(call, normalised, behalfOf(question, table)?.policy.forward ?? user.policy.usages, table, c)
-}
-
-function normaliseFor({ dialled, dialPlan, scope }: Call, { note }: Circumstances): Normalised {
-  if (note === undefined) return normalise(dialPlan, dialled)
-  const prefix = dialPlan.externalPrefix === '' ? '' : `, outside line ${dialPlan.externalPrefix}`
-  note('normalisation', `dial plan ${dialPlan.name}`, 'note', `${scope}${prefix}`)
-  const normalised = normalise(dialPlan, dialled, (pass, rule, digits, result) => {
-    const detail =
-      result === undefined
-        ? `${rule.pattern.source} does not match ${brief(digits)}`
-        : `${rule.pattern.source} makes ${brief(result)} of ${brief(digits)}`
-    note('normalisation', `${passes[pass]}: rule ${rule.name}`, result === undefined ? 'no-match' : 'matched', detail)
-  })
-  if (normalised.kind === 'unmatched')
-    note('normalisation', `dial plan ${dialPlan.name}`, 'note', `${brief(dialled)} is left alone`)
-  return normalised
-}
-
-const passes = { internal: 'internal rules', outside: 'after the outside-line prefix', plain: 'as dialled' } as const
-
-function extensionOf(dialled: string, call: UserCall, table: RoutingTable): RoutedUser | undefined {
-  const { user, caller, question } = call
-  const site = behalfOf(question, table)?.site ?? caller.site ?? user.site
-  return table.extensions.get(`${site} ${dialled}`) ?? table.soleExtensions.get(dialled)
-}
-
-/** R2: not a number after normalisation is 484; a name that nobody has is 404. */
-function notANumber(call: UserCall, { number }: Normalised, table: RoutingTable): RouteReject {
-  const { dialled, dialPlan } = call
-  if (/[^0-9*#+]/.test(dialled)) return reject(call, table, 404, `There is no user ${brief(dialled)} here.`)
-  const plan = dialPlan.name === '' ? 'there is no dial plan that could' : `dial plan ${dialPlan.name} does not`
-  const made = number === dialled ? '' : ` (${brief(number)})`
-  return reject(
-    call,
-    table,
-    484,
-    `${brief(dialled)} is not a complete number: ${plan} make an E.164 number of it${made}.`,
-  )
 }
 
 function toPstn(
@@ -246,7 +212,7 @@ function toPstn(
         dialled: brief(call.dialled),
         normalised: number,
         ...(normalised.kind === 'matched' ? { rule: normalised.rule } : {}),
-        usage: (selection.picks[0] as (typeof selection.picks)[number]).usage,
+        ...usageOf(selection.picks, attempts),
         caller: call.caller,
         callee: { number },
         branches: [{ role: 'callee', delayMs: 0, attempts }],
@@ -258,28 +224,6 @@ function toPstn(
 /** Who the PSTN is told is calling: nobody, when the user or the policy wants it so (RFC 3323). */
 function callingOf({ user, shows }: UserCall): Calling {
   return { number: shows, display: user.display }
-}
-
-function ring(
-  callee: RoutedUser,
-  call: UserCall,
-  normalised: Normalised | undefined,
-  table: RoutingTable,
-  c: Circumstances,
-): RouteDecision {
-  c.note?.(
-    'destination',
-    `user ${callee.name}`,
-    'matched',
-    normalised === undefined ? 'by name' : `by ${brief(normalised.number)}`,
-  )
-  const arriving = { calling: callingOf(call), seed: call.question.callId }
-  const ringing = ringUser(callee, arriving, table, c)
-  const number = callee.did ?? (isE164(normalised?.number ?? '') ? normalised?.number : undefined)
-  const entry = number === undefined ? undefined : table.inventory.find(number)
-  if (ringing.kind === 'ring' && ringing.user === callee && number !== undefined)
-    withFailover(ringing.branches, callee, number, entry, arriving, table, c)
-  return put(ringing, call, normalised, number, table)
 }
 
 function put(

@@ -2,9 +2,11 @@ import type { CallIdentity, RouteDecision, RouteQuestion } from '@tandem/contrac
 import { normalise, readDialled } from '@tandem/numbers/dial-plan.ts'
 import { isE164, toE164 } from '@tandem/numbers/e164.ts'
 import { translate } from '@tandem/numbers/translate.ts'
-import { type Calling, identityOf, trunkAttempts } from './attempts.ts'
+import { type Calling, identityOf, trunkAttempts, usageOf } from './attempts.ts'
 import { brief, type Circumstances } from './circumstances.ts'
 import { blockOf } from './compile-users.ts'
+import { destinationOf, scopeOf } from './destination.ts'
+import type { OurNumber } from './inventory.ts'
 import { ringUnassigned, withFailover } from './ring-failover.ts'
 import { type Ringing, ringUser } from './ring-user.ts'
 import { selectTrunks } from './select-trunks.ts'
@@ -24,12 +26,12 @@ export function routeFromTrunk(
   const arriving: Arrival = { question, trunk, caller, dialled: brief(written), number }
   const user = number === undefined ? undefined : table.dids.get(number)
   if (question.onBehalfOf !== undefined) return passOn(arriving, table.users.get(question.onBehalfOf), table, c)
-  if (user !== undefined) return toUser(arriving, user, table, c)
-  const ours = number === undefined ? undefined : table.inventory.find(number)
-  if (number !== undefined && ours !== undefined) {
-    const ringing = ringUnassigned(number, ours, { calling: callingOf(arriving), seed: question.callId }, table, c)
-    return putThrough(ringing, arriving, table)
+  if (user !== undefined) {
+    c.note?.('destination', `user ${user.name}`, 'matched', `has ${number}`)
+    return toUser(arriving, user, table, c)
   }
+  const ours = number === undefined ? undefined : table.inventory.find(number)
+  if (number !== undefined && ours !== undefined) return toUnassigned(arriving, number, ours, table, c)
   c.note?.('destination', brief(number ?? written), 'no-match', 'is no DID of ours')
   return passThrough(arriving, table, c)
 }
@@ -42,8 +44,14 @@ type Arrival = {
   readonly number: string | undefined
 }
 
-/** R5: the number stands where this carrier puts it. */
-function calledOn(trunk: RoutedTrunk, question: RouteQuestion, dialled: string, { note }: Circumstances): string {
+/** R5: the number stands where this carrier puts it; where a call was redirected to stands in none of its headers. */
+export function calledOn(
+  trunk: RoutedTrunk,
+  question: RouteQuestion,
+  dialled: string,
+  { note }: Pick<Circumstances, 'note'>,
+): string {
+  if (question.redirectedBy !== undefined) return dialled
   const uri =
     trunk.did === 'to' ? question.toUri : trunk.did === 'p-called-party-id' ? question.calledPartyId : undefined
   const written = userOf(uri) ?? dialled
@@ -91,11 +99,16 @@ function inContext(
   return number
 }
 
+/** ADR 21: where a carrier redirects a call, written as it writes numbers. */
+export function redirectedTo(written: string, trunk: RoutedTrunk, table: RoutingTable): string | undefined {
+  return numberOf(translate(trunk.inbound.called, written).number, trunk, table, { note: undefined })
+}
+
 /**
  * E.164 of what the carrier wrote: by the trunk's dial plan, else as it stands, with the plus it left out, with its
  * country code, and only then by the numbering plans of the world.
  */
-export function numberOf(
+function numberOf(
   written: string,
   trunk: RoutedTrunk,
   table: RoutingTable,
@@ -124,7 +137,11 @@ function found(written: string, number: string, trunk: RoutedTrunk, { note }: Pi
   return number
 }
 
-function readCaller(question: RouteQuestion, trunk: RoutedTrunk, c: Circumstances): CallIdentity {
+export function readCaller(
+  question: RouteQuestion,
+  trunk: RoutedTrunk,
+  c: Pick<Circumstances, 'facts' | 'note'>,
+): CallIdentity {
   // RFC 3325: what a trusted peer asserts goes before From.
   const asserted = userOf(question.assertedIdentity)
   const { number } = translate(trunk.inbound.calling, asserted ?? readDialled(question.from.number))
@@ -134,7 +151,11 @@ function readCaller(question: RouteQuestion, trunk: RoutedTrunk, c: Circumstance
 }
 
 /** The name that the carrier sends, unless it is none: nothing, or the number once more. Then the one that is known (CNAM). */
-function nameOf(number: string, sent: string | undefined, { facts, note }: Circumstances): string | undefined {
+function nameOf(
+  number: string,
+  sent: string | undefined,
+  { facts, note }: Pick<Circumstances, 'facts' | 'note'>,
+): string | undefined {
   if (sent !== undefined && /[^\d+\s().-]/.test(sent)) return sent
   const name = facts?.nameOf(number)
   if (name !== undefined)
@@ -152,13 +173,14 @@ function callingOf({ caller, question }: Arrival): Calling {
 }
 
 function toUser(arrival: Arrival, user: RoutedUser, table: RoutingTable, c: Circumstances): RouteDecision {
-  c.note?.('destination', `user ${user.name}`, 'matched', `has ${arrival.number}`)
   const arriving = { calling: callingOf(arrival), seed: arrival.question.callId }
   const ringing = ringUser(user, arriving, table, c)
-  const { number } = arrival
-  if (ringing.kind === 'ring' && ringing.user === user && number !== undefined)
-    withFailover(ringing.branches, user, number, table.inventory.find(number), arriving, table, c)
-  return putThrough(ringing, arrival, table)
+  return putThrough(withFailover(ringing, user, arrival.number, arriving, table, c), arrival, table)
+}
+
+function toUnassigned(arrival: Arrival, number: string, entry: OurNumber, table: RoutingTable, c: Circumstances) {
+  const arriving = { calling: callingOf(arrival), seed: arrival.question.callId }
+  return putThrough(ringUnassigned(number, entry, arriving, table, c), arrival, table)
 }
 
 function putThrough(ringing: Ringing, arrival: Arrival, table: RoutingTable): RouteDecision {
@@ -175,15 +197,19 @@ function putThrough(ringing: Ringing, arrival: Arrival, table: RoutingTable): Ro
   }
 }
 
-/** A call that a user forwarded or transferred: that user's `forward` usages count, not those of the trunk (R8). */
-function passOn(arrival: Arrival, user: RoutedUser | undefined, table: RoutingTable, c: Circumstances): RouteDecision {
-  if (user === undefined) return refuse(arrival, table, 403, 'Nobody here may pass this call on.')
-  const dialled = readDialled(arrival.question.dialled.split(';', 1)[0] as string)
-  const plan = user.dialPlan ?? table.sites.get(user.site)?.dialPlan ?? table.dialPlan
-  const number = plan === undefined ? dialled : normalise(plan, dialled).number
-  const callee = table.users.get(dialled) ?? table.dids.get(number) ?? table.extensions.get(`${user.site} ${dialled}`)
-  if (callee !== undefined) return toUser({ ...arrival, number: callee.did }, callee, table, c)
-  if (!isE164(number)) return refuse(arrival, table, 484, `${brief(dialled)} is not a complete number.`)
+/**
+ * A call that a user forwarded or transferred goes where that user's own call would, by the user's `forward` usages, not
+ * those of the trunk (R8).
+ */
+function passOn(came: Arrival, user: RoutedUser | undefined, table: RoutingTable, c: Circumstances): RouteDecision {
+  if (user === undefined) return refuse(came, table, 403, 'Nobody here may pass this call on.')
+  const dialled = readDialled(came.question.dialled.split(';', 1)[0] as string)
+  const to = destinationOf({ dialled, site: user.site, ...scopeOf(user, undefined, table) }, table, c)
+  const arrival = { ...came, dialled: brief(dialled), number: undefined }
+  if (to.kind === 'none') return refuse(arrival, table, to.status, to.reason)
+  if (to.kind === 'user') return toUser({ ...arrival, number: to.number }, to.user, table, c)
+  const { number } = to.normalised
+  if (to.kind === 'unassigned') return toUnassigned({ ...arrival, number }, number, to.entry, table, c)
   return out({ ...arrival, number }, number, user.policy.forward, undefined, table, c)
 }
 
@@ -207,9 +233,12 @@ function out(
 ): RouteDecision {
   const selection = selectTrunks(number, authority, table, arrival.question.callId, c)
   if (selection.kind === 'no-route') return refuse(arrival, table, 404, `No route takes ${number}.`)
+  if (selection.kind === 'closed') {
+    const reason = `${number} may not be called at this time (route ${selection.route.name}).`
+    return refuse(arrival, table, 403, reason)
+  }
   const picks = selection.kind === 'chosen' ? selection.picks.filter((pick) => pick.trunk !== not) : []
-  const [first] = picks
-  if (first === undefined) {
+  if (picks.length === 0) {
     const why =
       selection.kind === 'chosen' ? 'it would go back where it came from' : `${authority.owner} has no usage for it`
     return refuse(arrival, table, 403, `The call to ${number} may not go on to the telephone network: ${why}.`)
@@ -222,7 +251,7 @@ function out(
     emergency: false,
     dialled: arrival.dialled,
     normalised: number,
-    usage: first.usage,
+    ...usageOf(picks, attempts),
     caller: arrival.caller,
     callee: { number },
     branches: [{ role: 'callee', delayMs: 0, attempts }],

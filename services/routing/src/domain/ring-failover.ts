@@ -1,4 +1,4 @@
-import type { Attempt, Branch } from '@tandem/contracts/routing.ts'
+import type { Attempt } from '@tandem/contracts/routing.ts'
 import { diversionFields, trunkAttempts } from './attempts.ts'
 import type { Circumstances } from './circumstances.ts'
 import type { OurNumber } from './inventory.ts'
@@ -36,22 +36,25 @@ export function ringUnassigned(
 
 const none: Authority = { owner: 'no policy', usages: [] }
 
-/** The failover target of a number that somebody has: after the phones, for when none of them is registered. */
+/**
+ * The failover target of a number that somebody has: after the phones, for when none of them is registered. Only while
+ * the user's own phones ring: who forwards all calls has said where they go.
+ */
 export function withFailover(
-  branches: Branch[],
+  ringing: Ringing,
   user: RoutedUser,
-  number: string,
-  entry: OurNumber | undefined,
+  number: string | undefined,
   arriving: Arriving,
   table: RoutingTable,
   c: Circumstances,
-): Branch[] {
-  const target = entry?.failover
-  const [phones] = branches
+): Ringing {
+  if (ringing.kind !== 'ring' || ringing.user !== user || number === undefined) return ringing
+  const target = table.inventory.find(number)?.failover
+  const [phones] = ringing.branches
   // the user's own word for calls that reach no phone goes before that of the number
-  if (user.unreachable !== undefined) return branches
+  if (user.unreachable !== undefined) return ringing
   if (target === undefined || phones?.role !== 'callee' || (target.kind === 'user' && target.user === user.name)) {
-    return branches
+    return ringing
   }
   const said = target.kind === 'user' ? `user ${target.user}` : target.number
   c.note?.('destination', number, 'note', `failover target, when no phone of ${user.name} is registered: ${said}`)
@@ -62,7 +65,7 @@ export function withFailover(
       : outAttempts(target.number, user.policy.forward, { ...arriving, calling }, table, c)
   // 64 is the contract's bound for one branch.
   phones.attempts.push(...more.slice(0, 64 - phones.attempts.length))
-  return branches
+  return ringing
 }
 
 function outAttempts(number: string, authority: Authority, a: Arriving, table: RoutingTable, c: Circumstances) {

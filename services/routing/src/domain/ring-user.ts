@@ -7,7 +7,7 @@ import type { Authority, ForwardTarget, RoutedUser, RoutingTable } from './table
 
 export { type Arriving, divert } from './diversion.ts'
 
-/** How long phones ring when nothing follows, ms. */
+/** How long phones ring when nothing follows on no answer, ms. */
 const ringMs = 60_000
 /** A chain of forwardings that is longer has gone astray. */
 const mostForwardings = 8
@@ -114,15 +114,16 @@ function ringHere(
   c: Circumstances,
 ): void {
   const headers = diversionFields(arriving.calling.diversions)
-  const waits = user.noAnswer === undefined ? ringMs : user.afterMs
-  const phones = { kind: 'user' as const, user: user.name, ringMs: waits, ...(headers.length === 0 ? {} : { headers }) }
+  const phones = { kind: 'user' as const, user: user.name, ringMs, ...(headers.length === 0 ? {} : { headers }) }
   plan.branches.push({ role: where.role, ...placed(where), attempts: [phones] })
   c.note?.('destination', `user ${user.name}`, 'matched', 'all registered phones ring')
   if (user.simultaneousRing && user.mobile !== undefined && plan.branches.length < mostBranches) {
     const mobile = mobileBranch(user, user.mobile, arriving, where, table, c)
     if (mobile !== undefined) plan.branches.push(mobile)
   }
-  follow(user, arriving, where, plan, seen, table, c)
+  const goesOn = follow(user, arriving, where, plan, seen, table, c)
+  // where the call cannot go on the phones ring as long as those of others
+  if (goesOn.includes('no-answer')) phones.ringMs = user.afterMs
 }
 
 /** RFC 5806 4: the reasons of our three ways to go on. */
@@ -132,6 +133,7 @@ const WAYS = [
   { on: 'unreachable', key: 'unreachable', reason: 'unavailable', words: 'when no phone is reached' },
 ] as const
 
+/** Lays out what follows; says on which outcomes something does. */
 function follow(
   user: RoutedUser,
   arriving: Arriving,
@@ -140,7 +142,8 @@ function follow(
   seen: readonly RoutedUser[],
   table: RoutingTable,
   c: Circumstances,
-): void {
+): NoAnswerCause[] {
+  const goesOn: NoAnswerCause[] = []
   for (const { on, key, reason, words } of WAYS) {
     const target = user[key]
     if (target === undefined) continue
@@ -151,13 +154,19 @@ function follow(
       note('skipped', ', but the call has been forwarded here before')
       continue
     }
-    if (plan.branches.length >= mostBranches) return void note('skipped', ', but the plan is full')
+    if (plan.branches.length >= mostBranches) {
+      note('skipped', ', but the plan is full')
+      break
+    }
     const delayMs = on === 'no-answer' ? user.afterMs : 0
     const next: Where = { stage: plan.nextStage, delayMs, role: 'forward', follows: { stage, on: [on] } }
     const calling = divert(arriving.calling, user, reason, table)
-    if (goOn(user, target, { ...arriving, calling }, next, plan, seen, table, c)) note('note', '')
-    else note('skipped', ', which is not possible')
+    if (goOn(user, target, { ...arriving, calling }, next, plan, seen, table, c)) {
+      note('note', '')
+      goesOn.push(on)
+    } else note('skipped', ', which is not possible')
   }
+  return goesOn
 }
 
 function goOn(

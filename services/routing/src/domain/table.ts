@@ -96,7 +96,7 @@ export type RoutedUser = {
   /** In words: `of user alice`, `of pool east`. */
   readonly dialPlanFrom: string
   readonly policy: RoutedPolicy
-  /** What the PSTN is shown, E.164; undefined = anonymous. */
+  /** What the PSTN is shown, E.164, unless the policy suppresses it; undefined = anonymous. */
   readonly shows: string | undefined
   readonly mayShow: readonly Pattern[]
   /** Where emergency services call back, E.164. */
