@@ -44,6 +44,11 @@ const translationPool: readonly (readonly [string, string])[] = [
   ['(\\d{4})$', 'x$1'],
   ['^\\+1(206|253)(\\d{7})$', '9$2$1'],
 ]
+/** What is made of a number must not be one of a country that the model does not know: `9…` is Myanmar's, or Turkey's. */
+const inboundPool: typeof translationPool = [
+  ...translationPool.filter(([, to]) => !to.startsWith('9')),
+  ['^8(911|\\d{10})$', '$1'],
+]
 const routePool = [
   '^\\+1(425|206|253)\\d{7}$',
   '^\\+1425',
@@ -144,7 +149,7 @@ function trunk(d: Dice, weighs: number, decks: string[], routed: string[]): Trun
       emergency: d.chance(0.5),
       translate: {
         outbound: translations(d),
-        inbound: translations(d, 0.2, [...translationPool, ['^8(911|\\d{10})$', '$1']]),
+        inbound: translations(d, 0.2, inboundPool),
       },
     },
     ...maybe(d, 0.3, 'priority', () => d.below(3)),
