@@ -22,7 +22,7 @@ const besides = [
 ]
 const alone = ['tests/e2e/**/*.test.ts', 'tests/chaos/**/*.test.ts', 'tests/bench/**/*.test.ts']
 
-const watchdog = new URL('./end-open-test.mjs', import.meta.url).href
+const loaded = ['./end-open-test.mjs', './same-choices.mjs'].map((file) => new URL(file, import.meta.url).href)
 const count = { passed: 0, failed: 0, skipped: 0 }
 const failures = []
 
@@ -65,7 +65,7 @@ async function runCheck(name, command, args) {
 
 async function runTests(files, concurrency) {
   if (files.length === 0) return
-  const stream = run({ files, concurrency, timeout: 600_000, execArgv: ['--import', watchdog] })
+  const stream = run({ files, concurrency, timeout: 600_000, execArgv: loaded.flatMap((url) => ['--import', url]) })
   stream.on('test:pass', (e) => {
     if (e.details?.type === 'suite') return
     if (e.skip !== undefined) {

@@ -133,7 +133,7 @@ test('an edge is killed under 52 calls: another has them within 5 s, audio is he
   const all = SIPP_CALLS + AUDIO_CALLS
   await eventually(`${all} calls at ${DOOMED}`, async () => (await callsAt(doomed.health)) === all, WITHIN)
   assert.equal(await callsAt(survivor), 0)
-  await pause(1500)
+  await pause(3000)
 
   await doomed.kill()
   const killed = performance.now()

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { steadyPort } from '@tandem/testing/ports.ts'
+import type { CallHandle } from '@tandem/testing/sip-call.ts'
 import { plan, startCallEdge, toTrunk, toUser } from '../../services/edge-proxy/test/call-edge.ts'
 import { PASSWORDS } from '../../services/edge-proxy/test/start-edge.ts'
 import { baresipMissing, startBaresip } from './baresip.ts'
@@ -51,6 +52,12 @@ test('baresip sends its caller on: the other two talk, and its own call ends', {
   }
 })
 
+/** So much of the carrier that the tone is in the file of baresip: a fifth of a second has to be. */
+async function heardOf(carrier: CallHandle | undefined): Promise<void> {
+  const before = carrier?.audio.packetsSent ?? 0
+  await eventually('a second of the carrier', async () => (carrier?.audio.packetsSent ?? 0) >= before + 50)
+}
+
 const noSipp = findSipp() === undefined ? 'sipp is not installed (Debian: sip-tester)' : false
 
 test('RFC 5589 7.3: sipp asks baresip and puts its carrier through: both hear each other, and each of four legs has one record', {
@@ -77,7 +84,7 @@ test('RFC 5589 7.3: sipp asks baresip and puts its carrier through: both hear ea
     assert.deepEqual([ended.successful, ended.failed], [1, 0], ended.errors)
     await there?.audio.hears(bob.tone)
     assert.equal(there?.held, false, 'the hold before the transfer is over')
-    await new Promise((done) => setTimeout(done, 500))
+    await heardOf(there)
     await bob.command('hangup')
     assert.equal((await there?.ended)?.by, 'peer')
     const legs = () => house.records.filter((r) => r.joined !== undefined)
@@ -118,8 +125,7 @@ test('RFC 5589 7.6: baresip still rings when its caller puts somebody through: i
     await bob.command('accept')
     assert.equal(await first.transferred(20_000), 200, bob.log())
     await there?.audio.hears(bob.tone)
-    // a fifth of a second of the tone has to be in its file
-    await new Promise((done) => setTimeout(done, 1000))
+    await heardOf(there)
     await there?.hangUp()
     await eventually('baresip has heard the carrier', async () => await bob.heard(house.itspA.tone))
   } finally {

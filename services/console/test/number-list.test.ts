@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { checkConfiguration } from '@tandem/config/check.ts'
+import { workWatch } from '@tandem/testing/when-busy.ts'
 import { holdingChanges, holdingOf } from '../src/domain/number-history.ts'
 import { findNumber, listNumbers, readNumberFile } from '../src/domain/number-list.ts'
 import { findIn, packNumbers, pageOf, viewAt } from '../src/domain/number-table.ts'
@@ -86,9 +87,9 @@ test('ten thousand users and their block are listed in no time', () => {
   const entries = '  - { range: "+14256000000-+14256009999" }\n'
   const text = (all: string) => all.replace('\nusers:\n', `\nusers:\n${users.join('\n')}\n`)
   const list = listed(entries, text)
-  const start = performance.now()
+  const took = workWatch()
   assert.equal(list.find(({ kind }) => kind === 'range')?.assigned, 10_000)
-  assert.ok(performance.now() - start < 1000)
+  assert.ok(took() < 1000, `${took()} ms`)
 })
 test('packed into flat arrays the list says the same, by page, by state, by first digits and by number', () => {
   const list = listed(inventory)

@@ -19,8 +19,9 @@ for (let tries = 0; links < 2 && tries < 100; tries++) {
   else await new Promise((done) => setTimeout(done, 100))
 }
 let held = 0
-for (let i = 0; i < 20; i++) {
+for (let tries = 0; held < 20 && tries < 120; tries++) {
   const answer = await admission.admit([{ resource: 'trunk.itsp-a', calls: 1, kbps: 80 }], false)
   if (answer.kind === 'admitted') held++
+  else await new Promise((done) => setTimeout(done, 100))
 }
 process.send?.({ held, links })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { workWatch } from '@tandem/testing/when-busy.ts'
 import { blank } from '../src/domain/blank-message.ts'
 
 test('a captured message shows no place, whatever prefix its document uses, and no credentials', () => {
@@ -37,7 +38,7 @@ test('a captured message shows no password of a URI, no proof of ours, and no ot
   assert.doesNotMatch(text, /c2VjcmV0/)
   assert.match(text, /^INVITE sip:alice:\[left out\]@acme\.example SIP/)
   for (const line of [1, 2, 8]) assert.ok(text.includes(lines[line] as string), lines[line])
-  const began = performance.now()
+  const took = workWatch()
   blank('sip:a:'.repeat(11_000))
-  assert.ok(performance.now() - began < 1000)
+  assert.ok(took() < 1000, `${took()} ms`)
 })

@@ -236,7 +236,7 @@ test('the carrier hangs up while the ACK of the caller is still under way: BYE w
 })
 
 test('after all that nothing is left', async () => {
-  const until = performance.now() + 2000
+  const until = performance.now() + 15_000
   while (house.calls.status().legs > 0 && performance.now() < until) await new Promise((d) => setTimeout(d, 20))
   assert.deepEqual([house.calls.status().calls, house.calls.status().legs], [0, 0])
 })

@@ -111,7 +111,7 @@ test('when the time is over calls are forwarded as before; a call for help at an
   const rings = async (): Promise<boolean> => {
     const back = await house.itspB.call({ from: '+12065550911', to: '+14255551002' })
     back.answered.catch(() => {})
-    const rung = await house.bob.nextCall(400).catch(() => undefined)
+    const rung = await house.bob.nextCall(1500).catch(() => undefined)
     await back.hangUp()
     return rung !== undefined
   }

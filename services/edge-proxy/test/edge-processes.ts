@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import type { Bus } from '@tandem/bus/bus.ts'
 import { CONFIG_BUCKET, CONFIG_KEY, writeRevision } from '@tandem/config/revision.ts'
 import type { ConfigurationDocument } from '@tandem/config/schema.ts'
@@ -22,6 +23,8 @@ export interface EdgeProcesses {
   end(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   /** Calls of each edge by its node. */
   calls(): Promise<Record<string, number>>
+  /** So many calls has each. An edge that is late to tell is asked again. */
+  callsAre(wanted: Record<string, number>): Promise<void>
   close(): Promise<void>
 }
 
@@ -46,8 +49,20 @@ export async function edgeProcesses(parts: {
     await gone
   }
 
+  const calls = async () =>
+    Object.fromEntries((await console.askAll(EdgeStatus, {}, 200)).map((s) => [s.edge, s.calls]))
+
   return {
     end,
+    calls,
+    async callsAre(wanted) {
+      let told: Record<string, number> = {}
+      const fits = async () => {
+        told = await calls()
+        return isDeepStrictEqual(told, wanted)
+      }
+      await until('the calls of each edge', fits).catch(() => assert.deepEqual(told, wanted))
+    },
     async start(node, address, natsUrl = nats.url) {
       const data = join(folder, node)
       await mkdir(data, { recursive: true })
@@ -74,7 +89,6 @@ export async function edgeProcesses(parts: {
       }).catch((error: Error) => assert.fail(`${error.message}\n${said}`))
       return child
     },
-    calls: async () => Object.fromEntries((await console.askAll(EdgeStatus, {}, 200)).map((s) => [s.edge, s.calls])),
     async close() {
       for (const child of processes) await end(child, 'SIGKILL')
     },

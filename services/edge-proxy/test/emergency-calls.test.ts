@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test'
 import { EmergencyAttempted, EmergencyEnded, EmergencyStarted } from '@tandem/contracts/emergency.ts'
 import { parsePidfLo } from '@tandem/pidf/pidf-lo.ts'
 import { startPhone } from '@tandem/testing/phone.ts'
+import { whenBusy } from '@tandem/testing/when-busy.ts'
 import { type CallEdge, plan, reject, startCallEdge, toTrunk } from './call-edge.ts'
 
 let house: CallEdge
@@ -166,14 +167,14 @@ test('with router, location service and the whole bus away 911 goes out within a
   const before = performance.now()
   const call = await house.alice.call('911')
   const invite = await house.itspA.nextInvite((i) => i.number === '911')
-  assert.ok(performance.now() - before < 1000)
+  assert.ok(performance.now() - before < whenBusy(1000))
   assert.match(invite.body, /RD>36th</, 'the address of the site it is in')
   await call.answered
   await call.hangUp()
   const normal = performance.now()
   const refused = await house.alice.call('912065550100')
   await assert.rejects(refused.answered, /503/)
-  assert.ok(performance.now() - normal < 1000)
+  assert.ok(performance.now() - normal < whenBusy(1000))
   assert.match(refused.responses.at(-1)?.headers.get('retry-after') ?? '', /^\d+$/)
   await house.edge.nats.start()
 })

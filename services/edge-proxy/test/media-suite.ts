@@ -457,7 +457,7 @@ export function mediaSuite(name: string, open: () => Promise<EngineUnderTest>, s
       assert.ok(Math.abs((ofB?.sent.lossPeakPercent ?? 0) - 10) < 1, `${ofB?.sent.lossPeakPercent} %`)
       assert.deepEqual([ofA?.sent.lost, ofA?.sent.lossPercent, ofA?.sent.jitterMs], [0, 0, 2])
       const away = (ms: number | undefined, least: number) =>
-        assert.ok(ms && ms > least - 3 && ms < least + 400, `${ms} ms`)
+        assert.ok(ms && ms > least - 3 && ms < least + 3000, `${ms} ms`)
       away(ofA?.roundTripMs, 40)
       away(ofB?.roundTripMs, 120)
       assert.deepEqual([ofA?.received.lost, ofB?.received.lost], under.ownCount ? [2, 0] : [undefined, undefined])

@@ -139,7 +139,7 @@ test('a phone over TLS at A is rung by the PSTN at B: audio both ways, hold, and
   const asked = questions
   const one = await rings(bob, '+14255551002')
   assert.equal(questions, asked + 1, 'the router is asked once')
-  assert.deepEqual(await edges.calls(), { 'edge-a': 0, 'edge-b': 1 })
+  await edges.callsAre({ 'edge-a': 0, 'edge-b': 1 })
   assert.ok(one.near.audio.from?.startsWith(`${B}:`), 'the audio does not go through A')
   const invite = heard.find((m) => m.kind === 'request' && m.method === 'INVITE')
   const text = invite === undefined ? B : Buffer.from(writeMessage(invite)).toString().split('\r\n\r\n', 1)[0]
@@ -157,7 +157,7 @@ test('a phone over TLS at A is rung by the PSTN at B: audio both ways, hold, and
     legs.map((leg) => leg.endedBy),
     ['caller', 'caller', 'callee', 'callee'],
   )
-  assert.deepEqual(await edges.calls(), { 'edge-a': 0, 'edge-b': 0 })
+  await edges.callsAre({ 'edge-a': 0, 'edge-b': 0 })
 })
 
 test('a call that rings through A is given up, declined, and not answered', async () => {

@@ -23,7 +23,7 @@ before(async () => {
 after(() => edge.close())
 
 async function eventually(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 100 && !holds(); i++) await new Promise((done) => setTimeout(done, 20))
+  for (let i = 0; i < 750 && !holds(); i++) await new Promise((done) => setTimeout(done, 20))
   assert.ok(holds())
 }
 

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { workWatch } from '@tandem/testing/when-busy.ts'
 import fc from 'fast-check'
 import { canonical, faultOf, type PassportClaims, readIdentity, writeIdentity } from '../src/domain/passport.ts'
 import { leadsToAnchor, mayAssert, numberAuthority, readCertificates } from '../src/domain/stir-certificate.ts'
@@ -304,7 +305,7 @@ test('RFC 8946: a call that is forwarded goes on with its Identity and a div of 
 })
 
 test('signing takes no time that a caller would notice', () => {
-  const began = performance.now()
+  const took = workWatch()
   for (let i = 0; i < 500; i++) written()
-  assert.ok((performance.now() - began) / 500 < 5, 'ms each')
+  assert.ok(took() / 500 < 5, 'ms each')
 })

@@ -59,7 +59,7 @@ test('an edge that slept for 10 s finds its calls taken: one owner, one BYE a si
   await sleep(Math.max(0, 10_000 - (performance.now() - slept)))
   sleeper.kill('SIGCONT')
   await until('it has none any more', async () => (await house.edges.calls())['edge-b'] === 0)
-  assert.deepEqual(await house.edges.calls(), { 'edge-a': 1, 'edge-b': 0 })
+  await house.edges.callsAre({ 'edge-a': 1, 'edge-b': 0 })
   await hungUp
   await hearing(stays)
   for (const side of stays)

@@ -40,7 +40,7 @@ test('an edge that is killed: the other goes on with its calls, and so does its 
   const one = await house.talk(alice, '2065550101')
   const two = await house.talk(alice, '2065550102')
   await until('both are written down', async () => (await house.keys()).length === 2)
-  assert.deepEqual(await house.edges.calls(), { 'edge-a': 0, 'edge-b': 2 })
+  await house.edges.callsAre({ 'edge-a': 0, 'edge-b': 2 })
 
   await house.edges.end(doomed, 'SIGKILL')
   await until('the other edge has both', async () => (await house.edges.calls())['edge-a'] === 2)
@@ -57,7 +57,7 @@ test('an edge that is killed: the other goes on with its calls, and so does its 
   assert.deepEqual(await one[1].ended, { by: 'peer', why: 'hung-up' })
   await until('two records', async () => house.legsOf(one).length === 2)
   await oneLadder(house.legsOf(one)[0]?.callId ?? '')
-  assert.deepEqual(await house.edges.calls(), { 'edge-a': 1, 'edge-b': 0 })
+  await house.edges.callsAre({ 'edge-a': 1, 'edge-b': 0 })
 
   // the edge that has it now is killed, too, while the other is not there: its own next life has it
   await house.edges.end(again, 'SIGTERM')

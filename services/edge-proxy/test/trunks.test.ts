@@ -122,7 +122,7 @@ function serveRegister(peer: RawPeer): void {
 }
 
 async function eventually(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 300 && !holds(); i++) await new Promise((done) => setTimeout(done, 20))
+  for (let i = 0; i < 750 && !holds(); i++) await new Promise((done) => setTimeout(done, 20))
   assert.ok(holds(), what)
 }
 

@@ -41,7 +41,7 @@ test('the process waits for the bucket, says when it is ready, and ends cleanly 
     assert.equal((await said('configuration in force')).revision, 3)
     // ready as soon as the server has taken the subscriptions
     let status = 503
-    for (let tries = 0; status !== 200 && tries < 200; tries++) {
+    for (let tries = 0; status !== 200 && tries < 800; tries++) {
       status = (await fetch(`http://127.0.0.1:${health}/readyz`)).status
       if (status !== 200) await new Promise((done) => setTimeout(done, 25))
     }

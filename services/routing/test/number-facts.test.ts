@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createLogger } from '@tandem/observability/log.ts'
+import { workWatch } from '@tandem/testing/when-busy.ts'
 import { keepFacts } from '../src/adapters/keep-facts.ts'
 import { compileTable } from '../src/domain/compile-table.ts'
 import { decideRoute } from '../src/domain/decide-route.ts'
@@ -133,9 +134,9 @@ test('a source that hangs is waited for by nobody', async () => {
   try {
     const source = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
     kept.configured({ ...none, portability: { source, refreshMs: 1000 } })
-    const start = performance.now()
+    const took = workWatch()
     assert.equal(first({ facts: kept.facts }), 'itsp-a 12065550100')
-    assert.ok(performance.now() - start < 100)
+    assert.ok(took() < 100, `${took()} ms`)
   } finally {
     kept.stop()
     server.close()

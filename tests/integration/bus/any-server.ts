@@ -8,6 +8,7 @@ import { PresenceChanged, ReadPresence } from '@tandem/contracts/presence.ts'
 import { TrunkChanged } from '@tandem/contracts/registration.ts'
 import { ResolveRoute, type RouteDecision, type RouteQuestion } from '@tandem/contracts/routing.ts'
 import type { PrivateNats } from '@tandem/testing/nats.ts'
+import { whenBusy } from '@tandem/testing/when-busy.ts'
 
 const at = '2026-01-02T03:04:05.678Z'
 const question: RouteQuestion = {
@@ -42,12 +43,22 @@ function record(legId: string): LegRecord {
   }
 }
 async function until<T>(what: string, read: () => T | undefined | false): Promise<T> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 800; i++) {
     const got = read()
     if (got) return got
     await new Promise((done) => setTimeout(done, 25))
   }
-  throw new Error(`not within 5 s: ${what}`)
+  throw new Error(`not within 20 s: ${what}`)
+}
+
+/** A server that has just come back may not take anything for a moment yet. */
+async function onceTaken<T>(tell: () => Promise<T>): Promise<T> {
+  for (let tries = 0; tries < 40; tries++) {
+    const taken = await tell().catch(() => undefined)
+    if (taken !== undefined) return taken
+    await new Promise((done) => setTimeout(done, 250))
+  }
+  return await tell()
 }
 
 /** What must hold with every nats-server: Debian's on this machine, a current one in a container. */
@@ -65,7 +76,7 @@ export function testAnyServer(start: () => Promise<PrivateNats>): void {
   test('a question without a responder is known at once as nobody', async () => {
     const began = performance.now()
     assert.deepEqual(await edge.ask(ResolveRoute, question), { kind: 'nobody' })
-    assert.ok(performance.now() - began < 500)
+    assert.ok(performance.now() - began < whenBusy(500))
   })
 
   test('a question is answered, a silent responder is late, a broken one refuses', async () => {
@@ -84,7 +95,7 @@ export function testAnyServer(start: () => Promise<PrivateNats>): void {
     const began = performance.now()
     assert.deepEqual(await edge.ask(ResolveRoute, question, { emergency: true }), { kind: 'late' })
     const waited = performance.now() - began
-    assert.ok(waited >= 250 && waited < 700, `emergency deadline is 300 ms, waited ${waited}`)
+    assert.ok(waited >= 250 && waited < whenBusy(450), `emergency deadline is 300 ms, waited ${waited}`)
     await stopSilent()
     const stopBroken = routing.answer(ResolveRoute, () => {
       throw new Error('boom')
@@ -199,7 +210,7 @@ export function testAnyServer(start: () => Promise<PrivateNats>): void {
     await nats.crash()
     await nats.start()
     await until('connected again', () => routing.connected && console.connected)
-    await mine.put('current', 'four')
+    await onceTaken(() => mine.put('current', 'four'))
     await until('a change after the server was killed', () => seen.includes('four'))
   })
 
@@ -219,14 +230,7 @@ export function testAnyServer(start: () => Promise<PrivateNats>): void {
     await nats.crash()
     await nats.start()
     await until('connected again', () => edge.connected && console.connected)
-    // the server may not take facts for a moment yet
-    for (const n of [2, 3, 4, 5]) {
-      for (let i = 0; i < 20; i++) {
-        const stored = await tell(n).catch(() => undefined)
-        if (stored) break
-        await new Promise((done) => setTimeout(done, 250))
-      }
-    }
+    for (const n of [2, 3, 4, 5]) await onceTaken(() => tell(n))
     await until('the next ones', () => calls.includes(5))
     assert.deepEqual(calls, [1, 2, 3, 4, 5])
     await stop()
@@ -239,6 +243,7 @@ export function testAnyServer(start: () => Promise<PrivateNats>): void {
     await assert.rejects(edge.record(CallEnded, record('leg-4'), { messageId: 'leg-4:1' }), { name: 'BusAway' })
     await nats.start()
     await until('connected again', () => edge.connected)
-    assert.equal(await edge.record(CallEnded, record('leg-4'), { messageId: 'leg-4:1' }), 'stored')
+    const stored = await onceTaken(() => edge.record(CallEnded, record('leg-4'), { messageId: 'leg-4:1' }))
+    assert.match(stored, /stored|duplicate/)
   })
 }

@@ -27,9 +27,9 @@ test('a nats-server that dies in the middle of the handshake is asked again with
 })
 
 async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 320; i++) {
+  for (let i = 0; i < 600; i++) {
     if (holds()) return
     await new Promise((done) => setTimeout(done, 25))
   }
-  throw new Error(`not within 8 s: ${what}`)
+  throw new Error(`not within 15 s: ${what}`)
 }
