@@ -20,6 +20,8 @@ export function natsServerConfig(s: ServerSettings): string {
     '# Made by libs/bus/src/server-config.ts from the contracts: who may publish and subscribe what.',
     `listen: ${JSON.stringify(`${s.host}:${s.port}`)}`,
     'server_name: tandem',
+    // it keeps who listens to each subject, and ours are new ones: each leg of a call tells its facts on subjects of its own
+    'disable_sublist_cache: true',
     'max_payload: 8MB',
     'max_pending: 128MB',
     ...(s.portsFileDir === undefined ? [] : [`ports_file_dir: ${JSON.stringify(s.portsFileDir)}`]),

@@ -55,7 +55,7 @@ const parties = {
   heardBy: ['presence', 'console', 'billing', 'location'],
   key: 'legId',
   // 200 calls a second tell some 1,500 facts a second
-  gatherMs: 20,
+  gatherMs: 50,
 } as const
 
 export const CallStarted = fact({ subject: 'call.v1.started', body: Leg, ...parties })

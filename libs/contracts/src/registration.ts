@@ -23,7 +23,7 @@ const phones = {
   toldBy: ['edge-proxy'],
   heardBy: ['presence', 'console', 'location'],
   // after a power cut all phones come back in the same minute
-  gatherMs: 20,
+  gatherMs: 50,
 } as const
 
 export const RegistrationBound = fact({

@@ -2,8 +2,9 @@
  * A hashed timing wheel: thousands of SIP timers behind one timer of the owner.
  *
  * Setting and clearing are O(1) and allocate one small object. A timer fires at the first tick at or after its due
- * time (never early, at most one tick late). The owner's timer runs only while something is due: at an idle edge
- * nothing wakes.
+ * time (never early, at most one tick late; a long one at every tenth tick, so that the many that only let go of what has
+ * ended do not wake the process at each). The owner's timer runs only while something is due: at an idle edge nothing
+ * wakes.
  */
 
 /** What the owner of time hands in: `setTimeout`, `clearTimeout` and a monotonic clock, or a fake of them. */
@@ -43,6 +44,11 @@ class Entry implements WheelTimer {
 
 const SLOTS = 4096
 
+/** From so many ms on a timer is long: those of RFC 3261 that end a transaction over UDP (D, H, I, J, K: T4 and more). */
+const LONG_MS = 4000
+/** Long timers fire at every such tick. */
+const LONG_TICKS = 10
+
 /** Owns one timer of the `TimeSource`; `close()` gives it back. */
 export class TimerWheel {
   readonly #time: TimeSource
@@ -69,7 +75,9 @@ export class TimerWheel {
   }
 
   set(ms: number, listener: TimerListener, name = ''): WheelTimer {
-    const dueTick = Math.max(Math.ceil((this.#time.now() + ms - this.#origin) / this.#tickMs), this.#tick + 1)
+    const coarse = ms < LONG_MS ? 1 : LONG_TICKS
+    const due = Math.ceil((this.#time.now() + ms - this.#origin) / (this.#tickMs * coarse)) * coarse
+    const dueTick = Math.max(due, this.#tick + 1)
     const entry = new Entry(name, listener, dueTick)
     if (this.#closed) {
       entry.active = false

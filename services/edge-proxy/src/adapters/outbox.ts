@@ -2,7 +2,7 @@
  * Final records of legs on their way to billing (billing.md B2). A PubAck of JetStream is no durability, so a row stays
  * here until billing says `billing.v1.stored`.
  *
- *   put -> row (same turn of the event loop) -> fsync (within 20 ms, off this thread) -> published -> stored: forgotten
+ *   put -> row (same turn of the event loop) -> fsync (within 45 ms, off this thread) -> published -> stored: forgotten
  *                                                      ^ again while the bus is away  `-- not stored for a while: again
  *
  * Rows of one turn are one transaction. The stream refuses a second record of a leg. Was this one told before, that counts
@@ -16,8 +16,10 @@ import type { Logger } from '@tandem/observability/log.ts'
 import type { RecordBox } from '../domain/call-parts.ts'
 import { OutboxRows, type Row, TOLD, type Told } from './outbox-rows.ts'
 
-/** Time from a row to its fsync, ms. */
-const SYNC_MS = 15
+/**
+ * Time from a row to its fsync, ms: less than facts of calls are gathered (contracts/call.ts), which leave with the records.
+ */
+const SYNC_MS = 40
 /** Records under way to the stream at once. */
 const IN_FLIGHT = 256
 /** Rows read back at once. */
