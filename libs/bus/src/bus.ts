@@ -20,7 +20,8 @@ import { subjectOf, subjectPattern } from '@tandem/contracts/contract.ts'
 import { inboxPrefix } from '@tandem/contracts/permissions.ts'
 import type { Static, TSchema } from 'typebox'
 import { type Bucket, openBucket } from './bucket.ts'
-import { startConsumer, streamOf } from './consumer.ts'
+import { startConsumer, startReader, streamOf } from './consumer.ts'
+import { aboutHeader, factHeaders, versionHeader } from './fact-headers.ts'
 import { follow } from './follow.ts'
 import { Gatherer } from './gatherer.ts'
 import { answered, askSeconds, denied, heard, told } from './metrics.ts'
@@ -28,7 +29,7 @@ import { type Asked, BusAway, type Delivered, type Recorded } from './outcome.ts
 import { parseJson } from './parse-json.ts'
 import { readAck } from './publish-ack.ts'
 import { Requests } from './requests.ts'
-import { carry, context, failed, incoming, incomingSpan, outgoing, SpanKind } from './trace.ts'
+import { carry, context, contextOf, failed, incoming, incomingSpan, outgoing, SpanKind } from './trace.ts'
 import { validator } from './validate.ts'
 
 export interface BusSettings {
@@ -67,7 +68,6 @@ const clockTolerance = 1000
 /** A record waits this long for its stream, ms. */
 const ACK_MS = 5000
 const deadlineHeader = 'Tandem-Deadline'
-const versionHeader = 'Tandem-Version'
 const errorHeader = 'Tandem-Error'
 
 export class Bus {
@@ -215,8 +215,7 @@ export class Bus {
    */
   tell<B extends TSchema>(contract: FactContract<B>, body: Static<B>, options: { context?: Context } = {}): void {
     if (this.#nc.isClosed() || !this.#connected) return
-    const headers = carry(options.context ?? context.active())
-    headers.set(versionHeader, String(contract.version))
+    const headers = factHeaders(contract, body, options.context ?? context.active())
     const subject = subjectOf(contract, body)
     const text = JSON.stringify(body)
     told.inc({ subject: contract.subject })
@@ -291,7 +290,7 @@ export class Bus {
       heard.inc({ subject: contract.subject, outcome: checked.ok ? 'heard' : 'refused' })
       if (!checked.ok) return this.#trouble('fact refused', `${message.subject}: ${checked.why}`)
       try {
-        await handler(checked.value as Static<B>, { context: incoming(message.headers) })
+        await handler(checked.value as Static<B>, contextOf(message))
       } catch (error) {
         this.#trouble(
           'handler failed',
@@ -341,6 +340,28 @@ export class Bus {
       (what, detail) => this.#trouble(what, detail),
     )
     return this.#own(consumer)
+  }
+
+  /**
+   * As `replay`, but learns only where facts stand in their stream and what they are about: undefined where whoever told
+   * one did not say (read it with `stored`).
+   */
+  index(
+    contract: FactContract,
+    options: { sinceMs?: number },
+    handler: (about: readonly string[] | undefined, sequence: number) => void | Promise<void>,
+  ): Stop {
+    const reader = startReader(
+      this.#nc,
+      contract,
+      { ordered: true, headersOnly: true, ...options },
+      (m) => ({ about: m.headers?.get(aboutHeader) || undefined, sequence: m.seq }),
+      async (batch) => {
+        for (const { about, sequence } of batch) await handler(about?.split(','), sequence)
+      },
+      (what, detail) => this.#trouble(what, detail),
+    )
+    return this.#own(reader)
   }
 
   /**

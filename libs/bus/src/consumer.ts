@@ -24,6 +24,8 @@ export interface ReaderOptions {
   readonly durable?: string
   readonly ordered?: boolean
   readonly sinceMs?: number
+  /** With `ordered`: the stream keeps the bodies to itself. */
+  readonly headersOnly?: boolean
   /** With `ordered`: reads what is there, says so and ends. */
   readonly toTheEnd?: () => void
   /** At most so many messages per batch (default 500). */
@@ -43,6 +45,7 @@ export function streamOf(contract: FactContract): string {
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
+/** Reads facts: the usual `each` message. */
 export function startConsumer<B extends TSchema>(
   nc: NatsConnection,
   contract: FactContract<B>,
@@ -50,6 +53,18 @@ export function startConsumer<B extends TSchema>(
   handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
   trouble: Trouble,
 ): () => Promise<void> {
+  return startReader(nc, contract, options, (m) => delivered(m, contract), handler, trouble)
+}
+
+export function startReader<T>(
+  nc: NatsConnection,
+  contract: FactContract,
+  options: ReaderOptions,
+  each: (m: JsMsg) => T,
+  handler: (batch: readonly T[]) => Promise<void>,
+  trouble: Trouble,
+): () => Promise<void> {
+  const work = { subject: contract.subject, options, each, handler, trouble }
   let stopped = false
   let messages: ConsumerMessages | undefined
   const place: Place = {
@@ -65,7 +80,7 @@ export function startConsumer<B extends TSchema>(
           messages = await consumer.consume({ max_messages: (options.batch ?? 500) * (options.ordered ? 1 : 2) })
         if (stopped) break
         if (options.ordered && messages) endWithItsReader(messages)
-        const ended = nothing || (messages && (await read(messages, contract, options, handler, trouble, place)))
+        const ended = nothing || (messages && (await read(messages, work, place)))
         if (ended) {
           // the server would keep it for minutes more
           await consumer.delete().catch(() => false)
@@ -111,7 +126,8 @@ async function open(
   const filter = subjectPattern(contract)
   const js = jetstream(nc)
   if (options.ordered) {
-    return await js.consumers.get(stream, { filter_subjects: filter, ...beginning(place) })
+    const headers = options.headersOnly ? { headers_only: true } : {}
+    return await js.consumers.get(stream, { filter_subjects: filter, ...headers, ...beginning(place) })
   }
   const durable = options.durable as string
   const jsm = await jetstreamManager(nc, { checkAPI: false })
@@ -134,15 +150,17 @@ function beginning({ sequence, since }: Place) {
   return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: since }
 }
 
+interface Work<T> {
+  readonly subject: string
+  readonly options: ReaderOptions
+  readonly each: (m: JsMsg) => T
+  readonly handler: (batch: readonly T[]) => Promise<void>
+  readonly trouble: Trouble
+}
+
 /** True: the end was reached, for who reads to it. */
-async function read<B extends TSchema>(
-  messages: ConsumerMessages,
-  contract: FactContract<B>,
-  options: ReaderOptions,
-  handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
-  trouble: Trouble,
-  place: Place,
-): Promise<boolean> {
+async function read<T>(messages: ConsumerMessages, work: Work<T>, place: Place): Promise<boolean> {
+  const { options } = work
   const limit = options.batch ?? 500
   let gathered: JsMsg[] = []
   let timer: NodeJS.Timeout | undefined
@@ -153,7 +171,7 @@ async function read<B extends TSchema>(
     if (gathered.length === 0) return
     const batch = gathered
     gathered = []
-    working = working.then(() => deliver(batch, contract, options, handler, trouble))
+    working = working.then(() => deliver(batch, work))
   }
   try {
     for await (const m of messages) {
@@ -172,18 +190,15 @@ async function read<B extends TSchema>(
   }
 }
 
-async function deliver<B extends TSchema>(
+async function deliver<T>(
   batch: readonly JsMsg[],
-  contract: FactContract<B>,
-  options: ReaderOptions,
-  handler: (batch: readonly Delivered<Static<B>>[]) => Promise<void>,
-  trouble: Trouble,
+  { subject, options, each, handler, trouble }: Work<T>,
 ): Promise<void> {
   try {
-    await handler(batch.map((m) => delivered(m, contract)))
+    await handler(batch.map(each))
     if (!options.ordered) for (const m of batch) m.ack()
   } catch (error) {
-    trouble('batch failed', `${contract.subject}: ${error instanceof Error ? error.message : String(error)}`)
+    trouble('batch failed', `${subject}: ${error instanceof Error ? error.message : String(error)}`)
     // later and later: 0.25 s, 0.5 s … 30 s
     if (!options.ordered) for (const m of batch) m.nak(Math.min(30_000, 125 * 2 ** Math.min(m.info.deliveryCount, 10)))
   }

@@ -1,7 +1,16 @@
 /** Trace context in message headers (W3C traceparent): the one place where the bus meets OpenTelemetry. */
 
-import { type MsgHdrs, headers as newHeaders } from '@nats-io/nats-core'
-import { type Context, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { type Msg, type MsgHdrs, headers as newHeaders } from '@nats-io/nats-core'
+import {
+  type Context,
+  context,
+  isSpanContextValid,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
 
 const tracer = trace.getTracer('tandem-bus')
 
@@ -34,8 +43,23 @@ export function carry(parent: Context): MsgHdrs {
   return headers
 }
 
+/** Whether there is a trace to carry on: there is none where nobody traces. */
+export function traced(parent: Context): boolean {
+  const span = trace.getSpanContext(parent)
+  return span !== undefined && isSpanContextValid(span)
+}
+
 export function incoming(headers: MsgHdrs | undefined): Context {
   return headers ? propagation.extract(context.active(), headers, getter) : context.active()
+}
+
+/** Headers are read only where the context is asked for: few who hear a fact do. */
+export function contextOf(message: Msg): { readonly context: Context } {
+  return {
+    get context() {
+      return incoming(message.headers)
+    },
+  }
 }
 
 export function incomingSpan(kind: SpanKind, subject: string, parent: Context): { span: Span; context: Context } {

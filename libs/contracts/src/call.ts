@@ -233,6 +233,8 @@ export type CapturedMessage = Static<typeof CapturedMessage>
 export const SipCaptured = fact({
   subject: 'sip.v1.captured',
   body: Type.Object({ edge: Id, messages: Type.Array(CapturedMessage, { maxItems: 2000 }) }),
+  // of which calls
+  about: ({ messages }) => [...new Set(messages.map((m) => m.callId))],
   toldBy: ['edge-proxy'],
   heardBy: ['console'],
 })

@@ -45,6 +45,8 @@ export interface FactContract<B extends TSchema = TSchema> {
    * bytes but waking every process that hears it.
    */
   readonly gatherMs?: number
+  /** What this body is about, for a header: whoever keeps an index of large facts need not read them. At most 2000 ids. */
+  about?(body: Static<B>): readonly string[]
   readonly toldBy: readonly ServiceName[]
   readonly heardBy: readonly ServiceName[]
 }

@@ -272,9 +272,11 @@ test('a live call is listed with its legs, streamed as it changes, and ends; its
         'user:alice',
         'INVITE sip:912065550100@acme SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0',
       ),
-      message(300, 'sent', 'user:alice', 'SIP/2.0 100 Trying\r\n\r\n'),
     ],
   })
+  // by an edge of before, that does not say in a header of which calls they are
+  const late = { edge: 'e0', messages: [message(300, 'sent', 'user:alice', 'SIP/2.0 100 Trying\r\n\r\n')] }
+  edge.connection.publish(SipCaptured.subject, JSON.stringify(late))
   const live = await until('up', async () =>
     (await call('/api/v1/calls?state=live', { token: viewer })).body.calls.find(
       (c: { state: string }) => c.state === 'up',
@@ -306,7 +308,7 @@ test('a live call is listed with its legs, streamed as it changes, and ends; its
   })
   const ladder = await until('ladder', async () => {
     const got = await call('/api/v1/calls/call-1/ladder', { token: viewer })
-    return got.status === 200 && (got.body as Ladder)
+    return got.status === 200 && (got.body as Ladder).arrows.length === 3 && (got.body as Ladder)
   })
   assert.deepEqual(ladder.columns, ['user:alice', 'tandem', 'trunk:itsp-a'])
   assert.deepEqual(

@@ -31,14 +31,19 @@ export function startCallIndex(bus: Bus): CallIndex {
   const changed = (call: CallView): void => {
     for (const l of listeners) l(call)
   }
+  // told by an edge that does not say of which calls
+  const callsIn = async (sequence: number): Promise<Set<string>> => {
+    const body = await bus.stored(SipCaptured, 'SIP_TRACE', sequence)
+    return new Set(body?.messages.map((m) => m.callId))
+  }
   const stops: Stop[] = [
     bus.follow(CallStarted, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'started', leg }))),
     bus.follow(CallRinging, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'ringing', leg }))),
     bus.follow(CallAnswered, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'answered', leg }))),
     bus.follow(CallInterim, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'interim', leg }))),
     bus.follow(CallEnded, { sinceMs: hourMs }, (leg) => changed(takeFact(book, { kind: 'ended', leg }))),
-    bus.replay(SipCaptured, { sinceMs: hourMs }, (body, { sequence }) => {
-      for (const callId of new Set(body.messages.map((m) => m.callId))) {
+    bus.index(SipCaptured, { sinceMs: hourMs }, async (about, sequence) => {
+      for (const callId of about ?? (await callsIn(sequence))) {
         const known = traces.get(callId)
         if (known) known.push(sequence)
         else traces.set(callId, [sequence])

@@ -53,6 +53,7 @@ export function connectLate(settings: BusSettings): LateBus {
     backlog: (contract, durable) => real?.backlog(contract, durable) ?? away(),
     follow: (contract, options, handler) => later((b) => b.follow(contract, options, handler)),
     replay: (contract, options, handler) => later((b) => b.replay(contract, options, handler)),
+    index: (contract, options, handler) => later((b) => b.index(contract, options, handler)),
     stored: (contract, stream, sequence) => real?.stored(contract, stream, sequence) ?? Promise.resolve(undefined),
     bucket: (name) => real?.bucket(name) ?? away(),
     get connection() {
