@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import type { ServerTransaction } from '@tandem/sip/transaction/server-transaction.ts'
 import { createCallStore } from './adapters/call-store.ts'
 import { createAdoption } from './adoption.ts'
-import { readCallKey, writeCallKey } from './domain/call-key.ts'
+import { callKeys, readCallKey } from './domain/call-key.ts'
 import type { CallParts, LiveCall } from './domain/call-parts.ts'
 import type { HeldCalls } from './domain/held-calls.ts'
 import { tellThoseBehind } from './domain/phone-return.ts'
@@ -35,7 +35,7 @@ export function createSurvival(edge: Edge, secret: () => KeyObject): Survival {
       over: store.over,
       ours: (callId) => lease.awake() && store.ours(callId),
       whenOurs: (callId, transaction) => adoption?.wait(callId, transaction),
-      keyOf: (callId) => writeCallKey(callId, secret()),
+      keyOf: callKeys(secret),
     },
     begin(parts, calls) {
       const readKey = (user: string) => readCallKey(user, secret())

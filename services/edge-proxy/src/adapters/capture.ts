@@ -60,6 +60,8 @@ export interface CaptureParts {
 export function createCapture(parts: CaptureParts): Capture {
   const { clock } = parts
   const followed = new Map<string, Followed>()
+  /** Those of `followed` whose call is over, in the order of their end. */
+  let leaving: string[] = []
   const origins = new Map<string, { us: number; wallUs: number; legs: number }>()
   const early = new Map<string, Raw[]>()
   const waiting: { raw: Raw; of: Followed }[] = []
@@ -89,16 +91,21 @@ export function createCapture(parts: CaptureParts): Capture {
     waiting.splice(0, messages.length)
     if (messages.length > 0) parts.bus.tell(SipCaptured, { edge: parts.node, messages })
     tidy(clock.now())
-    if (waiting.length > 0 || followed.size + early.size > 0) timer ??= clock.setTimer(GATHER_MS, flush)
+    if (waiting.length + leaving.length + early.size > 0) timer ??= clock.setTimer(GATHER_MS, flush)
   }
 
   const tidy = (now: number) => {
-    for (const [sipCallId, f] of followed) {
-      if (f.forgetMs === undefined || f.forgetMs > now) continue
+    let gone = 0
+    for (; gone < leaving.length; gone++) {
+      const sipCallId = leaving[gone] as string
+      const f = followed.get(sipCallId)
+      if (f?.forgetMs === undefined) continue
+      if (f.forgetMs > now) break
       followed.delete(sipCallId)
       const origin = origins.get(f.callId)
       if (origin && --origin.legs === 0) origins.delete(f.callId)
     }
+    if (gone > 0) leaving = leaving.slice(gone)
     // oldest first: the map keeps the order of coming
     for (const [sipCallId, raws] of early) {
       if (now - (raws[0] as Raw).us / 1000 < EARLY_MS) break
@@ -143,7 +150,9 @@ export function createCapture(parts: CaptureParts): Capture {
     },
     forget(sipCallId) {
       const of = followed.get(sipCallId)
-      if (of) of.forgetMs = clock.now() + LATE_MS
+      if (of === undefined || of.forgetMs !== undefined) return
+      of.forgetMs = clock.now() + LATE_MS
+      leaving.push(sipCallId)
       timer ??= clock.setTimer(GATHER_MS, flush)
     },
     lost: () => lost,

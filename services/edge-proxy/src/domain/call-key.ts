@@ -14,6 +14,25 @@ export function writeCallKey(callId: string, secret: KeyObject): string {
   return `${callId}.${proofOf(callId, secret)}`
 }
 
+/** Both legs of a call are written with one key: those of the calls of this moment are at hand. */
+const AT_HAND = 256
+
+/** `secret`: that of the cluster, as it is now. */
+export function callKeys(secret: () => KeyObject): (callId: string) => string {
+  const keys = new Map<string, string>()
+  let madeWith: KeyObject | undefined
+  return (callId) => {
+    if (madeWith !== secret()) keys.clear()
+    madeWith = secret()
+    const known = keys.get(callId)
+    if (known !== undefined) return known
+    if (keys.size >= AT_HAND) for (const oldest of keys.keys()) if (keys.delete(oldest)) break
+    const key = writeCallKey(callId, madeWith)
+    keys.set(callId, key)
+    return key
+  }
+}
+
 /** The call's id; undefined when no edge of this cluster wrote it. */
 export function readCallKey(user: string, secret: KeyObject): string | undefined {
   const [, callId, proof] = KEY.exec(user) ?? []

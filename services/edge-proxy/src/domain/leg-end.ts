@@ -8,6 +8,9 @@ export function forgetLeg(parts: CallParts, leg: CallLeg, status: number): void 
   leg.unacked?.stop()
   edge.transactions.timers.clear(leg.sessionTimer)
   edge.transactions.timers.clear(leg.expiryTimer)
+  // they know the whole call, and the transaction of the INVITE knows the leg for 32 s more
+  leg.sessionTimer = undefined
+  leg.expiryTimer = undefined
   dialogs.delete(leg.key)
   edge.capture.forget(leg.sipCallId)
   leg.held?.release()

@@ -55,7 +55,7 @@ export class OutInvite implements ClientHandlers {
   readonly leg: CallLeg
   /** What its provisional responses have made (RFC 3262, RFC 3311). */
   readonly early: EarlyDialogs
-  readonly #parts: OutInviteParts
+  #parts: OutInviteParts
   #transaction: ClientTransaction | undefined
   #request: SipRequest | undefined
   #content: InviteContent | undefined
@@ -193,7 +193,10 @@ export class OutInvite implements ClientHandlers {
     this.leg.takesUpdate = response.headers.has('allow')
       ? allowsUpdate(response)
       : (this.early.of(tag)?.takesUpdate ?? false)
-    this.#parts.handlers.onAnswer(response)
+    const { handlers } = this.#parts
+    // The transaction lasts for 32 s more, for other branches of a fork. They need the leg; what set the call up is let go.
+    this.#parts = { ...this.#parts, headers: [], handlers: OVER }
+    handlers.onAnswer(response)
   }
 
   #dialogOf(response: SipResponse): Dialog | undefined {
@@ -232,6 +235,9 @@ export class OutInvite implements ClientHandlers {
     return true
   }
 }
+
+/** Answered: nothing more is told. */
+const OVER: OutInviteHandlers = { onProvisional() {}, onAnswer() {}, onFailed() {} }
 
 const IGNORE: ClientHandlers = { onResponse() {}, onTimeout() {}, onTransportError() {} }
 

@@ -87,6 +87,7 @@ class PolicedLeg implements MediaLeg {
 
   close(): void {
     for (const neighbour of this.#neighbours) neighbour.#neighbours.delete(this)
+    this.#other = undefined
     this.#inner.close()
   }
 
