@@ -90,7 +90,7 @@ test('she answers on her mobile: baresip shows her busy although none of her pho
     const call = await here.a.call({ from: '+13605550199', to: '14255551001' })
     await call.answered
     await watcherSees('Busy')
-    assert.match(notified().at(-1) ?? '', /mobile/)
+    await eventually('it was told of the mobile', async () => /mobile/.test(notified().at(-1) ?? ''), WITHIN)
     await call.hangUp()
     await watcherSees('Online')
   } finally {

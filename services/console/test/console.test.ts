@@ -234,12 +234,12 @@ function message(offsetUs: number, direction: 'received' | 'sent', peer: string,
   }
 }
 async function until<T>(what: string, read: () => Promise<T | undefined | false>): Promise<T> {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 400; i++) {
     const got = await read()
     if (got) return got
     await new Promise((done) => setTimeout(done, 50))
   }
-  throw new Error(`not within 5 s: ${what}`)
+  throw new Error(`not within 20 s: ${what}`)
 }
 
 test('a live call is listed with its legs, streamed as it changes, and ends; its ladder is drawn from the captured messages', async () => {

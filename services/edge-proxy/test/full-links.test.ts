@@ -130,7 +130,7 @@ test('a call for which there is no media port takes no place', async () => {
   const inside: CallHandle[] = []
   for (;;) {
     const call = await house.alice.call('1002')
-    const rung = await house.bob.nextCall(1000).catch(() => undefined)
+    const rung = await house.bob.nextCall(4000).catch(() => undefined)
     if (rung === undefined) break
     await rung.answer()
     await call.answered

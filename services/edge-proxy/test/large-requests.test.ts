@@ -87,7 +87,7 @@ async function send(trunk: string, bytes: number): Promise<number> {
 }
 
 async function proved(): Promise<void> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 750; i++) {
     const [path] = await edge.core.edge.trunks.paths('both')
     if (path?.wire.large?.()) return
     await new Promise((done) => setTimeout(done, 20))

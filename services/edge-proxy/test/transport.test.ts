@@ -9,6 +9,7 @@ import { parseUri } from '@tandem/sip/message/uri.ts'
 import { writeMessage } from '@tandem/sip/message/write.ts'
 import { makeAuthority } from '@tandem/testing/certificates.ts'
 import { type PrivateNats, startPrivateNats } from '@tandem/testing/nats.ts'
+import { steadyPort } from '@tandem/testing/ports.ts'
 import { openTcp } from '../src/adapters/tcp.ts'
 import { rawPeer, registerUser, requestOf } from './raw-peer.ts'
 import { PASSWORDS, startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
@@ -151,9 +152,9 @@ test('none of the messages of RFC 4475 ends the edge, over UDP or TCP', async ()
 
 test('a connection is used again, and one that is refused is said at once', async () => {
   const { wires } = edge.core.edge
-  const server = createServer().listen(0, '127.0.0.1')
+  const port = await steadyPort()
+  const server = createServer().listen(port, '127.0.0.1')
   await new Promise((done) => server.once('listening', done))
-  const { port } = server.address() as { port: number }
   const [one, two] = await Promise.all([
     wires.to('inside', 'TCP', '127.0.0.1', port),
     wires.to('inside', 'TCP', '127.0.0.1', port),
@@ -255,11 +256,15 @@ test('a message that drips in is given up, a silent connection is closed, one th
     now += ms
     for (const timer of [...timers]) if (timer.at <= now && timers.delete(timer)) timer.run()
   }
+  let received = 0
   const failures: string[] = []
   const configured = resolveConfiguration(testConfiguration()).edge.listen['inside-tcp']
   assert.ok(configured)
   const listener = await openTcp(configured, clock, {
-    received: (_outcome, wire) => wire.keepUntil(1e9),
+    received: (_outcome, wire) => {
+      received++
+      wire.keepUntil(1e9)
+    },
     failed: (_wire, why) => void failures.push(why),
   })
   const dripping = await rawPeer('TCP', { port: listener.port })
@@ -269,6 +274,7 @@ test('a message that drips in is given up, a silent connection is closed, one th
   const hello = requestOf(held, 'OPTIONS')
   hello.headers.prepend('Via', 'SIP/2.0/TCP h;branch=z9hG4bKheld')
   held.send(writeMessage(hello))
+  for (let i = 0; i < 1000 && received === 0; i++) await pause(10)
   await pause(50)
   turn(11_000)
   await dripping.closed

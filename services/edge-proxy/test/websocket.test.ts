@@ -135,13 +135,17 @@ test('a silent connection is closed, and one that answers no ping; one that does
       await pause(2)
     }
   }
+  let received = 0
   const failures: string[] = []
   const document = testConfiguration()
   const listen = { web: { url: 'ws://127.0.0.1:0' } }
   const configured = resolveConfiguration({ ...document, edge: { ...document.edge, listen } }).edge.listen.web
   assert.ok(configured)
   const inward = {
-    received: (_outcome: unknown, wire: { keepUntil(ms: number): void }) => wire.keepUntil(1e9),
+    received: (_outcome: unknown, wire: { keepUntil(ms: number): void }) => {
+      received++
+      wire.keepUntil(1e9)
+    },
     failed: (_wire: unknown, why: string) => void failures.push(why),
   }
   const none = { request: false, require: false, authorities: [] }
@@ -155,7 +159,7 @@ test('a silent connection is closed, and one that answers no ping; one that does
   assert.ok(hello)
   held.send(text)
   dead.send(text)
-  await pause(200)
+  for (let i = 0; i < 1000 && received < 2; i++) await pause(10)
   await turn(36_000)
   await silent.closed
   await turn(80_000)
