@@ -41,7 +41,7 @@ export interface Api {
 
 const PATIENCE_MS = 15_000
 /** A change goes round all services, and a large one takes each of them its time to read. */
-const CHANGE_PATIENCE_MS = 180_000
+const CHANGE_PATIENCE_MS = 280_000
 
 export function connectApi({ address, token }: { address: string; token: string | null }): Api {
   const base = /^https?:/.test(address) ? address.replace(/\/$/, '') : `http://${address}`

@@ -19,6 +19,10 @@ export interface LoadSettings {
   calls: number
   /** from the 200 to the BYE, ms; left out: at once */
   holdMs?: number
+  /** what every caller dials; left out: a number of the measurement at random */
+  dial?: string
+  /** at an even beat, not as people call */
+  even?: boolean
 }
 
 export interface LoadResult {
@@ -89,6 +93,8 @@ export class CallLoad {
   readonly #acks = new Map<string, { caller: Caller; ack: Buffer }>()
   readonly #setupUs: number[] = []
   readonly #failed = new Map<string, number>()
+  /** made at most */
+  #calls: number
   #made = 0
   #answered = 0
   #retransmissions = 0
@@ -96,6 +102,7 @@ export class CallLoad {
   /** `dial` gives the next number to dial, as a person would. */
   constructor(settings: LoadSettings, callers: readonly Caller[], dial: () => string) {
     this.#settings = settings
+    this.#calls = settings.calls
     this.#callers = callers
     this.#dial = dial
     const colon = settings.target.lastIndexOf(':')
@@ -106,34 +113,39 @@ export class CallLoad {
   /** Resolves when every call has ended, one way or the other. */
   async run(): Promise<LoadResult> {
     const began = performance.now()
-    const { rate, calls } = this.#settings
+    const { rate, even } = this.#settings
     let due = began
     await new Promise<void>((done) => {
       let lastSweep = began
       const turn = () => {
         const now = performance.now()
-        while (this.#made < calls && due <= now) {
+        while (this.#made < this.#calls && due <= now) {
           this.#invite(now)
           // Poisson arrivals: people do not call at a steady beat
-          due -= (Math.log(1 - Math.random()) * 1000) / rate
+          due += ((even ? 1 : -Math.log(1 - Math.random())) * 1000) / rate
         }
         if (now - lastSweep >= SWEEP_MS) {
           lastSweep = now
           this.#sweep(now)
         }
-        if (this.#made >= calls && this.#open.size === 0) done()
+        if (this.#made >= this.#calls && this.#open.size === 0) done()
         else setTimeout(turn, 1)
       }
       turn()
     })
     return {
-      calls,
+      calls: this.#made,
       answered: this.#answered,
       failed: Object.fromEntries(this.#failed),
       retransmissions: this.#retransmissions,
       setupUs: this.#setupUs.sort((a, b) => a - b),
       seconds: (performance.now() - began) / 1000,
     }
+  }
+
+  /** No call is made any more. */
+  enough(): void {
+    this.#calls = this.#made
   }
 
   receive(response: SipResponse): void {

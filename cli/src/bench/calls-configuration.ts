@@ -25,7 +25,7 @@ export function writeBenchConfiguration(folder: string, ports: BenchPorts): stri
   const file = join(folder, 'tandem.yaml')
   mkdirSync(join(folder, 'rates'), { recursive: true })
   writeFileSync(join(folder, 'rates', 'minutes.csv'), deck())
-  writeFileSync(file, stringify(document(ports)))
+  writeFileSync(file, stringify(benchDocument(ports)))
   return file
 }
 
@@ -34,7 +34,8 @@ function deck(): string {
   return ['prefix,name,connect,perMinute,from,to', ...rows, ''].join('\n')
 }
 
-function document(ports: BenchPorts): object {
+/** Without the file of its rate deck. */
+export function benchDocument(ports: BenchPorts) {
   return {
     version: 1,
     domain: BENCH_DOMAIN,

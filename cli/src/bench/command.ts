@@ -43,6 +43,12 @@ interface Measurement {
 }
 
 const RUNS: Measurement['numbers'][number] = ['runs <number>', 'rounds of each system', 3]
+const TABLES: Measurement['numbers'] = [
+  ['numbers <number>', 'numbers in the inventory', 1_000_000],
+  ['users <number>', 'users', 50_000],
+  ['prefixes <number>', 'prefixes of each of two rate decks', 200_000],
+  ['rules <number>', 'rules of the dial plan', 400],
+]
 
 const MEASUREMENTS: readonly Measurement[] = [
   {
@@ -93,10 +99,7 @@ const MEASUREMENTS: readonly Measurement[] = [
     name: 'routing',
     description: 'a router with large tables: inside, over NATS, and while it takes over new ones',
     numbers: [
-      ['numbers <number>', 'numbers in the inventory', 1_000_000],
-      ['users <number>', 'users', 50_000],
-      ['prefixes <number>', 'prefixes of each of two rate decks', 200_000],
-      ['rules <number>', 'rules of the dial plan', 400],
+      ...TABLES,
       ['rate <questions/s>', 'questions a second', 2000],
       ['seconds <number>', 'length of a round', 10],
       RUNS,
@@ -107,6 +110,24 @@ const MEASUREMENTS: readonly Measurement[] = [
       const told = await measureRouting(plan)
       return {
         ...{ figures: report.routingFigures(told, plan), text: report.describeRouting(told, plan) },
+        ...{ noPeer: null, wrong: told.wrong },
+      }
+    },
+  },
+  {
+    name: 'apply',
+    description: 'large configurations are applied, changed and taken back while people call, and call for help',
+    numbers: [
+      ...TABLES,
+      ['rate <calls/s>', 'calls a second, beside one call for help each second', 20],
+      ['seconds <number>', 'of calls before the first change and after each', 10],
+    ],
+    example: '--rate 20',
+    async measure(plan) {
+      const [{ measureApply }, report] = await Promise.all([import('./apply.ts'), import('./apply-report.ts')])
+      const told = await measureApply(plan)
+      return {
+        ...{ figures: report.applyFigures(told), text: report.describeApply(told, plan) },
         ...{ noPeer: null, wrong: told.wrong },
       }
     },

@@ -29,21 +29,26 @@ export function readCpu(roots: readonly Root[]): CpuReading {
   )
 }
 
-/** Memory of the trees that is in use and theirs alone, their part of what is shared added (PSS of proc(5)), bytes. */
-export function readMemory(roots: readonly Root[]): Map<string, number> {
+/**
+ * Memory of the trees, bytes: what is in use and theirs alone, their part of what is shared added (Pss of proc(5)), or all
+ * that is in use (Rss).
+ */
+export function readMemory(roots: readonly Root[], kind: 'Pss' | 'Rss' = 'Pss'): Map<string, number> {
   const { children } = readProcesses()
   return new Map(
     roots.map(({ name, pid }) => {
       const tree = [pid]
       for (let i = 0; i < tree.length; i++) tree.push(...(children.get(tree[i] as number) ?? []))
-      return [name, tree.reduce((sum, each) => sum + ownPss(each), 0)]
+      return [name, tree.reduce((sum, each) => sum + ownMemory(each, kind), 0)]
     }),
   )
 }
 
-function ownPss(pid: number): number {
-  const kb = /^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`) ?? '')?.[1]
-  return 1024 * Number(kb ?? 0)
+function ownMemory(pid: number, kind: 'Pss' | 'Rss'): number {
+  const line = read(`/proc/${pid}/smaps_rollup`)
+    ?.split('\n')
+    .find((each) => each.startsWith(`${kind}:`))
+  return 1024 * Number(/(\d+) kB/.exec(line ?? '')?.[1] ?? 0)
 }
 
 /** µs between two readings, by name. */

@@ -21,14 +21,17 @@ export type LoadOrder =
   | { kind: 'open'; users: string[] }
   | { kind: 'register'; target: string; domain: string; password: string }
   | ({ kind: 'run' } & LoadSettings)
+  /** The run that is under way makes no more calls. */
+  | { kind: 'enough' }
   | ({ kind: 'registrations' } & RegisterSettings)
-export type LoadAnswer = { carrierPort: number } | { registered: number } | LoadResult | RegisterResult
+export type LoadAnswer = { carrierPort: number } | { registered: number } | true | LoadResult | RegisterResult
 
 const SOCKET_BUFFER = 1 << 20
 const REGISTER_WITHIN_MS = 10_000
 
 const callers: Caller[] = []
 let carrier: CallCarrier | undefined
+let running: CallLoad | undefined
 let hear: (response: SipResponse, caller: Caller) => void = () => {}
 
 async function bind(): Promise<Socket> {
@@ -110,7 +113,9 @@ function answerTo(caller: Caller): Promise<SipResponse> {
 }
 
 async function run(settings: LoadSettings): Promise<LoadResult> {
-  const load = new CallLoad(settings, callers, () => `9${benchNumber(Math.random())}`)
+  const { dial } = settings
+  const load = new CallLoad(settings, callers, () => dial ?? `9${benchNumber(Math.random())}`)
+  running = load
   hear = (response) => load.receive(response)
   return await load.run()
 }
@@ -129,6 +134,9 @@ async function obey(order: LoadOrder): Promise<LoadAnswer> {
       return await registerAll(order.target, order.domain, order.password)
     case 'run':
       return await run(order)
+    case 'enough':
+      running?.enough()
+      return true
     case 'registrations':
       return await runRegistrations(order)
   }

@@ -10,6 +10,8 @@ export interface LoadProcess {
   carrierPort: number
   register(target: string, domain: string, password: string): Promise<void>
   run(settings: LoadSettings): Promise<LoadResult>
+  /** The run that is under way ends when its open calls have. */
+  enough(): Promise<void>
   runRegistrations(settings: RegisterSettings): Promise<RegisterResult>
   stop(): Promise<void>
 }
@@ -32,6 +34,9 @@ export async function startLoad(users: readonly string[]): Promise<LoadProcess> 
     },
     run: async (settings) =>
       (await ask({ kind: 'run', ...settings }, within(settings.calls, settings.rate))) as LoadResult,
+    enough: async () => {
+      await ask({ kind: 'enough' }, SOON_MS)
+    },
     runRegistrations: async (settings) =>
       (await ask(
         { kind: 'registrations', ...settings },

@@ -18,14 +18,18 @@ export function benchRevision(size: TableSize, revision: number): Uint8Array {
   const parts: Revision = {
     ...{ revision, by: 'bench', at: new Date().toISOString(), why: 'measurement' },
     source: [{ path: 'bench.yaml', text: configuration(size) }],
-    decks: { 'numbers.csv': numbers(size), [DECK]: deck(size.prefixes, base), 'b.csv': deck(size.prefixes, 0.01) },
+    decks: {
+      'numbers.csv': benchInventory(size),
+      [DECK]: benchDeck(size.prefixes, base),
+      'b.csv': benchDeck(size.prefixes, 0.01),
+    },
   }
   return writeRevision(parts)
 }
 
 /** The number with this place in the list: none of those that are called out. */
 export const numberAt = (i: number): string => `+44${2_000_000_000 + i * 7}`
-const ownerAt = (i: number, { users }: TableSize): string => `u${i % users}`
+const ownerAt = (i: number, { users }: Pick<TableSize, 'users'>): string => `u${i % users}`
 
 export interface BenchCall {
   question: RouteQuestion
@@ -62,23 +66,33 @@ function prefixAt(i: number): string {
   return `1${200 + (i % 800)}${String(Math.floor(i / 800)).padStart(4, '0')}`
 }
 
-function deck(prefixes: number, price: number): string {
+/** Every number of North America has a price; `price` is that of a minute. */
+export function benchDeck(prefixes: number, price: number): string {
   const rows = ['prefix,name,connect,perMinute', `1,North America,0,${price}`]
   for (let i = 0; i < prefixes - 1; i++) rows.push(`${prefixAt(i)},x,0,${price}`)
   return rows.join('\n')
 }
 
-function numbers(size: TableSize): string {
+/** A list of numbers; each is that of a user. */
+export function benchInventory(size: Pick<TableSize, 'numbers' | 'users'>): string {
   const rows = ['number,user']
   for (let i = 0; i < size.numbers; i++) rows.push(`${numberAt(i)},${ownerAt(i, size)}`)
   return rows.join('\n')
 }
 
+/** Rules of a dial plan that no number of the measurement matches. */
+export function benchRules(count: number): { name: string; match: string; to: string }[] {
+  return Array.from({ length: count }, (_, i) => ({
+    name: `r${i}`,
+    match: `^(${i % 10}${String(i).padStart(3, '0')}\\d{4})$`,
+    to: '+1425$1',
+  }))
+}
+
 function configuration({ users, rules }: TableSize): string {
   const people = Array.from({ length: users }, (_, i) => `  u${i}: { site: hq, policy: all, password: { env: P } }`)
-  const plan = Array.from(
-    { length: rules - 1 },
-    (_, i) => `      - { name: r${i}, match: '^(${i % 10}${String(i).padStart(3, '0')}\\d{4})$', to: '+1425$1' }`,
+  const plan = benchRules(rules - 1).map(
+    ({ name, match, to }) => `      - { name: ${name}, match: '${match}', to: '${to}' }`,
   )
   const trunk = (name: string) =>
     `  ${name}: { to: ["sip:192.0.2.1"], from: ["192.0.2.${name === 'a' ? 1 : 2}"], listener: in, emergency: true, cost: ${name} }`

@@ -58,9 +58,14 @@ export async function joinPacked(store: PartStore, value: Uint8Array): Promise<U
   const named = partsOf(value)
   if (named === undefined) return value
   const { digest, parts } = named
-  const found = await Promise.all(Array.from({ length: parts }, (_, i) => store.get(partKey(digest, i))))
-  if (found.includes(undefined)) throw new Error(`parts of ${digest} are gone`)
-  const packed = found as Uint8Array[]
+  const packed: Uint8Array[] = []
+  // one after the other: taking one out of its message costs the thread milliseconds, and calls are answered between two
+  for (let i = 0; i < parts; i++) {
+    const part = await store.get(partKey(digest, i))
+    if (part === undefined) throw new Error(`parts of ${digest} are gone`)
+    packed.push(part)
+    await turn()
+  }
   if ((await digestOf(packed)) !== digest) throw new Error(`parts of ${digest} are damaged`)
   return Buffer.concat(packed)
 }

@@ -42,6 +42,9 @@ export async function* piecesOf<Piece>(
       serialization: 'advanced',
     },
     ...{ stdio: ['pipe', 'ignore', 'inherit', 'ipc'], timeout: longestMs },
+    // In a session of its own: Linux shares processors out by session before niceness counts (sched(7), autogroup), and
+    // what this one takes would be the share of the service that answers calls.
+    detached: true,
   })
   // a process that could not be started says so as `error`, one that ended early as `exit`
   const gone = once(child, 'exit').then(([code, signal]) => {

@@ -21,7 +21,7 @@ export function givePieces<Piece>(make: (bytes: Uint8Array) => Generator<Piece, 
 /** Of what is large each piece takes the one who asks no more than a moment. */
 const chunkBytes = 512 * 1024
 
-export type Flat = Uint8Array | Uint32Array | Int32Array | Float64Array
+export type Flat = Uint8Array | Uint32Array | Int32Array | Float64Array | BigInt64Array
 
 /** Windows on an array, with the place of their first element. */
 export function* chunksOf<T extends Flat>(array: T): Generator<{ at: number; chunk: T }, void, void> {

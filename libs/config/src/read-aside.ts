@@ -16,38 +16,34 @@ export type RevisionPiece =
       readonly revision: Omit<Revision, 'decks'>
       readonly warnings: readonly Problem[]
     }
-  | { readonly kind: 'deck'; readonly file: string; readonly text: string }
   /** JSON of `User[]` */
   | { readonly kind: 'users'; readonly users: string }
 
 /**
- * `bytes` may be packed. A large revision comes without its files and its source, but for the rate decks (`decks`) and the
- * source (`source`) where they are asked for. `urgent`: there is none before it. Never rejects.
+ * `bytes` may be packed. A large revision comes without its files, and without its source where that is not asked for
+ * (`source`). `urgent`: there is none before it. Never rejects.
  */
 export function readRevisionAside(
   bytes: Uint8Array,
-  { decks = false, source = false, urgent = false } = {},
+  { source = false, urgent = false } = {},
 ): ReadRevision | Promise<ReadRevision> {
-  const more = [...(decks ? ['decks'] : []), ...(source ? ['source'] : [])]
-  return isLarge(bytes) ? inProcess(bytes, more, urgent) : readRevision(bytes)
+  return isLarge(bytes) ? inProcess(bytes, source ? ['source'] : [], urgent) : readRevision(bytes)
 }
 
 async function inProcess(bytes: Uint8Array, more: readonly string[], urgent: boolean): Promise<ReadRevision> {
   let rest: Extract<RevisionPiece, { kind: 'rest' }> | undefined
   const users: Record<string, User> = {}
-  const decks: Record<string, string> = {}
   const module = new URL('./read-pieces.ts', import.meta.url)
   try {
     for await (const piece of piecesOf<RevisionPiece>(module, bytes, more, { urgent })) {
       if (piece.kind === 'bad') return piece
       if (piece.kind === 'rest') rest = piece
-      else if (piece.kind === 'deck') decks[piece.file] = piece.text
       else for (const user of JSON.parse(piece.users) as User[]) users[user.name] = user
       await turn()
     }
     if (rest === undefined) throw new Error('nothing came of it')
     const { configuration, revision, warnings } = rest
-    return { kind: 'ok', revision: { ...revision, decks }, configuration: { ...configuration, users }, warnings }
+    return { kind: 'ok', revision: { ...revision, decks: {} }, configuration: { ...configuration, users }, warnings }
   } catch (error) {
     return { kind: 'bad', message: `it could not be read: ${String(error)}`, problems: [] }
   }

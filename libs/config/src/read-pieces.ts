@@ -10,11 +10,5 @@ givePieces<RevisionPiece>(function* (bytes) {
   const { decks, ...revision } = read.revision
   const source = process.argv.includes('source') ? revision.source : []
   yield { kind: 'rest', configuration, revision: { ...revision, source }, warnings: read.warnings }
-  if (process.argv.includes('decks')) {
-    for (const deck of Object.values(configuration.rateDecks)) {
-      const text = deck.kind === 'per-minute' ? decks[deck.file] : undefined
-      if (deck.kind === 'per-minute' && text !== undefined) yield { kind: 'deck', file: deck.file, text }
-    }
-  }
   for (const text of usersAsText(users)) yield { kind: 'users', users: text }
 })

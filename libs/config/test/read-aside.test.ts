@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { test } from 'node:test'
 import { workWatch } from '@tandem/testing/when-busy.ts'
@@ -35,17 +35,6 @@ test('a large revision that does not compile says why', async () => {
   assert.ok(read.kind === 'bad' && read.problems.length > 0)
 })
 
-test('the rate decks of a large revision come when they are asked for, other files do not', async () => {
-  const decks = { 'rates/itsp-a.csv': 'prefix,name\n1,x\n', 'numbers.csv': 'number,user\n' }
-  const bytes = revision(`${acme}\n# ${'x'.repeat(300_000)}\n`, decks)
-  const [without, having] = [await readRevisionAside(bytes), await readRevisionAside(bytes, { decks: true })]
-  assert.deepEqual(without.kind === 'ok' && without.revision.decks, {})
-  const used = Object.values(having.kind === 'ok' ? having.configuration.rateDecks : {}).flatMap((deck) =>
-    deck.kind === 'per-minute' && deck.file in decks ? [deck.file] : [],
-  )
-  assert.ok(used.length > 0)
-  assert.deepEqual(Object.keys(having.kind === 'ok' ? having.revision.decks : {}), [...new Set(used)])
-})
 test('a process that ends before its last piece is an error for the one who reads, not a wait', async () => {
   const dies = new URL('./no-such-module.ts', import.meta.url)
   await assert.rejects(async () => {
@@ -53,11 +42,21 @@ test('a process that ends before its last piece is an error for the one who read
   }, /ended early/)
 })
 
+interface Told {
+  rank: number
+  session: string
+}
+
 test('whoever has no configuration yet reads its first one at once, later ones come after the calls', async () => {
   const module = new URL('./tell-priority.ts', import.meta.url)
-  const ranks: number[] = []
+  const told: Told[] = []
   for (const urgent of [true, false])
-    for await (const rank of piecesOf<number>(module, new Uint8Array(), [], { urgent })) ranks.push(rank)
-  assert.equal(ranks[0], getPriority())
-  assert.ok((ranks[1] ?? 0) > (ranks[0] ?? 0) || getPriority() >= 10, String(ranks))
+    for await (const one of piecesOf<Told>(module, new Uint8Array(), [], { urgent })) told.push(one)
+  const [urgent, calm] = told as [Told, Told]
+  assert.equal(urgent.rank, getPriority())
+  assert.ok(calm.rank > urgent.rank || getPriority() >= 10, `${urgent.rank} ${calm.rank}`)
+
+  // /autogroup-123 nice 0: niceness counts within a session only
+  if (!existsSync('/proc/self/autogroup')) return
+  assert.notEqual(calm.session, readFileSync('/proc/self/autogroup', 'latin1').trim())
 })

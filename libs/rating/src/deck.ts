@@ -1,34 +1,10 @@
 import { createHash } from 'node:crypto'
 import { type Money, type MoneyReading, readMoney } from '@tandem/money/money.ts'
 import { parse } from 'csv-parse/sync'
-import { buildPrefixTable, type PrefixTable } from './prefix-table.ts'
+import { type Deck, type DeckRow, deckOf, type PackedDeck, packDeck } from './packed-deck.ts'
 import { readInstant } from './zone-time.ts'
 
-/** One price of a deck. Times are epoch ms, [from, to); an absent one is open. */
-export interface DeckRow {
-  /** Digits without +; '' is the catch-all. */
-  prefix: string
-  name: string
-  /** Charged once for an answered call. */
-  connect: Money
-  perMinute: Money
-  from?: number
-  to?: number
-}
-
-/** A rate deck ready for look-ups: rows sorted by prefix, the newest `from` first. */
-export interface Deck {
-  readonly name: string
-  readonly currency: string
-  /** Hash of what was read: a price can be explained by it long after (B16). */
-  readonly version: string
-  readonly size: number
-  /** Whether reading this text would give this very deck. */
-  isFrom(csv: string, source: DeckSource): boolean
-  /** The row for a number at a time: the longest prefix in effect beats every price. */
-  find(number: string, at: number): DeckRow | undefined
-  rows(): IterableIterator<DeckRow>
-}
+export type { Deck, DeckRow }
 
 export interface RowError {
   /** Line of the file, from 1. */
@@ -38,6 +14,7 @@ export interface RowError {
 }
 
 export type DeckReading = { kind: 'deck'; deck: Deck } | { kind: 'invalid'; errors: RowError[] }
+export type PackedDeckReading = { kind: 'packed'; packed: PackedDeck } | { kind: 'invalid'; errors: RowError[] }
 
 export interface DeckSource {
   name: string
@@ -56,6 +33,14 @@ const MAX_ERRORS = 100
 
 /** Reads `prefix,name,connect,perMinute,from,to` with a header line (any order, RFC 4180 quoting). All errors come at once. */
 export function readDeck(csv: string, source: DeckSource): DeckReading {
+  const reading = readPackedDeck(csv, source)
+  if (reading.kind === 'invalid') return reading
+  const { name, currency } = source
+  return { kind: 'deck', deck: deckOf(reading.packed, { name, currency, version: deckVersion(csv, source) }) }
+}
+
+/** The same, before anybody looks up: what comes of it goes from one process to another as it is. */
+export function readPackedDeck(csv: string, source: DeckSource): PackedDeckReading {
   const errors: RowError[] = []
   const lines = splitLines(csv, errors)
   const header = lines[0]
@@ -83,11 +68,11 @@ export function readDeck(csv: string, source: DeckSource): DeckReading {
     }
   }
   if (errors.length > 0) return { kind: 'invalid', errors: errors.sort((a, b) => a.line - b.line) }
-  const { name, currency } = source
-  return { kind: 'deck', deck: packDeck(rows, { name, currency, version: versionOf(csv, source) }) }
+  return { kind: 'packed', packed: packDeck(rows) }
 }
 
-function versionOf(csv: string, { name, currency, timeZone, terms }: DeckSource): string {
+/** The hash of all that a price depends on: a deck of the same version is the same. */
+export function deckVersion(csv: string, { name, currency, timeZone, terms }: DeckSource): string {
   const about = JSON.stringify([name, currency, timeZone, terms ?? ''])
   return createHash('sha256').update(about).update(csv).digest('hex').slice(0, 16)
 }
@@ -102,63 +87,6 @@ function byPrefixThenNewest(a: ReadRow, b: ReadRow): number {
   if (a.order !== b.order) return a.order - b.order
   if (a.prefix !== b.prefix) return a.prefix < b.prefix ? -1 : 1
   return (b.from ?? -1e15) - (a.from ?? -1e15)
-}
-
-/** Makes a deck of rows that are already sorted by prefix, then newest `from` first. */
-function packDeck(rows: readonly DeckRow[], about: { name: string; currency: string; version: string }): Deck {
-  const prefixes: string[] = []
-  const firstRow: number[] = []
-  const names: string[] = new Array(rows.length)
-  const connect = new BigInt64Array(rows.length)
-  const perMinute = new BigInt64Array(rows.length)
-  const from = new Float64Array(rows.length).fill(Number.NEGATIVE_INFINITY)
-  const to = new Float64Array(rows.length).fill(Number.POSITIVE_INFINITY)
-  for (const [i, row] of rows.entries()) {
-    if (prefixes[prefixes.length - 1] !== row.prefix || i === 0) {
-      prefixes.push(row.prefix)
-      firstRow.push(i)
-    }
-    names[i] = row.name
-    connect[i] = row.connect
-    perMinute[i] = row.perMinute
-    if (row.from !== undefined) from[i] = row.from
-    if (row.to !== undefined) to[i] = row.to
-  }
-  firstRow.push(rows.length)
-  const starts = Int32Array.from(firstRow)
-  const table: PrefixTable = buildPrefixTable(prefixes)
-
-  const rowAt = (id: number, i: number): DeckRow => {
-    const row: DeckRow = {
-      prefix: prefixes[id] as string,
-      name: names[i] as string,
-      connect: connect[i] as bigint,
-      perMinute: perMinute[i] as bigint,
-    }
-    if (from[i] !== Number.NEGATIVE_INFINITY) row.from = from[i] as number
-    if (to[i] !== Number.POSITIVE_INFINITY) row.to = to[i] as number
-    return row
-  }
-
-  return {
-    ...about,
-    size: rows.length,
-    isFrom: (csv, source) => versionOf(csv, source) === about.version,
-    find(number, at) {
-      for (let id = table.longest(number); id >= 0; id = table.shorter(id)) {
-        const end = starts[id + 1] as number
-        for (let i = starts[id] as number; i < end; i += 1) {
-          if (at >= (from[i] as number) && at < (to[i] as number)) return rowAt(id, i)
-        }
-      }
-      return undefined
-    },
-    *rows() {
-      for (let id = 0; id < prefixes.length; id += 1) {
-        for (let i = starts[id] as number; i < (starts[id + 1] as number); i += 1) yield rowAt(id, i)
-      }
-    },
-  }
 }
 
 interface Line {

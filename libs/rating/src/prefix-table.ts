@@ -15,12 +15,23 @@ export interface PrefixTable {
   readonly bytes: number
 }
 
+/** The arrays of a table: flat, so that they go from one process to another as they are. */
+export type PrefixTree = {
+  readonly entries: Int32Array
+  /** of each node: what answers when the number ends there */
+  readonly own: Int32Array
+  readonly shorterOf: Int32Array
+}
+
 const DIGITS = 10
 const PLUS = 43
 const ZERO = 48
 
 /** Builds the table. Prefixes are distinct strings of 0-9; '' is the catch-all. Throws RangeError otherwise. */
-export function buildPrefixTable(prefixes: readonly string[]): PrefixTable {
+export const buildPrefixTable = (prefixes: readonly string[]): PrefixTable => prefixTable(buildPrefixTree(prefixes))
+
+/** The same, before anybody looks up. */
+export function buildPrefixTree(prefixes: readonly string[]): PrefixTree {
   // In sorted order a prefix comes right before all that continue it, so the table fills depth first.
   const order = Uint32Array.from(prefixes.keys())
   if (!isAscending(prefixes)) order.sort((a, b) => compare(prefixes[a] as string, prefixes[b] as string))
@@ -67,10 +78,12 @@ export function buildPrefixTable(prefixes: readonly string[]): PrefixTable {
     entries[at] = -(id + 1)
   }
 
-  const table = entries.slice(0, nodes * DIGITS)
-  const own = ownAnswer.slice(0, nodes)
+  return { entries: entries.slice(0, nodes * DIGITS), own: ownAnswer.slice(0, nodes), shorterOf }
+}
+
+export function prefixTable({ entries: table, own, shorterOf }: PrefixTree): PrefixTable {
   return {
-    size: prefixes.length,
+    size: shorterOf.length,
     bytes: table.byteLength + own.byteLength + shorterOf.byteLength,
     shorter: (id) => shorterOf[id] as number,
     longest(number) {

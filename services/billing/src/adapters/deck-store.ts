@@ -1,11 +1,14 @@
 import type { Database } from '@tandem/store/database.ts'
 import type { Tariffs } from '../domain/tariffs.ts'
 
-/** Keeps every deck version that was ever in force, with its text and terms (B16). */
+/** PostgreSQL takes no NUL in a text. */
+export const storable = (csv: string): string => csv.replaceAll('\0', '')
+
+/** Keeps every deck version that was ever in force, with its text (by its name, `storable`, or that as UTF-8) and terms (B16). */
 export async function keepDecks(
   { pool }: Pick<Database, 'pool'>,
   tariffs: Tariffs,
-  textOf: (deck: string) => string | undefined,
+  texts: ReadonlyMap<string, string | Uint8Array>,
 ): Promise<void> {
   for (const [name, tariff] of tariffs.tariffs) {
     const [version, currency] =
@@ -19,7 +22,7 @@ export async function keepDecks(
     await pool.query(
       `INSERT INTO billing.deck_versions (deck, version, kind, currency, terms, csv) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT DO NOTHING`,
-      [name, version, tariff.kind, currency, terms, textOf(name)?.replaceAll('\0', '') ?? null],
+      [name, version, tariff.kind, currency, terms, texts.get(name) ?? null],
     )
   }
 }

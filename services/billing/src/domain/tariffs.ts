@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { BandwidthDeck, Configuration, PerMinuteDeck } from '@tandem/config/defaults.ts'
+import type { BandwidthDeck, Configuration, PerMinuteDeck, User } from '@tandem/config/defaults.ts'
 import { type Money, ONE, parseMoney, readMoney } from '@tandem/money/money.ts'
 import type { BandwidthTerms } from '@tandem/rating/bandwidth.ts'
-import { type Deck, type RowError, readDeck } from '@tandem/rating/deck.ts'
+import { type Deck, type DeckSource, deckVersion, type RowError, readPackedDeck } from '@tandem/rating/deck.ts'
+import { deckOf, type PackedDeck } from '@tandem/rating/packed-deck.ts'
 import { DEFAULT_TERMS, type RatingTerms } from '@tandem/rating/rate-call.ts'
 
 export interface PerMinuteTariff {
@@ -41,25 +42,89 @@ export interface Tariffs {
 
 export type TariffsReading = { kind: 'tariffs'; tariffs: Tariffs } | { kind: 'bad'; problems: string[] }
 
+/** What the configuration says of money, without its users. */
+export type MoneyTerms = Pick<Configuration, 'rateDecks' | 'trunks' | 'prices' | 'timeZone'>
+/** Users with a mobile and its E.164. */
+export type Mobiles = ReadonlyMap<string, string>
+
+/** A deck that was read, or one that is known already. */
+export interface ReadDeck {
+  name: string
+  version: string
+  /** left out: who asked has this version */
+  packed?: PackedDeck
+}
+
 /**
  * Reads the decks of a revision. `texts` holds the CSV text by the `file` written in the configuration. Decks of
  * `before` whose text did not change are kept: a large deck is read once.
  */
 export function readTariffs(
-  configuration: Pick<Configuration, 'rateDecks' | 'trunks' | 'prices' | 'timeZone' | 'users'>,
+  configuration: MoneyTerms & Pick<Configuration, 'users'>,
   revision: number,
   texts: Readonly<Record<string, string>>,
   before?: Tariffs,
 ): TariffsReading {
+  const { decks, problems } = readDecks(configuration, texts, versionsOf(before))
+  if (problems.length > 0) return { kind: 'bad', problems }
+  return makeTariffs(configuration, { revision, decks, mobiles: mobilesOf(configuration.users) }, before)
+}
+
+export function mobilesOf(users: Readonly<Record<string, User>>): Map<string, string> {
+  return new Map(Object.values(users).flatMap(({ name, mobile }) => (mobile === null ? [] : [[name, mobile]])))
+}
+
+/** Of the decks by the minute: what need not be read again. */
+export function versionsOf(tariffs: Tariffs | undefined): Set<string> {
+  const all = [...(tariffs?.tariffs.values() ?? [])]
+  return new Set(all.flatMap((tariff) => (tariff.kind === 'per-minute' ? [tariff.deck.version] : [])))
+}
+
+/** What takes time with large decks. */
+export function readDecks(
+  { rateDecks, timeZone }: Pick<MoneyTerms, 'rateDecks' | 'timeZone'>,
+  texts: Readonly<Record<string, string>>,
+  known: ReadonlySet<string>,
+): { decks: ReadDeck[]; problems: string[] } {
+  const decks: ReadDeck[] = []
   const problems: string[] = []
+  for (const deck of Object.values(rateDecks)) {
+    if (deck.kind === 'bandwidth') continue
+    const read = readOne(deck, texts[deck.file], timeZone, known)
+    if (Array.isArray(read)) problems.push(...read.map((error) => problemText(deck, error)))
+    else decks.push(read)
+  }
+  return { decks, problems }
+}
+
+function readOne(
+  deck: PerMinuteDeck,
+  csv: string | undefined,
+  timeZone: string,
+  known: ReadonlySet<string>,
+): ReadDeck | RowError[] {
+  if (csv === undefined) return [{ line: 0, column: '', reason: 'the file did not come with the revision' }]
+  const source = sourceOf(deck, timeZone)
+  const { name } = deck
+  const version = deckVersion(csv, source)
+  if (known.has(version)) return { name, version }
+  const reading = readPackedDeck(csv, source)
+  return reading.kind === 'invalid' ? reading.errors : { name, version, packed: reading.packed }
+}
+
+/** Decks that are left out of `decks` are those of `before`. */
+export function makeTariffs(
+  configuration: MoneyTerms,
+  { revision, decks, mobiles }: { revision: number; decks: readonly ReadDeck[]; mobiles: Mobiles },
+  before: Tariffs | undefined,
+): TariffsReading {
+  const problems: string[] = []
+  const read = new Map(decks.map((deck) => [deck.name, deck]))
   const tariffs = new Map<string, Tariff>()
   for (const [name, deck] of Object.entries(configuration.rateDecks)) {
-    if (deck.kind === 'bandwidth') tariffs.set(name, bandwidthTariff(deck))
-    else {
-      const read = perMinuteTariff(deck, texts[deck.file], configuration.timeZone, before?.tariffs.get(name))
-      if (Array.isArray(read)) problems.push(...read.map((error) => problemText(deck, error)))
-      else tariffs.set(name, read)
-    }
+    const tariff = deck.kind === 'bandwidth' ? bandwidthTariff(deck) : perMinuteTariff(deck, read.get(name), before)
+    if (tariff === undefined) problems.push(`rate deck ${name} was not read`)
+    else tariffs.set(name, tariff)
   }
   const prices = new Map<string, CostCentrePrice>()
   for (const [costCentre, price] of Object.entries(configuration.prices)) {
@@ -70,39 +135,46 @@ export function readTariffs(
     else if (tariff?.kind === 'per-minute') prices.set(costCentre, { tariff, factor: ONE + markup.money / 100n })
   }
   if (problems.length > 0) return { kind: 'bad', problems }
-  const deckOf = new Map(Object.entries(configuration.trunks).map(([name, trunk]) => [name, trunk.cost]))
+  const deckOfTrunk = new Map(Object.entries(configuration.trunks).map(([name, trunk]) => [name, trunk.cost]))
   return {
     kind: 'tariffs',
     tariffs: {
       revision,
       timeZone: configuration.timeZone,
       tariffs,
-      ofTrunk: (trunk) => tariffs.get(deckOf.get(trunk) ?? ''),
+      ofTrunk: (trunk) => tariffs.get(deckOfTrunk.get(trunk) ?? ''),
       ofCostCentre: (costCentre) => prices.get(costCentre),
-      mobileOf: (user) =>
-        (Object.hasOwn(configuration.users, user) ? configuration.users[user]?.mobile : null) ?? undefined,
+      mobileOf: (user) => mobiles.get(user),
     },
   }
 }
 
 function perMinuteTariff(
   deck: PerMinuteDeck,
-  csv: string | undefined,
-  timeZone: string,
-  before: Tariff | undefined,
-): PerMinuteTariff | RowError[] {
-  if (csv === undefined) return [{ line: 0, column: '', reason: 'the file did not come with the revision' }]
-  const terms: RatingTerms = {
+  read: ReadDeck | undefined,
+  before: Tariffs | undefined,
+): PerMinuteTariff | undefined {
+  if (read === undefined) return undefined
+  const terms = termsOf(deck)
+  const { name, currency } = deck
+  const { version, packed } = read
+  if (packed !== undefined) return { kind: 'per-minute', deck: deckOf(packed, { name, currency, version }), terms }
+  const known = before?.tariffs.get(name)
+  return known?.kind === 'per-minute' && known.deck.version === version ? { ...known, terms } : undefined
+}
+
+function termsOf(deck: PerMinuteDeck): RatingTerms {
+  return {
     ...DEFAULT_TERMS,
     firstMs: deck.firstIncrementS * 1000,
     nextMs: deck.nextIncrementS * 1000,
     rounding: deck.rounding,
     decimals: deck.decimals,
   }
-  const source = { name: deck.name, currency: deck.currency, timeZone, terms: JSON.stringify(terms) }
-  if (before?.kind === 'per-minute' && before.deck.isFrom(csv, source)) return { ...before, terms }
-  const reading = readDeck(csv, source)
-  return reading.kind === 'invalid' ? reading.errors : { kind: 'per-minute', deck: reading.deck, terms }
+}
+
+function sourceOf(deck: PerMinuteDeck, timeZone: string): DeckSource {
+  return { name: deck.name, currency: deck.currency, timeZone, terms: JSON.stringify(termsOf(deck)) }
 }
 
 function bandwidthTariff(deck: BandwidthDeck): BandwidthTariff {

@@ -72,9 +72,11 @@ export function createRoster(firstVersion: number, precedence: readonly Level[] 
     configure(users, now) {
       for (const user of entries.keys()) if (!users.has(user)) entries.delete(user)
       const changed: PresenceState[] = []
+      // made once: a large configuration brings tens of thousands
+      const offline = stateOf('', aggregateHeld([], now), { since: now, version: firstVersion, coverage: 'none' })
       for (const [user, coverage] of users) {
         const entry = entries.get(user)
-        if (!entry) entries.set(user, newcomer(user, coverage, firstVersion, now))
+        if (!entry) entries.set(user, newcomer({ ...offline, user, coverage }, coverage))
         else if (entry.coverage !== coverage) {
           entry.coverage = coverage
           const state = look(user, entry, now)
@@ -87,8 +89,7 @@ export function createRoster(firstVersion: number, precedence: readonly Level[] 
   }
 }
 
-function newcomer(user: string, coverage: Coverage, version: number, now: number): Entry {
-  const state = stateOf(user, aggregateHeld([], now), { since: now, version, coverage })
+function newcomer(state: PresenceState, coverage: Coverage): Entry {
   return { held: new Map(), state, coverage, next: Number.POSITIVE_INFINITY, fresh: true }
 }
 

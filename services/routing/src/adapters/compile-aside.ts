@@ -2,11 +2,11 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { isLarge, piecesOf } from '@tandem/config/aside.ts'
 import type { Configuration, User } from '@tandem/config/defaults.ts'
+import { type ColumnPart, type Columns, emptyColumns, fill, type Layout } from '@tandem/config/flat-pieces.ts'
 import { tableBuilder } from '../domain/compile-table.ts'
 import type { NumberIndex, NumberRow } from '../domain/number-index.ts'
 import type { PriceTree } from '../domain/price-tree.ts'
 import { type ReadTable, readTable } from '../read-table.ts'
-import { type ColumnPart, emptyColumns, fill, type Layout } from './flat-pieces.ts'
 
 /** In this order; parts fill what was announced last. */
 export type Piece =
@@ -67,7 +67,7 @@ const noRanges = { first: new Float64Array(), last: new Float64Array(), row: new
 function filesInPieces() {
   const prices = new Map<string, PriceTree>()
   const numbers: Growing[] = []
-  let open: Record<string, Float64Array | Uint32Array | Int32Array> = {}
+  let open: Columns = {}
   const add = (piece: Exclude<Piece, { kind: 'bad' | 'rest' | 'users' }>): void => {
     if (piece.kind === 'part') return void fill(open, piece)
     const list = numbers.at(-1)

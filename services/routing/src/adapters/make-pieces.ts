@@ -2,12 +2,12 @@
  * The process that reads a large revision for `compile-aside.ts`: JSON, YAML, its check and the files take seconds, while
  * calls are decided beside it. No piece costs the one who takes it more than a moment.
  */
+import { layoutOf, partsOf } from '@tandem/config/flat-pieces.ts'
 import { givePieces, usersAsText } from '@tandem/config/give-pieces.ts'
 import { readRevision } from '@tandem/config/revision.ts'
 import { compileFiles } from '../domain/compile-table.ts'
 import { badRevision } from '../read-table.ts'
 import type { Piece } from './compile-aside.ts'
-import { layoutOf, partsOf } from './flat-pieces.ts'
 
 const rowsInPiece = 2000
 

@@ -1,9 +1,16 @@
 /** Flat arrays go from one process to another in pieces that cost the one who takes them no more than a moment each. */
-import { chunksOf } from '@tandem/config/give-pieces.ts'
+import { chunksOf, type Flat } from './give-pieces.ts'
 
-const KINDS = { Int32: Int32Array, Uint32: Uint32Array, Float64: Float64Array }
+const KINDS = {
+  Uint8: Uint8Array,
+  Int32: Int32Array,
+  Uint32: Uint32Array,
+  Float64: Float64Array,
+  BigInt64: BigInt64Array,
+}
 type Kind = keyof typeof KINDS
-type Column = Int32Array | Uint32Array | Float64Array
+const kinds = Object.keys(KINDS) as Kind[]
+type Column = Flat
 export type Columns = Readonly<Record<string, Column>>
 
 /** Kind and length of each. */
@@ -11,8 +18,7 @@ export type Layout = Readonly<Record<string, readonly [Kind, number]>>
 export type ColumnPart = { readonly kind: 'part'; readonly name: string; readonly at: number; readonly part: Column }
 
 export function layoutOf(columns: Columns): Layout {
-  const kindOf = (column: Column): Kind =>
-    column instanceof Int32Array ? 'Int32' : column instanceof Uint32Array ? 'Uint32' : 'Float64'
+  const kindOf = (column: Column): Kind => kinds.find((kind) => column instanceof KINDS[kind]) as Kind
   return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, [kindOf(column), column.length]]))
 }
 
@@ -27,5 +33,7 @@ export function emptyColumns(layout: Layout): Record<string, Column> {
 }
 
 export function fill(columns: Columns, { name, at, part }: ColumnPart): void {
-  columns[name]?.set(part, at)
+  // both are of the kind that the layout says
+  const column = columns[name] as Uint8Array | undefined
+  column?.set(part as Uint8Array, at)
 }
