@@ -7,13 +7,16 @@ export interface BrokenLine {
   /** What is on it breaks, and who tries again is refused. */
   cut(): Promise<void>
   mend(): Promise<void>
+  /** Who comes from now on is led to that address. */
+  towards(address: string): void
   close(): Promise<void>
 }
 
-export async function startLine(toPort: number): Promise<BrokenLine> {
+export async function startLine(toPort: number, address = '127.0.0.1'): Promise<BrokenLine> {
+  let to = address
   const ends = new Set<Socket>()
   const server = createServer((near) => {
-    const far = connect(toPort, '127.0.0.1')
+    const far = connect(toPort, to)
     for (const end of [near, far]) {
       ends.add(end)
       end.on('error', () => {})
@@ -42,6 +45,9 @@ export async function startLine(toPort: number): Promise<BrokenLine> {
   return {
     port,
     cut,
+    towards(address) {
+      to = address
+    },
     mend: async () => void (await listen(port)),
     close: cut,
   }

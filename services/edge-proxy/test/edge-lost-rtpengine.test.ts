@@ -1,7 +1,8 @@
-/** An edge whose audio is by rtpengine is lost under its calls: plain, with SRTP, and of a browser, as far as SIP goes. */
+/** An edge whose audio is by rtpengine is lost under its calls: plain, with SRTP, and of a browser as far as SIP goes (its audio: edge-lost-browser.test.ts). */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Rtpengine, startRtpengine, whyNoRtpengine } from '@tandem/testing/rtpengine.ts'
+import { until, WITHIN } from './edge-processes.ts'
 import { bodyOf, HandCallee, HandCaller } from './hand-call.ts'
 import {
   BOB,
@@ -60,6 +61,7 @@ test('an edge whose audio is by rtpengine is killed: the other goes on with its 
   const doomed = await house.edges.start('edge-b', B)
   const inside = await house.phoneAt('alice', B, PASSWORD)
   const first = await browserAt(B)
+  const coming = house.itsp.nextInvite((i) => i.number === '2065550183' && i.call !== undefined, WITHIN)
   const web = new HandCaller(first, '92065550183', house.ports.more, { user: 'bob', body: browserSays('actpass') })
   const [one, two, secure] = await Promise.all([
     house.talk(inside, '2065550181'),
@@ -72,9 +74,14 @@ test('an edge whose audio is by rtpengine is killed: the other goes on with its 
   const browser = await browserAt(A)
   web.peer = browser
   const again = await web.asked('INVITE')
-  assert.match(bodyOf(again), /^a=fingerprint:sha-256 /m)
+  // RFC 8842 4: another fingerprint than the lost edge's, or the browser would go on with the keys of that one
+  assert.match(bodyOf(again), /^a=fingerprint:sha-384 /m)
+  assert.match(bodyOf(again), /^a=setup:actpass/m)
   web.reply(again, 200, { body: browserSays('active') })
   await web.asked('ACK')
+  // the carrier is told when the browser has answered: an end before that would be proven by one side only
+  const far = (await coming).call
+  await until('the carrier is told', () => far?.requests.some(({ method }) => method === 'INVITE') ?? false)
   assert.equal((await web.ask('BYE')).status, 200)
   await recorded(house, web.invite.headers.get('call-id') ?? '', 'caller', 1)
   await Promise.all([hearing(one), hearing(two), secureAnew(secure, A)])

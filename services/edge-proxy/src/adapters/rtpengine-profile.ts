@@ -20,8 +20,12 @@ type Fields = Record<string, unknown>
  *
  * The protocol is said in offers only: in an answer rtpengine speaks the one that it was offered.
  */
-export function profileOf(kind: 'offer' | 'answer', peer: MediaPeer, towards: Keying): Fields {
-  return { ...source(peer), ...common(towards), ...(kind === 'offer' ? offered(towards) : answered(towards)) }
+export function profileOf(kind: 'offer' | 'answer', peer: MediaPeer, towards: Keying, takeovers = 0): Fields {
+  return {
+    ...source(peer),
+    ...common(towards),
+    ...(kind === 'offer' ? offered(towards, takeovers) : answered(towards)),
+  }
 }
 
 /** ADR 11: a peer is heard only from where it said, one behind a NAT from its signalling address. */
@@ -42,7 +46,7 @@ function common(towards: Keying): Fields {
   return { replace: ['origin', 'session-connection'], ICE: towards === 'dtls' ? 'force' : 'remove' }
 }
 
-function offered(towards: Keying): Fields {
+function offered(towards: Keying, takeovers: number): Fields {
   switch (towards) {
     case 'off':
       return { 'transport-protocol': 'RTP/AVP', 'rtcp-mux': ['demux'], DTLS: 'off' }
@@ -51,7 +55,13 @@ function offered(towards: Keying): Fields {
     case 'required':
       return { 'transport-protocol': 'RTP/SAVP', SDES: SUITES, 'rtcp-mux': ['demux'], DTLS: 'off' }
     case 'dtls':
-      return { 'transport-protocol': 'UDP/TLS/RTP/SAVPF', SDES: ['off'], 'rtcp-mux': ['require'] }
+      return {
+        'transport-protocol': 'UDP/TLS/RTP/SAVPF',
+        SDES: ['off'],
+        'rtcp-mux': ['require'],
+        // RFC 8842 4: another fingerprint is another association. One rtpengine has one certificate, told by another hash
+        ...(takeovers % 2 === 1 ? { 'DTLS-fingerprint': 'sha-384' } : {}),
+      }
   }
 }
 

@@ -23,6 +23,7 @@ export interface Side<L> {
   leg: L | undefined
   readonly tag: string
   keying: Keying
+  takeovers: number
   /** Its peer was sent a description with ports of this session. */
   told: boolean
   /** Of the tag, and what of that another leg had before. */
@@ -58,7 +59,7 @@ export class NgSession<L> {
   /** The description for the other side's peer; undefined when no rtpengine gives one. */
   offer(from: Side<L>, sdp: Sdp, peer: MediaPeer, done: (text: string | undefined) => void): void {
     const to = this.opposite(from)
-    const fields = { ...profileOf('offer', peer, to.keying), 'from-tag': from.tag, 'to-tag': to.tag }
+    const fields = { ...profileOf('offer', peer, to.keying, to.takeovers), 'from-tag': from.tag, 'to-tag': to.tag }
     this.#inOrder((next) => {
       const here = this.#node
       // where it is already; should that one be gone, the session begins anew elsewhere

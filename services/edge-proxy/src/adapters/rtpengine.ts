@@ -202,6 +202,7 @@ class RtpengineLeg implements MediaLeg {
       const place = free.opposite(free.side(this) as Side<RtpengineLeg>)
       place.leg = to
       place.keying = to.#settings.keying
+      place.takeovers = to.#settings.takeovers ?? 0
       // the tag has counted for the one before
       place.base = place.counts
     }
@@ -211,8 +212,8 @@ class RtpengineLeg implements MediaLeg {
 
   #newSession(to: RtpengineLeg): Session {
     const side = (leg: RtpengineLeg): Side<RtpengineLeg> => {
-      const { legId, keying } = leg.#settings
-      return { leg, tag: legId, keying, told: false, counts: undefined, base: undefined }
+      const { legId, keying, takeovers = 0 } = leg.#settings
+      return { leg, tag: legId, keying, takeovers, told: false, counts: undefined, base: undefined }
     }
     const emergency = this.#settings.emergency || to.#settings.emergency
     const callId = randomBytes(12).toString('base64url')

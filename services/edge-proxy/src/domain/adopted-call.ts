@@ -37,6 +37,7 @@ export class AdoptedCall implements LiveCall {
   readonly #session: CallSession
   readonly #facts: CallFacts
   #able: () => void = () => {}
+  #dtls: string | undefined
 
   constructor(parts: CallParts, held: HeldCall, wires: readonly Wire[], from: LostEdge) {
     this.id = held.callId
@@ -72,11 +73,34 @@ export class AdoptedCall implements LiveCall {
   begin(able: () => void): void {
     this.#able = able
     this.#session.begin()
-    const [a, b] = this.#session.legs
+    const [first, second] = this.#session.legs
+    const [a, b] = first.legId === this.#dtls ? [second, first] : [first, second]
     const heard = [descriptionOf(a), descriptionOf(b)]
     if (heard[0] === undefined || heard[1] === undefined) return void this.#useless('no description to go on with')
+    if (b.legId === this.#dtls) return void this.#browserFirst(b, heard[0], a)
     // one side's words are the offer to the other, whose words answer it: both are told anew as an offer of ours
-    this.#describe('offer', a, heard[0], b, () => this.#describe('answer', b, heard[1] as Sdp, a, () => this.#anchor()))
+    this.#describe('offer', a, heard[0], b, () =>
+      this.#describe('answer', b, heard[1] as Sdp, a, () => {
+        this.#join(a, b)
+        for (const leg of this.#session.legs) this.#tell(leg)
+      }),
+    )
+  }
+
+  /**
+   * A browser agrees on keys and on a way with the new end of its audio (RFC 8842 4, RFC 8839 4.4.1.1.1): what it has said
+   * to the old one is no answer to that. The other side is told when it has answered.
+   */
+  #browserFirst(browser: CallLeg, offer: Sdp, other: CallLeg): void {
+    this.#describe('offer', other, offer, browser, () => {
+      browser.onAnswer = (answer) =>
+        this.#describe('answer', browser, answer, other, () => {
+          other.media.connect(browser.media)
+          this.#tell(other)
+        })
+      this.#join(other, browser)
+      this.#tell(browser)
+    })
   }
 
   #useless(reason: string): void {
@@ -96,18 +120,18 @@ export class AdoptedCall implements LiveCall {
     })
   }
 
-  #anchor(): void {
-    const [a, b] = this.#session.legs
+  #join(a: CallLeg, b: CallLeg): void {
     a.media.connect(b.media)
     // a BYE that has waited ends the call by its own word; a re-INVITE is answered, where ours would meet it (491)
     this.#able()
+  }
+
+  #tell(leg: CallLeg): void {
+    if (leg.party.kind !== 'user') return void this.#session.reanchor(leg)
     // a user is reached on his own connection only (RFC 5626 5.3): it went with the edge, and his phone opens another
     const untilMs = this.#parts.edge.clock.now() + RETURN_MS
     const over = () => this.end('the phone has not come back')
-    for (const leg of this.#session.legs) {
-      if (leg.party.kind === 'user') tellWhenBack(this.#parts, this.#session, leg, { untilMs, over })
-      else this.#session.reanchor(leg)
-    }
+    tellWhenBack(this.#parts, this.#session, leg, { untilMs, over })
   }
 
   #leg(held: HeldCall, of: HeldLeg, wire: Wire, now: Now, from: LostEdge): CallLeg {
@@ -115,7 +139,10 @@ export class AdoptedCall implements LiveCall {
     const contact = contactOf(wire, this.#parts.held.keyOf(held.callId))
     const { listener, address } = of.wire
     const policy = mediaPolicy(this.#parts.config(), of.party, listener, { address, behindNat: of.behindNat })
-    const opened = media.openLeg({ legId: of.legId, emergency: held.emergency, ...policy })
+    const opened = media.openLeg({
+      ...{ legId: of.legId, emergency: held.emergency, takeovers: held.takeovers, ...policy },
+    })
+    if (policy.keying === 'dtls') this.#dtls = of.legId
     const leg = legOf(held, of, { wire, contact, media: opened }, now)
     if (of.madeIn !== undefined) leg.madeIn = factsOf(of.madeIn, edge.node)
     leg.provenMs = Math.max(leg.provenMs ?? 0, from.heardMs)

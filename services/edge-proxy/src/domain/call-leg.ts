@@ -6,6 +6,7 @@
 import type { Context, Span } from '@opentelemetry/api'
 import type { LegMedia, LegRecord, LegRole } from '@tandem/contracts/call.ts'
 import type { Party } from '@tandem/contracts/values.ts'
+import type { Sdp } from '@tandem/sdp/parse.ts'
 import type { Dialog } from '@tandem/sip/dialog/dialog.ts'
 import type { SessionTimer } from '@tandem/sip/dialog/session-timer.ts'
 import type { ClientTransaction } from '@tandem/sip/transaction/client-transaction.ts'
@@ -90,6 +91,8 @@ export class CallLeg {
   #dialog: Dialog | undefined
   /** Told when what another edge would need of this leg is not what it was (held-calls.ts). */
   onChange: (() => void) | undefined
+  /** What the peer answers to the re-INVITE that is under way, instead of what else is done with it; once. */
+  onAnswer: ((answer: Sdp) => void) | undefined
   /** Descriptions as text: the last of the peer, the last that it was sent. */
   heard: string | undefined
   said: string | undefined

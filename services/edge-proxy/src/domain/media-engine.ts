@@ -32,6 +32,8 @@ export interface LegSettings extends MediaPolicy {
   readonly legId: string
   /** May use a reserve, and whatever engine is left. */
   readonly emergency: boolean
+  /** How often edges before this one have described themselves to its peer. */
+  readonly takeovers?: number
 }
 
 /** Why there is no description: no port or no engine is left (503), or the peer's cannot be carried (488). */

@@ -109,8 +109,16 @@ export class SessionRefresh {
       if (request.method !== 'INVITE') return
       this.#session.ack(leg, request, client)
       const answer = descriptionOf(response as SipResponse)
-      if (answer.kind !== 'sdp' || answer.text === leg.heard) return
+      if (answer.kind !== 'sdp') return
+      const { onAnswer } = leg
+      leg.onAnswer = undefined
+      if (onAnswer) {
+        leg.heard = answer.text
+        return void onAnswer(answer.sdp)
+      }
+      const same = leg.heard !== undefined && withoutOrigin(answer.text) === withoutOrigin(leg.heard)
       leg.heard = answer.text
+      if (same) return
       leg.media.answer(answer.sdp, leg.peer, this.#session.other(leg).media, () => {})
       return
     }
@@ -124,4 +132,9 @@ export class SessionRefresh {
     // RFC 3261 14.1: after a 491 the owner of the Call-ID waits 2.1 to 4 s, the other up to 2 s
     later(leg.direction === 'out' ? 2100 + this.#session.random(1900) : this.#session.random(2000))
   }
+}
+
+/** RFC 3264 8: the version in `o=` may rise though nothing else has changed. */
+function withoutOrigin(description: string): string {
+  return description.replace(/^o=.*$/m, '')
 }

@@ -43,6 +43,17 @@ function until(emitter, wanted, failed) {
   })
 }
 
+async function comeBack(agent) {
+  for (;;) {
+    try {
+      await agent.reconnect()
+      return void (await registerer.register())
+    } catch {
+      await new Promise((done) => setTimeout(done, 200))
+    }
+  }
+}
+
 window.phone = {
   async register({ server, user, domain, password, hz }) {
     await context.resume()
@@ -58,6 +69,10 @@ window.phone = {
         iceGatheringTimeout: 1000,
       },
       delegate: {
+        // RFC 5626 4.4.1: a flow that broke is opened anew, and the phone registers over it; until then it tries again
+        onDisconnect(error) {
+          if (error) void comeBack(agent)
+        },
         onInvite(invitation) {
           session = invitation
           invitation.delegate = hooked
@@ -90,13 +105,16 @@ window.phone = {
     for (let i = 1; i < bins.length; i++) if (bins[i] > bins[best]) best = i
     return bins[best] > -60 ? Math.round((best * context.sampleRate) / ear.fftSize) : 0
   },
+  async played() {
+    const report = await session.sessionDescriptionHandler.peerConnection.getStats()
+    return [...report.values()].find((s) => s.type === 'inbound-rtp')?.packetsReceived ?? 0
+  },
   /** What was negotiated. */
   async media() {
     const report = await session.sessionDescriptionHandler.peerConnection.getStats()
     const found = {}
     for (const s of report.values()) {
-      if (s.type === 'transport') Object.assign(found, { dtls: s.dtlsState, srtp: s.srtpCipher })
-      if (s.type === 'candidate-pair' && s.nominated) found.ice = s.state
+      if (s.type === 'transport') Object.assign(found, { dtls: s.dtlsState, srtp: s.srtpCipher, ice: s.iceState })
       if (s.type === 'codec') found.codec = s.mimeType
     }
     return found
