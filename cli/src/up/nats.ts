@@ -1,7 +1,6 @@
 /** The private nats-server: a free loopback port, JetStream in the data folder, one user per service. */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { natsServerConfig } from '@tandem/bus/server-config.ts'
 import { type ServiceName, serviceNames } from '@tandem/contracts/contract.ts'
@@ -34,7 +33,7 @@ export function planNats(folder: DataFolder): NatsPlan {
       write()
       return ['-c', config]
     },
-    environment: () => ({ PATH: process.env.PATH, HOME: process.env.HOME, GOMAXPROCS: threads() }),
+    environment: () => ({ PATH: process.env.PATH, HOME: process.env.HOME }),
     log,
     stopSignal: 'SIGTERM',
     stopWithinMs: 8000,
@@ -54,15 +53,6 @@ export function planNats(folder: DataFolder): NatsPlan {
       }
     },
   }
-}
-
-/**
- * How many threads run nats-server's Go code at a time. Every message wakes goroutines, and on several threads each of them
- * wakes another thread first: a fifth more CPU at 200 calls/s. It shares this machine with all services, and one thread
- * carries over a thousand calls a second.
- */
-function threads(): string {
-  return process.env.GOMAXPROCS ?? String(Math.max(1, Math.floor(availableParallelism() / 4)))
 }
 
 /** nats-server writes its ports into a file of its own when it listens. */
