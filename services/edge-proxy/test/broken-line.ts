@@ -1,6 +1,7 @@
 /** A line to a server that can be cut and mended: who hangs on it lives on. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { steadyPort } from '@tandem/testing/ports.ts'
 
 export interface BrokenLine {
   readonly port: number
@@ -34,7 +35,8 @@ export async function startLine(toPort: number, address = '127.0.0.1'): Promise<
     await once(server, 'listening')
     return (server.address() as AddressInfo).port
   }
-  const port = await listen(0)
+  // while it is cut nobody else is given it
+  const port = await listen(await steadyPort())
   const cut = async (): Promise<void> => {
     if (!server.listening) return
     const gone = once(server, 'close')
