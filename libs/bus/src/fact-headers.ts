@@ -15,7 +15,7 @@ VERSION_1.set(versionHeader, '1')
 
 /** Not to be changed. */
 export function factHeaders<B extends TSchema>(contract: FactContract<B>, body: Static<B>, parent: Context): MsgHdrs {
-  if (contract.about === undefined && !traced(parent)) return VERSION_1
+  if (contract.version === 1 && contract.about === undefined && !traced(parent)) return VERSION_1
   const headers = carry(parent)
   headers.set(versionHeader, String(contract.version))
   if (contract.about) headers.set(aboutHeader, contract.about(body).join(','))
