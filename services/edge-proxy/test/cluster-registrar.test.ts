@@ -1,6 +1,7 @@
 /** The registrar of two edges as one (docs/adr/0120, 0121, 0122). */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { Bus } from '@tandem/bus/bus.ts'
 import type { Body } from '@tandem/contracts/contract.ts'
 import { NonceUsed } from '@tandem/contracts/edge.ts'
 import { RegistrationBound, RegistrationRemoved } from '@tandem/contracts/registration.ts'
@@ -12,6 +13,7 @@ import { isRequest, type RawPeer, rawPeer, registerUser, requestOf, withCredenti
 import { PASSWORDS, startEdgeForTest, type TestEdge, testConfiguration } from './start-edge.ts'
 
 let nats: PrivateNats
+let listener: Bus
 let a: TestEdge
 let b: TestEdge
 const bob = { user: 'bob', password: PASSWORDS.BOB_PASSWORD }
@@ -22,12 +24,12 @@ const INSTANCE = '+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>
 
 before(async () => {
   nats = await startPrivateNats()
-  const console = await nats.bus('console')
-  console.hear(RegistrationBound, (fact) => {
+  listener = await nats.bus('console')
+  listener.hear(RegistrationBound, (fact) => {
     if (fact.user === 'bob') bound.push(fact)
   })
-  console.hear(RegistrationRemoved, (fact) => void removed.push(fact))
-  await console.flush()
+  listener.hear(RegistrationRemoved, (fact) => void removed.push(fact))
+  await listener.flush()
   const base = testConfiguration()
   const edge = {
     ...base.edge,
@@ -84,6 +86,9 @@ const contactOf = (peer: RawPeer, name: string) => `<sip:${name}@127.0.0.1:${pee
 async function forgetAll(peer: RawPeer, ...others: RawPeer[]): Promise<void> {
   assert.equal((await register(peer, '*', { headers: [['Expires', '0']] })).status, 200)
   await both('nobody is left', [])
+  // each edge gathers its facts for a moment: what the other has told may be later
+  await Promise.all([a, b].map((edge) => edge.core.edge.bus.flush()))
+  await listener.flush()
   const gone = () => new Set(removed.map((f) => f.bindingId))
   await eventually('all is told', () => bound.every((f) => gone().has(f.bindingId)))
   for (const one of [peer, ...others]) {
