@@ -34,7 +34,7 @@ export function probeHealth(url: string): { stop(): Promise<number> } {
 
 /**
  * Longest stop of each service's event loop since this was read last, ms. What /metrics tells is taken back by telling it;
- * its resolution is 10 ms.
+ * it is looked at every 100 ms.
  */
 export async function readStops(up: Up): Promise<Map<string, number>> {
   const stops = new Map<string, number>()

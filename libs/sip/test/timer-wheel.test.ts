@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { TimerWheel } from '../src/transaction/timer-wheel.ts'
 import { fakeTime } from './fake-time.ts'
 
-test('a timer fires once, never early, at most one tick late, or ten when it is one of 4 s or more', () => {
+test('a timer fires once, never early, at most one tick late, or ten when it is one of more than 10 s', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ at: fc.integer({ min: 0, max: 5000 }), ms: fc.integer({ min: 0, max: 90_000 }) }), {
@@ -22,7 +22,7 @@ test('a timer fires once, never early, at most one tick late, or ten when it is 
         time.advance(100_000)
         assert.equal(late.length, plan.length)
         for (const { ms, of } of late)
-          assert.ok(ms >= 0 && ms <= (of < 4000 ? 20 : 110), `${ms} ms late after ${of} ms`)
+          assert.ok(ms >= 0 && ms <= (of <= 10_000 ? 20 : 110), `${ms} ms late after ${of} ms`)
         assert.equal(wheel.size, 0)
         assert.equal(time.waiting, 0)
       },
@@ -44,7 +44,7 @@ test('long timers of many calls wake their owner ten times a second and not more
   const wheel = new TimerWheel(counted, 10)
   let fired = 0
   for (let call = 0; call < 500; call++) {
-    wheel.after(5000, () => fired++)
+    wheel.after(20_000, () => fired++)
     wheel.after(32_000, () => fired++)
     time.advance(3)
   }

@@ -5,9 +5,9 @@ import { type Rtpengine, startRtpengine, whyNoRtpengine } from '@tandem/testing/
 import { type BrokenLine, startLine } from './broken-line.ts'
 import { type BrowserPhone, startBrowserPhone, WAIT_MS, whyNoBrowser } from './browser-phone.ts'
 import { until } from './edge-processes.ts'
-import { decide, killed, recorded, USERS } from './lost-calls.ts'
+import { killed, recorded, startWebHouse } from './lost-calls.ts'
 import { PASSWORDS } from './start-edge.ts'
-import { A, B, startTwoEdges, type TwoEdges } from './two-edges.ts'
+import { A, B, type TwoEdges } from './two-edges.ts'
 
 const skip = whyNoRtpengine() ?? whyNoBrowser()
 const TONE = 620
@@ -19,13 +19,7 @@ let line: BrokenLine
 before(async () => {
   if (skip !== undefined) return
   daemon = await startRtpengine()
-  house = await startTwoEdges({
-    media: { relay: 'rtpengine', control: [daemon.control] },
-    listen: ({ more }) => ({ web: { url: `ws://127.0.0.1:${more}`, digest: ['md5'] } }),
-    document: { users: USERS },
-    decide,
-  })
-  await house.edges.start('edge-a', A)
+  house = await startWebHouse(daemon.control)
   browser = await startBrowserPhone()
 })
 after(async () => {

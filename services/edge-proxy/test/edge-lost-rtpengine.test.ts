@@ -6,7 +6,6 @@ import { until, WITHIN } from './edge-processes.ts'
 import { bodyOf, HandCallee, HandCaller } from './hand-call.ts'
 import {
   BOB,
-  decide,
   ends,
   killed,
   OUTSIDE,
@@ -16,11 +15,11 @@ import {
   secureAnew,
   secureCall,
   secureEnds,
-  USERS,
+  startWebHouse,
 } from './lost-calls.ts'
 import { type RawPeer, rawPeer, registerUser } from './raw-peer.ts'
 import { PASSWORDS } from './start-edge.ts'
-import { A, B, hearing, startTwoEdges, type TwoEdges } from './two-edges.ts'
+import { A, B, hearing, type TwoEdges } from './two-edges.ts'
 
 const skip = whyNoRtpengine()
 let daemon: Rtpengine
@@ -30,13 +29,7 @@ const browsers: RawPeer[] = []
 before(async () => {
   if (skip !== undefined) return
   daemon = await startRtpengine()
-  house = await startTwoEdges({
-    media: { relay: 'rtpengine', control: [daemon.control] },
-    listen: ({ more }) => ({ web: { url: `ws://127.0.0.1:${more}`, digest: ['md5'] } }),
-    document: { users: USERS },
-    decide,
-  })
-  await house.edges.start('edge-a', A)
+  house = await startWebHouse(daemon.control)
 })
 after(async () => {
   for (const browser of browsers) browser.close()

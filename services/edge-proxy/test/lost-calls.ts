@@ -9,7 +9,7 @@ import { plan, toUser } from './call-edge.ts'
 import { until, WITHIN } from './edge-processes.ts'
 import { SrtpPhone } from './srtp-phone.ts'
 import { PASSWORDS, testConfiguration } from './start-edge.ts'
-import { B, type Talk, type TwoEdges } from './two-edges.ts'
+import { A, B, startTwoEdges, type Talk, type TwoEdges } from './two-edges.ts'
 
 /** In no site's network. */
 export const OUTSIDE = '127.0.0.2'
@@ -36,6 +36,18 @@ const NUMBERS: Readonly<Record<string, string>> = { '1004': 'dave', [BOB]: 'bob'
 export const decide = (dialled: string) => {
   const user = NUMBERS[dialled]
   return user === undefined ? undefined : plan([toUser(user)], { dialled })
+}
+
+/** Two edges whose audio is by one rtpengine, with a listener for browsers; the first of them runs. */
+export async function startWebHouse(control: string): Promise<TwoEdges> {
+  const house = await startTwoEdges({
+    media: { relay: 'rtpengine', control: [control] },
+    listen: ({ more }) => ({ web: { url: `ws://127.0.0.1:${more}`, digest: ['md5'] } }),
+    document: { users: USERS },
+    decide,
+  })
+  await house.edges.start('edge-a', A)
+  return house
 }
 
 /** Killed under so many calls: all of them are at A within 5 s. */

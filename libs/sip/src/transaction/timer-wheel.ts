@@ -44,8 +44,11 @@ class Entry implements WheelTimer {
 
 const SLOTS = 4096
 
-/** From so many ms on a timer is long: those of RFC 3261 that end a transaction over UDP (D, H, I, J, K: T4 and more). */
-const LONG_MS = 4000
+/**
+ * A timer of more ms is long: those of RFC 3261 that end a transaction over UDP after 64*T1 (D, H, J). Those after which a
+ * call goes on to the next trunk, a call for help among them, are shorter and fire in time.
+ */
+const SHORT_MS = 10_000
 /** Long timers fire at every such tick. */
 const LONG_TICKS = 10
 
@@ -75,7 +78,7 @@ export class TimerWheel {
   }
 
   set(ms: number, listener: TimerListener, name = ''): WheelTimer {
-    const coarse = ms < LONG_MS ? 1 : LONG_TICKS
+    const coarse = ms <= SHORT_MS ? 1 : LONG_TICKS
     const due = Math.ceil((this.#time.now() + ms - this.#origin) / (this.#tickMs * coarse)) * coarse
     const dueTick = Math.max(due, this.#tick + 1)
     const entry = new Entry(name, listener, dueTick)
